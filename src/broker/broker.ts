@@ -1,0 +1,189 @@
+import type { StateStore } from "./state.ts";
+
+/** Headers of a message. The same object may be given with many messages: implementations may remember its encoding. */
+export type Headers = Readonly<Record<string, string>>;
+
+/**
+ * Follows what became of one record of a source through the whole flow, on brokers whose messages die with the process.
+ * Every message that stems from the record holds it; when the last is settled, the source may remember the record as done.
+ * Outputs are stored before their input is acked, so the count cannot reach zero in between.
+ */
+export interface Origin {
+  /** A message that stems from the record was stored. */
+  hold(): void;
+  /** A message that stems from the record was acked. */
+  release(): void;
+  /** Part of the record's work ended as a dead letter: the source must not remember it as done. */
+  fail(): void;
+}
+
+/** A message to store. Nothing in it may be changed after it was handed over. */
+export interface OutMessage {
+  /** Full subject, made by `subjects.ts`. */
+  readonly subject: string;
+  /** Message id: within the duplicate window of a stream, a second message with the same id is not stored. */
+  readonly id: string;
+  readonly body: Uint8Array;
+  readonly headers?: Headers;
+  /** See `Origin`. Ignored by durable brokers. */
+  readonly origin?: Origin;
+}
+
+/** Told what became of a published message. Exactly one of the two is called, once, and never throws. */
+export interface Receipt {
+  /** The broker has confirmed that it holds the message. `duplicate`: it held one with this id before. */
+  stored(duplicate: boolean): void;
+  /** Trying again cannot help: message too large, no permission, publisher closed. The message is not stored. */
+  failed(error: Error): void;
+}
+
+/**
+ * Publishes without a promise per message.
+ *
+ * `publish` hands over and returns; the receipt is called later, or before `publish` returns. A time-out, a lost connection, a
+ * missing stream or "no room" (the stream is full) is tried again with the same id and backoff until it succeeds or the
+ * publisher is closed. Messages of one publisher to one subject are stored in the order given, unless one had to be tried again.
+ */
+export interface Publisher {
+  publish(message: OutMessage, receipt: Receipt): void;
+  /** Messages handed over and not answered yet. */
+  readonly outstanding: number;
+  /** Resolves when fewer than the limit are outstanding: for sources, which have no input to hold them back. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** Resolves when every message handed over before the call was answered. */
+  flush(signal?: AbortSignal): Promise<void>;
+  /** Answers what is outstanding with `failed`. Safe to call twice. */
+  close(): void;
+}
+
+/** The input queue of one task: all its incoming edges. */
+export interface QueueSpec {
+  /** Stream name, from `subjects.ts`. */
+  readonly stream: string;
+  /** Subjects of the stream: one wildcard subject over all producers. */
+  readonly subjects: string;
+  /** Bytes after which the stream takes no more: publishers then wait. */
+  readonly maxBytes: number;
+  /** How long an id is remembered, ms. */
+  readonly duplicateWindowMs: number;
+  /** How long a message stays although nobody acked it, ms; absent: for ever. Streams without a consumer task need one. */
+  readonly maxAgeMs?: number;
+}
+
+/** One group of workers on a queue. Deliveries are shared out among the group's members. */
+export interface GroupSpec {
+  readonly queue: QueueSpec;
+  /** Durable name (`groupId`). */
+  readonly group: string;
+  /** After this long without ack, nak or working a delivery is made again, ms (`max.poll.interval.ms`). */
+  readonly ackWaitMs: number;
+  /** Most deliveries the whole group may hold unsettled. */
+  readonly maxAckPending: number;
+}
+
+/** One handing-over of a message. Settled by exactly one of the consumer's `ack` and `nak`. */
+export interface Delivery {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  /** Position in the stream. */
+  readonly sequence: number;
+  /** When the stream stored it, nanoseconds since 1970 as a decimal string; with the sequence it names the message even after the stream was made anew. */
+  readonly timestamp: string;
+  /** 1 for the first delivery of this message to this group. */
+  readonly attempt: number;
+  /** `performance.now()` at arrival in this process. */
+  readonly receivedAt: number;
+  readonly origin?: Origin;
+  header(name: string): string | undefined;
+  /** All headers, in the order stored. */
+  headers(): Record<string, string>;
+}
+
+/** How a queue stands, as seen by one group. */
+export interface QueueState {
+  /** Sequence of the last message ever stored; 0 for none. */
+  readonly lastSequence: number;
+  /** Every message up to this sequence is acked. */
+  readonly ackFloor: number;
+  /** Messages stored. */
+  readonly messages: number;
+  readonly bytes: number;
+  /** Never delivered yet. */
+  readonly pending: number;
+  /** Delivered and not settled. */
+  readonly ackPending: number;
+}
+
+/** Whether all work on a queue is done: nothing waits and nothing is held. */
+export function isWorkedOff(state: QueueState): boolean {
+  return state.messages === 0 || state.ackFloor >= state.lastSequence ||
+    (state.pending === 0 && state.ackPending === 0);
+}
+
+/**
+ * A member of a group. One reader at a time.
+ *
+ * It never holds more than `slots` deliveries unsettled, waiting ones included, so that none times out only because it waited here.
+ */
+export interface Consumer {
+  /** How many deliveries may be unsettled at once. May be changed at any time; a smaller number takes effect as deliveries settle. */
+  slots: number;
+  /**
+   * Waits for deliveries and returns all that are here, in stream order, redelivered ones in between; an empty array after
+   * `stop()` or when `wake()` was called.
+   */
+  next(): Promise<Delivery[]>;
+  /** Makes a waiting `next()` return, now or when it is next called. */
+  wake(): void;
+  /** Settles for good. Not awaited: a lost ack is sent again, and a redelivery finds its outputs stored. A second settling does nothing. */
+  ack(delivery: Delivery): void;
+  /** Hands back: delivered again, to any member, not before `delayMs`. */
+  nak(delivery: Delivery, delayMs?: number): void;
+  /** Starts the ack wait anew. */
+  working(delivery: Delivery): void;
+  /** Stops pulling and hands back what waits here untaken. `next()` returns an empty array from now on. */
+  stop(): void;
+  /** Resolves when every settling was confirmed by the broker or `timeoutMs` passed; then lets go. What is unsettled is left to the ack wait. Safe to call twice. */
+  close(timeoutMs?: number): Promise<void>;
+  /** Asks the broker. */
+  state(): Promise<QueueState>;
+  /**
+   * The janitor: removes messages that are acked **and** older than the duplicate window; when the stream is over half of its
+   * `maxBytes`, younger acked ones too, oldest first. Returns how many it removed of each kind. Why not at the ack: a server that is
+   * started again knows ids only from the messages it still holds.
+   */
+  tidy(): Promise<{ old: number; young: number }>;
+}
+
+/**
+ * Port: what carries records between tasks (DESIGN.md 5). Implementations: embedded (`memory.ts`) and NATS JetStream (`nats.ts`);
+ * `tests/contracts/broker_contract.ts` is the proof that they mean the same.
+ *
+ * A lost connection is made again by the implementation, for ever; calls that need an answer reject with `BrokerError` when it
+ * does not come within their time, and may be called again.
+ */
+export interface Broker {
+  /** Whether messages outlive this process. If not, sources follow their records with `Origin`. */
+  readonly durable: boolean;
+  /** Largest body with headers, bytes. */
+  readonly maxPayload: number;
+  /** Finished tasks, checkpoints, schemas. */
+  readonly state: StateStore;
+  /** Creates the queue's stream or checks that the existing one keeps our promises; throws `StartError` naming the stream and the fix if not. Any process may call it first. */
+  ensureQueue(queue: QueueSpec): Promise<void>;
+  /** Joins a group, making it if it is new. */
+  consume(group: GroupSpec): Promise<Consumer>;
+  /** How the queue stands for a group; undefined while the stream or the group does not exist. */
+  queueState(stream: string, group: string): Promise<QueueState | undefined>;
+  /** @param options.limit Messages outstanding after which `ready()` waits. @default 4096 */
+  publisher(options?: { limit?: number }): Publisher;
+  /** Whether the broker answers now. */
+  isConnected(): boolean;
+  /** Lets go of everything. Safe to call twice; calls under way reject. */
+  close(): Promise<void>;
+}
+
+/** The broker did not do what was asked, and asking again may help. */
+export class BrokerError extends Error {
+  override readonly name = "BrokerError";
+}

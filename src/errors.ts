@@ -1,0 +1,52 @@
+/** One mistake in what the user wrote: a place, what is wrong there and what to do about it. */
+export interface Finding {
+  /** File the mistake is in, as the user named it; a pseudo file such as `--set` or `environment` otherwise. */
+  readonly file: string;
+  /** 1-based; absent where the place has no line (command line, environment, unreadable file). */
+  readonly line?: number;
+  /** 1-based. */
+  readonly column?: number;
+  /** Where in the document, such as `dag[1].meta.max.poll.interval.ms`. */
+  readonly path?: string;
+  readonly problem: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** `file:line:col path: problem; hint`, the one form in which mistakes are printed. */
+export function formatFinding(finding: Finding): string {
+  const place = [finding.file, finding.line, finding.column].filter((part) => part !== undefined);
+  const path = finding.path ? ` ${finding.path}` : "";
+  const hint = finding.hint ? `; ${finding.hint}` : "";
+  return `${place.join(":")}${path}: ${finding.problem}${hint}`;
+}
+
+/**
+ * The user's file, command line or environment is wrong. Nothing was contacted and nothing was changed.
+ * The command line prints every finding and exits with status 2.
+ */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  constructor(readonly findings: readonly Finding[]) {
+    super(findings.map(formatFinding).join("\n"));
+  }
+}
+
+/**
+ * A run cannot start because something outside is not as it must be: wrong password, missing bucket,
+ * unreachable server. The message names the address and the remedy. Exit status 1.
+ */
+export class StartError extends Error {
+  override readonly name = "StartError";
+  /** Whether the same start may succeed later without anyone changing anything (a server that is away). */
+  readonly transient: boolean;
+  constructor(message: string, options: { transient?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.transient = options.transient ?? false;
+  }
+}
+
+/** The text of anything thrown, for a message or a log line. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,33 @@
+import type { Files } from "./files/files.ts";
+
+/** Where text goes: a terminal, a pipe or a file. */
+export interface TextOutput {
+  write(text: string): void;
+  readonly isTerminal: boolean;
+  /** Columns of the terminal; 80 if unknown. */
+  readonly columns: number;
+}
+
+/** Port: what a platform supplies. One object per process, made by an adapter. */
+export interface Host {
+  /** Such as `deno 2.9.6`. */
+  readonly platform: string;
+  readonly hostname: string;
+  env(name: string): string | undefined;
+  readonly stdout: TextOutput;
+  readonly stderr: TextOutput;
+  /** Absolute path of `path`, seen from the folder `from` (default: the current one). */
+  resolvePath(path: string, from?: string): string;
+  /** The file's text; rejects with an `Error` whose message is the system's code (`ENOENT`, `EISDIR`, `EACCES`) if it cannot be read. */
+  readText(path: string): Promise<string>;
+  /**
+   * A writable area. The root is made if it is missing.
+   * @param options.below The root, links resolved, must lie strictly below this folder and belong to this user; else `RangeError`.
+   */
+  files(root: string, options?: { below?: string; create?: boolean }): Promise<Files>;
+  /** Loads a module of the user's by absolute path; `import … from "kflow"` inside gives this very runtime. */
+  loadModule(path: string): Promise<Readonly<Record<string, unknown>>>;
+  /** Calls `stop` on SIGINT and SIGTERM, each time; returns how to take it back. */
+  onShutdown(stop: (signal: string) => void): () => void;
+  exit(status: number): never;
+}

@@ -1,0 +1,87 @@
+/** Levels of `KFLOW_RUNTIME_LOG_LEVEL`, least severe first (product document, "Logging level"). */
+export const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What a line says beyond its text. Values are printed as they are; a Secret prints as `***`. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/**
+ * Port: where log lines go. One call is one line. Never throws, never blocks, and may be called from anywhere.
+ */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warning(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  critical(message: string, fields?: LogFields): void;
+  /** A logger that adds `fields` to every line. */
+  with(fields: LogFields): Logger;
+}
+
+export interface LoggerOptions {
+  /** Lines below it are not written. @default "INFO" */
+  level?: LogLevel;
+  /** `text` for people, `json` for machines. @default "json" */
+  format?: "text" | "json";
+  /** Takes one line with its newline. */
+  write: (line: string) => void;
+  /** @default () => new Date() */
+  now?: () => Date;
+}
+
+/** A logger that writes one line per call in the given format. */
+export function createLogger(options: LoggerOptions): Logger {
+  const { level = "INFO", format = "json", write, now = () => new Date() } = options;
+  const threshold = LOG_LEVELS.indexOf(level);
+  const render = format === "json" ? renderJson : renderText;
+
+  function logger(base: LogFields): Logger {
+    const at = (lineLevel: LogLevel) => {
+      if (LOG_LEVELS.indexOf(lineLevel) < threshold) return () => {};
+      return (message: string, fields?: LogFields) => {
+        try {
+          write(render(now(), lineLevel, message, { ...base, ...fields }) + "\n");
+        } catch {
+          // A log line that cannot be written must not take a record down with it.
+        }
+      };
+    };
+    return {
+      debug: at("DEBUG"),
+      info: at("INFO"),
+      warning: at("WARNING"),
+      error: at("ERROR"),
+      critical: at("CRITICAL"),
+      with: (fields) => logger({ ...base, ...fields }),
+    };
+  }
+  return logger({});
+}
+
+function renderJson(time: Date, level: LogLevel, message: string, fields: LogFields): string {
+  return JSON.stringify({ time: time.toISOString(), level, message, ...fields }, jsonValue);
+}
+
+function renderText(time: Date, level: LogLevel, message: string, fields: LogFields): string {
+  const clock = time.toISOString().slice(11, 23);
+  const rest = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ` ${key}=${textValue(value)}`)
+    .join("");
+  return `${clock} ${level.padEnd(7)} ${oneLine(message)}${rest}`;
+}
+
+function textValue(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value, jsonValue) ?? String(value);
+  return /^[^\s="]+$/.test(text) ? text : JSON.stringify(text);
+}
+
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Error) return value.message;
+  return value;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\r?\n/g, " | ");
+}

@@ -1,0 +1,89 @@
+/** An object as a listing shows it. */
+export interface ObjectInfo {
+  readonly bucket: string;
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Changes whenever the content does. Opaque, without quotes. */
+  readonly etag: string;
+  readonly lastModifiedUnixMilli: number;
+}
+
+/** An object with its content. The body is read once, or cancelled: an unread body keeps a connection busy. */
+export interface StoredObject extends ObjectInfo {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly contentType?: string;
+}
+
+export interface GetOptions {
+  signal?: AbortSignal;
+  /** Only if the object still has this ETag; else `StoreError` of kind `precondition`. */
+  ifMatch?: string;
+}
+
+export interface PutOptions {
+  signal?: AbortSignal;
+  contentType?: string;
+  /** Bytes of a stream body, if known: it picks the way of uploading. */
+  size?: number;
+}
+
+/**
+ * Why a store refused.
+ * `missing-bucket`, `missing-key`, `denied` (credentials or permission), `precondition` (the object has changed), `bad-name` (a bucket or
+ * key that cannot be addressed safely): trying again does not help. `unavailable`: it may, and the store has already tried.
+ */
+export type StoreErrorKind =
+  | "missing-bucket"
+  | "missing-key"
+  | "denied"
+  | "precondition"
+  | "bad-name"
+  | "unavailable";
+
+/** Every error of a store. The message names the address, bucket and key and never a password. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly kind: StoreErrorKind;
+  readonly bucket?: string;
+  readonly key?: string;
+  constructor(
+    message: string,
+    options: { kind: StoreErrorKind; bucket?: string; key?: string; cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = options.kind;
+    this.bucket = options.bucket;
+    this.key = options.key;
+  }
+}
+
+/**
+ * Port: buckets of objects (DESIGN.md 8). Implementations: `memory.ts`, `directory.ts` (a bucket is a folder), `s3.ts`;
+ * `tests/contracts/store_contract.ts` runs on all three.
+ *
+ * Any number of calls may run at once. Memory stays bounded whatever the size of an object or a listing. Bucket and key are data from
+ * records: implementations refuse (`bad-name`) whatever could reach another bucket, host or folder: keys with an empty first segment,
+ * `.` or `..` segments, NUL, over 1,024 UTF-8 bytes; buckets that are not `[A-Za-z0-9][A-Za-z0-9._-]{1,62}`.
+ */
+export interface Store {
+  /** What messages call this store: its address without credentials. */
+  readonly address: string;
+  /** Resolves if the bucket is there and may be listed; else throws `StoreError` saying which and what to do. */
+  check(bucket: string, signal?: AbortSignal): Promise<void>;
+  /** All objects whose key begins with `prefix`, in pages, sorted by the UTF-8 bytes of the key. */
+  list(bucket: string, prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo[]>;
+  /** The body ends with an error if it is shorter or longer than `size`. */
+  get(bucket: string, key: string, options?: GetOptions): Promise<StoredObject>;
+  /** Replaces the object as a whole: readers see the old or the new one, never a part. On failure nothing remains. A stream body is read once and cancelled on failure. */
+  put(
+    bucket: string,
+    key: string,
+    body: Uint8Array | ReadableStream<Uint8Array>,
+    options?: PutOptions,
+  ): Promise<{ etag: string }>;
+  /** Removing what is not there is no error. */
+  delete(bucket: string, key: string, signal?: AbortSignal): Promise<void>;
+  /** Lets go of everything. Safe to call twice. */
+  close(): Promise<void>;
+}
