@@ -25,7 +25,9 @@ export interface OutMessage {
   readonly id: string;
   readonly body: Uint8Array;
   readonly headers?: Headers;
-  /** See `Origin`. Ignored by durable brokers. */
+  /** The delivery it was made from. A broker in memory remembers the id as long as that delivery's message is not acked, and hands its origin on. */
+  readonly parent?: Delivery;
+  /** Of a source's record, see `Origin`. Ignored by durable brokers. */
   readonly origin?: Origin;
 }
 
@@ -148,7 +150,7 @@ export interface Consumer {
   /** Asks the broker. */
   state(): Promise<QueueState>;
   /**
-   * The janitor: removes messages that are acked **and** older than the duplicate window; when the stream is over half of its
+   * The janitor, for brokers that keep acked messages: removes those that are acked **and** older than the duplicate window; when the stream is over half of its
    * `maxBytes`, younger acked ones too, oldest first. Returns how many it removed of each kind. Why not at the ack: a server that is
    * started again knows ids only from the messages it still holds.
    */

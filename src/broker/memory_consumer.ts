@@ -1,0 +1,104 @@
+import type { Consumer, Delivery, QueueState } from "./broker.ts";
+import type { MemoryDelivery, MemoryGroup } from "./memory_group.ts";
+
+/** A member of a memory group. */
+export class MemoryConsumer implements Consumer {
+  readonly #group: MemoryGroup;
+  #slots = 1;
+  #unsettled = 0;
+  #buffer: MemoryDelivery[] = [];
+  #waiter?: (deliveries: Delivery[]) => void;
+  #woken = false;
+  #stopped = false;
+
+  constructor(group: MemoryGroup) {
+    this.#group = group;
+    group.members.add(this);
+  }
+
+  get slots(): number {
+    return this.#slots;
+  }
+
+  set slots(slots: number) {
+    const more = slots > this.#slots;
+    this.#slots = slots;
+    if (more) this.#group.pump();
+  }
+
+  next(): Promise<Delivery[]> {
+    if (this.#stopped || this.#woken || this.#buffer.length > 0) {
+      this.#woken = false;
+      return Promise.resolve(this.#takeBuffer());
+    }
+    return new Promise((resolve) => this.#waiter = resolve);
+  }
+
+  wake(): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (waiter === undefined) this.#woken = true;
+    else waiter(this.#takeBuffer());
+  }
+
+  ack(delivery: Delivery): void {
+    this.#group.ack(delivery as MemoryDelivery);
+  }
+
+  nak(delivery: Delivery, delayMs = 0): void {
+    this.#group.nak(delivery as MemoryDelivery, delayMs);
+  }
+
+  working(delivery: Delivery): void {
+    this.#group.working(delivery as MemoryDelivery);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#group.members.delete(this);
+    for (const delivery of this.#takeBuffer()) this.nak(delivery);
+    this.wake();
+  }
+
+  close(): Promise<void> {
+    this.stop();
+    return Promise.resolve();
+  }
+
+  state(): Promise<QueueState> {
+    return Promise.resolve(this.#group.state());
+  }
+
+  tidy(): Promise<{ old: number; young: number }> {
+    return Promise.resolve({ old: 0, young: 0 });
+  }
+
+  /** For the group: whether one more may be delivered here. */
+  hasRoom(): boolean {
+    return !this.#stopped && this.#unsettled < this.#slots;
+  }
+
+  /** For the group: a delivery for this member. */
+  receive(delivery: MemoryDelivery): void {
+    this.#unsettled++;
+    this.#buffer.push(delivery);
+    const waiter = this.#waiter;
+    if (waiter === undefined) return;
+    this.#waiter = undefined;
+    // Whatever is published in the same turn of the event loop is taken in one go.
+    queueMicrotask(() => waiter(this.#takeBuffer()));
+  }
+
+  /** For the group: a delivery of this member was settled or taken away. */
+  released(): void {
+    this.#unsettled--;
+  }
+
+  #takeBuffer(): MemoryDelivery[] {
+    if (this.#buffer.length === 0) return [];
+    const taken = this.#buffer;
+    this.#buffer = [];
+    return taken;
+  }
+}

@@ -1,0 +1,214 @@
+import type { Delivery, GroupSpec, QueueState } from "./broker.ts";
+import type { MemoryConsumer } from "./memory_consumer.ts";
+import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
+
+/** A message on its way through one group. */
+export interface Entry {
+  readonly stored: StoredMessage;
+  attempts: number;
+  acked: boolean;
+  /** The delivery that counts; an earlier one may still ack. */
+  current?: MemoryDelivery;
+  holder?: MemoryConsumer;
+  /** `performance.now()` after which it is delivered again. */
+  deadline: number;
+}
+
+export class MemoryDelivery implements Delivery {
+  readonly receivedAt = performance.now();
+  settled = false;
+  constructor(readonly entry: Entry, readonly attempt: number) {}
+  get stored(): StoredMessage {
+    return this.entry.stored;
+  }
+  get subject() {
+    return this.entry.stored.message.subject;
+  }
+  get body() {
+    return this.entry.stored.message.body;
+  }
+  get sequence() {
+    return this.entry.stored.sequence;
+  }
+  get timestamp() {
+    return this.entry.stored.timestamp;
+  }
+  get origin() {
+    return this.entry.stored.origin;
+  }
+  header(name: string): string | undefined {
+    return this.entry.stored.message.headers?.[name];
+  }
+  headers(): Record<string, string> {
+    return { ...this.entry.stored.message.headers };
+  }
+}
+
+/** A consumer group in memory: hands messages to its members in turn and again when an ack does not come. */
+export class MemoryGroup {
+  readonly members = new Set<MemoryConsumer>();
+  /** Never delivered, in order; `#head` is the next. */
+  #fresh: StoredMessage[] = [];
+  #head = 0;
+  /** To be delivered again now. */
+  readonly #again: Entry[] = [];
+  /** Held by a member, soonest deadline first: `working` moves an entry to the end. */
+  readonly #held = new Map<number, Entry>();
+  /** Handed back with a delay. */
+  readonly #delayed = new Map<Entry, number>();
+  #timer?: number | ReturnType<typeof setTimeout>;
+  #timerAt = Infinity;
+
+  constructor(readonly stream: MemoryStream, readonly spec: GroupSpec) {
+    for (const stored of stream.messages) this.#fresh.push(stored);
+  }
+
+  /** A new message of the stream. */
+  offer(stored: StoredMessage): void {
+    this.#fresh.push(stored);
+    this.pump();
+  }
+
+  /** Whether the group has still to ack the message. */
+  needs(stored: StoredMessage): boolean {
+    const next = this.#fresh[this.#head];
+    if (next !== undefined && stored.sequence >= next.sequence) return true;
+    if (this.#held.has(stored.sequence)) return true;
+    for (const entry of this.#delayed.keys()) if (entry.stored === stored) return true;
+    return this.#again.some((entry) => entry.stored === stored && !entry.acked);
+  }
+
+  /** Gives what can be delivered to members with free slots, in turn. */
+  pump(): void {
+    for (;;) {
+      if (this.#held.size >= this.spec.maxAckPending) return;
+      const member = this.#freeMember();
+      if (member === undefined) return;
+      const entry = this.#take();
+      if (entry === undefined) return;
+      this.#deliver(entry, member);
+    }
+  }
+
+  ack(delivery: MemoryDelivery): void {
+    const { entry } = delivery;
+    if (entry.acked) return;
+    entry.acked = true;
+    this.#release(entry);
+    this.#delayed.delete(entry);
+    const waiting = this.#again.indexOf(entry);
+    if (waiting >= 0) this.#again.splice(waiting, 1);
+    this.stream.acked(entry.stored);
+    this.pump();
+  }
+
+  nak(delivery: MemoryDelivery, delayMs: number): void {
+    const { entry } = delivery;
+    if (entry.acked || entry.current !== delivery) return;
+    this.#release(entry);
+    if (delayMs > 0) {
+      const at = performance.now() + delayMs;
+      this.#delayed.set(entry, at);
+      this.#wakeAt(at);
+    } else {
+      this.#again.push(entry);
+    }
+    this.pump();
+  }
+
+  working(delivery: MemoryDelivery): void {
+    const { entry } = delivery;
+    if (entry.acked || entry.current !== delivery) return;
+    this.#held.delete(entry.stored.sequence);
+    entry.deadline = performance.now() + this.spec.ackWaitMs;
+    this.#held.set(entry.stored.sequence, entry);
+  }
+
+  state(): QueueState {
+    const oldest = [
+      this.#fresh[this.#head]?.sequence,
+      ...this.#held.keys(),
+      ...[...this.#delayed.keys(), ...this.#again].map((entry) => entry.stored.sequence),
+    ].filter((sequence) => sequence !== undefined);
+    return {
+      lastSequence: this.stream.lastSequence,
+      ackFloor: oldest.length === 0 ? this.stream.lastSequence : Math.min(...oldest) - 1,
+      messages: this.stream.size,
+      bytes: this.stream.bytes,
+      pending: this.#fresh.length - this.#head,
+      ackPending: this.#held.size + this.#delayed.size + this.#again.length,
+    };
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = Infinity;
+  }
+
+  #freeMember(): MemoryConsumer | undefined {
+    for (const member of this.members) {
+      if (!member.hasRoom()) continue;
+      // To the back of the turn.
+      this.members.delete(member);
+      this.members.add(member);
+      return member;
+    }
+    return undefined;
+  }
+
+  #take(): Entry | undefined {
+    const again = this.#again.shift();
+    if (again !== undefined) return again;
+    const stored = this.#fresh[this.#head];
+    if (stored === undefined) return undefined;
+    this.#head++;
+    if (this.#head > 1024 && this.#head * 2 > this.#fresh.length) {
+      this.#fresh = this.#fresh.slice(this.#head);
+      this.#head = 0;
+    }
+    return { stored, attempts: 0, acked: false, deadline: 0 };
+  }
+
+  #deliver(entry: Entry, member: MemoryConsumer): void {
+    const delivery = new MemoryDelivery(entry, ++entry.attempts);
+    entry.current = delivery;
+    entry.holder = member;
+    entry.deadline = delivery.receivedAt + this.spec.ackWaitMs;
+    this.#held.set(entry.stored.sequence, entry);
+    this.#wakeAt(entry.deadline);
+    member.receive(delivery);
+  }
+
+  #release(entry: Entry): void {
+    this.#held.delete(entry.stored.sequence);
+    entry.holder?.released();
+    entry.holder = undefined;
+    entry.current = undefined;
+  }
+
+  #wakeAt(time: number): void {
+    if (time >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = time;
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, time - performance.now()));
+  }
+
+  #onTimer(): void {
+    this.#timerAt = Infinity;
+    const now = performance.now();
+    for (const entry of this.#held.values()) {
+      if (entry.deadline > now) break;
+      this.#release(entry);
+      this.#again.push(entry);
+    }
+    for (const [entry, at] of this.#delayed) {
+      if (at > now) continue;
+      this.#delayed.delete(entry);
+      this.#again.push(entry);
+    }
+    this.pump();
+    const [soonest] = this.#held.values();
+    if (soonest !== undefined) this.#wakeAt(soonest.deadline);
+    for (const at of this.#delayed.values()) this.#wakeAt(at);
+  }
+}

@@ -1,0 +1,44 @@
+import type { Delivery } from "./broker.ts";
+
+/**
+ * Makes the message ids of one output of one task: the same input gives the same id however often it is delivered, and no other
+ * input, output or task gives that id (DESIGN.md 5). The input's timestamp is in it because a stream made anew reuses sequences.
+ */
+export class MessageIds {
+  readonly #prefix: string;
+
+  /** @param output The side out's id, or "" for the main output. */
+  constructor(place: { flow: string; task: string; output: string; inputStream: string }) {
+    const { flow, task, output, inputStream } = place;
+    this.#prefix = shortHash(`${flow}\n${task}\n${output}\n${inputStream}`);
+  }
+
+  /** @param index Position among the outputs made from this input. */
+  of(input: Delivery, index: number): string {
+    return `${this.#prefix}.${input.sequence}.${input.timestamp}.${index}`;
+  }
+}
+
+/**
+ * The id of a source's record, from whatever names it for good: with the run if listing it again in another run means new work, without
+ * if it does not. SHA-256, because object keys come from outside and a collision would lose a record.
+ */
+export async function sourceId(parts: readonly string[]): Promise<string> {
+  const text = parts.map((part) => `${part.length}:${part}`).join("");
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  let hex = "";
+  for (let i = 0; i < 16; i++) hex += digest[i]!.toString(16).padStart(2, "0");
+  return hex;
+}
+
+/** 64 bits of FNV-1a in two halves. The inputs are a handful of checked names, so speed and length matter and malice does not. */
+function shortHash(text: string): string {
+  let a = 0x811c9dc5;
+  let b = 0xc9dc5811;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ (code + i), 0x01000193);
+  }
+  return (a >>> 0).toString(36) + (b >>> 0).toString(36);
+}
