@@ -62,9 +62,14 @@ export class StoreError extends Error {
  * Port: buckets of objects (DESIGN.md 8). Implementations: `memory.ts`, `directory.ts` (a bucket is a folder), `s3.ts`;
  * `tests/contracts/store_contract.ts` runs on all three.
  *
+ * Every error is a `StoreError`, except that an abort rejects with the reason of its signal. A body that fails makes the put fail with a
+ * `StoreError` whose `cause` is the body's error.
+ *
  * Any number of calls may run at once. Memory stays bounded whatever the size of an object or a listing. Bucket and key are data from
  * records: implementations refuse (`bad-name`) whatever could reach another bucket, host or folder: keys with an empty first segment,
- * `.` or `..` segments, NUL, over 1,024 UTF-8 bytes; buckets that are not `[A-Za-z0-9][A-Za-z0-9._-]{1,62}`.
+ * `.` or `..` segments, NUL, over 1,024 UTF-8 bytes; buckets that are not `[A-Za-z0-9][A-Za-z0-9._-]{1,62}`. A prefix is held to the same
+ * rules, except that it may be empty and that its last segment may be the beginning of anything. A store may have no place for further
+ * keys (`bad-name`): a directory has none for keys that are no file names.
  */
 export interface Store {
   /** What messages call this store: its address without credentials. */
@@ -73,7 +78,7 @@ export interface Store {
   check(bucket: string, signal?: AbortSignal): Promise<void>;
   /** All objects whose key begins with `prefix`, in pages, sorted by the UTF-8 bytes of the key. */
   list(bucket: string, prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo[]>;
-  /** The body ends with an error if it is shorter or longer than `size`. */
+  /** The body ends with an error (`StoreError`) if it is shorter or longer than `size`. */
   get(bucket: string, key: string, options?: GetOptions): Promise<StoredObject>;
   /** Replaces the object as a whole: readers see the old or the new one, never a part. On failure nothing remains. A stream body is read once and cancelled on failure. */
   put(
