@@ -1,0 +1,181 @@
+import avsc from "avsc";
+import { reasonOf } from "../errors.ts";
+import {
+  type AvscClasses,
+  type AvscResolver,
+  type AvscType,
+  createTypeHook,
+} from "./avro_guards.ts";
+import {
+  type Codec,
+  DecodeError,
+  RecordError,
+  type RecordReader,
+  type RecordSchema,
+  type RecordValue,
+  SchemaError,
+} from "./codec.ts";
+import { emptyValue } from "./default_value.ts";
+import { canonicalForm, fingerprint } from "./fingerprint.ts";
+import { toJson } from "./json.ts";
+import { findMismatch } from "./mismatch.ts";
+import { parseSchema } from "./parse_schema.ts";
+import { parseSchemaText } from "./parse_schema_text.ts";
+import type { RecordNode } from "./schema_node.ts";
+import { avscSchema } from "./avsc_schema.ts";
+import { Tap } from "./tap.ts";
+
+/** Avro: schemas by our own parser, types and schema resolution by avsc, at a tap of our own. */
+export class AvroCodec implements Codec {
+  readonly #typeHook = createTypeHook(avsc.types as unknown as AvscClasses, newTap);
+  readonly #taps = new Taps();
+
+  parse(schema: unknown): RecordSchema {
+    const { json, text } = parseSchemaText(schema);
+    const node = parseSchema(json);
+    if (node.kind !== "record") {
+      throw new SchemaError(`schema: expected a record, got ${node.kind}; wrap it in a record`);
+    }
+    return new AvroSchema(node, this.#type(node), { text, taps: this.#taps });
+  }
+
+  #type(node: RecordNode): AvscType {
+    try {
+      const options = { typeHook: this.#typeHook, registry: Object.create(null) };
+      return forSchema(avscSchema(node), options);
+    } catch (error) {
+      throw new SchemaError(`schema: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+}
+
+class AvroSchema implements RecordSchema {
+  readonly name: string;
+  readonly text: string;
+  readonly fingerprint: string;
+  readonly fields: ReadonlyMap<string, string>;
+  readonly #node: RecordNode;
+  readonly #type: AvscType;
+  readonly #taps: Taps;
+  readonly #reader: AvroReader;
+
+  constructor(node: RecordNode, type: AvscType, options: { text: string; taps: Taps }) {
+    this.name = node.name;
+    this.text = options.text;
+    this.fingerprint = fingerprint(canonicalForm(node));
+    this.fields = new Map(node.fields.map((field) => [field.name, field.type.kind]));
+    this.#node = node;
+    this.#type = type;
+    this.#taps = options.taps;
+    this.#reader = new AvroReader(type, options.taps);
+  }
+
+  decode(body: Uint8Array): RecordValue {
+    return this.#reader.decode(body);
+  }
+
+  encode(record: unknown): Uint8Array {
+    const tap = this.#taps.takeWriter();
+    try {
+      tap.startWriting();
+      this.#type._write(tap, record);
+      return tap.written();
+    } catch (error) {
+      throw this.#misfit(record, error);
+    } finally {
+      this.#taps.writer = tap;
+    }
+  }
+
+  #misfit(record: unknown, error: unknown): RecordError {
+    const found = findMismatch(this.#node, record);
+    const path = found?.path ?? "";
+    return new RecordError(
+      `${path || this.name}: ${found?.problem ?? `cannot encode: ${reasonOf(error)}`}`,
+      path,
+    );
+  }
+
+  newRecord(): RecordValue {
+    return emptyValue(this.#node) as RecordValue;
+  }
+
+  readerFor(writer: RecordSchema): RecordReader {
+    if (!(writer instanceof AvroSchema)) {
+      throw new SchemaError(
+        `Cannot read records of "${writer.name}": its schema is of another codec`,
+      );
+    }
+    try {
+      return new AvroReader(
+        this.#type.createResolver(writer.#type, { ignoreNamespaces: true }),
+        this.#taps,
+      );
+    } catch (error) {
+      const reason = reasonOf(error);
+      throw new SchemaError(
+        `Cannot read records of "${writer.name}" as "${this.name}": ${reason}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  toJson(record: RecordValue): unknown {
+    return toJson(this.#node, record);
+  }
+}
+
+class AvroReader implements RecordReader {
+  readonly #type: AvscType | AvscResolver;
+  readonly #taps: Taps;
+
+  constructor(type: AvscType | AvscResolver, taps: Taps) {
+    this.#type = type;
+    this.#taps = taps;
+  }
+
+  decode(body: Uint8Array): RecordValue {
+    const tap = this.#taps.reader;
+    try {
+      tap.startReading(body);
+      const record = this.#type._read(tap);
+      tap.finishReading();
+      return record as RecordValue;
+    } catch (error) {
+      if (error instanceof DecodeError) throw error;
+      throw new DecodeError(
+        `Cannot decode message of ${body.length} bytes: ${reasonOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** Taps are used again for the next message. Reading calls no code of users; writing may (a getter), and then takes a fresh one. */
+class Taps {
+  readonly reader = newTap();
+  writer: Tap | undefined = newTap();
+
+  takeWriter(): Tap {
+    const tap = this.writer ?? newTap();
+    this.writer = undefined;
+    return tap;
+  }
+}
+
+const forSchema = avsc.Type.forSchema as unknown as (schema: unknown, options: object) => AvscType;
+
+// Node's Buffer, as avsc has it: on both runtimes these two work on any Uint8Array, so that no Buffer has to be made around a message.
+const { utf8Slice, utf8Write } = avsc.Type.forSchema("null").toBuffer(null) as unknown as {
+  utf8Slice(start: number, end: number): string;
+  utf8Write(text: string, start: number): number;
+};
+
+function newTap(): Tap {
+  return new Tap({
+    slice: (bytes, start, end) => utf8Slice.call(bytes, start, end),
+    write: (bytes, text, start) => utf8Write.call(bytes, text, start),
+  });
+}

@@ -1,0 +1,69 @@
+/** The first place where a text is not JSON. The runtimes' own messages differ, and not all of them name the place. */
+export interface JsonError {
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based. */
+  readonly column: number;
+  readonly problem: string;
+}
+
+const TOKEN =
+  /[ \t\r\n]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;
+
+/** Looks for it. `undefined`: the text is JSON, nested no deeper than `maxDepth`. */
+export function findJsonError(text: string, maxDepth: number): JsonError | undefined {
+  const open: ("{" | "[")[] = [];
+  let expect: "value" | "key" | "colon" | "next" | "end" = "value";
+  // Right after "{" or "[", where it may close at once.
+  let fresh = false;
+  let at = 0;
+  const error = (problem: string): JsonError => {
+    const offset = at + /^[ \t\r\n]*/.exec(text.slice(at))![0].length;
+    const lines = text.slice(0, offset).split("\n");
+    return { line: lines.length, column: lines.at(-1)!.length + 1, problem };
+  };
+  const close = () => {
+    open.pop();
+    fresh = false;
+    expect = open.length === 0 ? "end" : "next";
+  };
+  while (true) {
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(text);
+    if (!match) {
+      if (text.slice(at).trim() !== "") {
+        return error(expect === "end" ? "text after the end" : "not a JSON token");
+      }
+      return expect === "end" ? undefined : error("it ends too early");
+    }
+    const [, mark, string] = match;
+    const top = open.at(-1);
+    if (expect === "end") return error("text after the end");
+    if (mark === (top === "{" ? "}" : "]") && top && (fresh || expect === "next")) {
+      close();
+    } else if (expect === "value") {
+      if (mark === "{" || mark === "[") {
+        if (open.length === maxDepth) return error(`nested deeper than ${maxDepth}`);
+        open.push(mark);
+        fresh = true;
+        expect = mark === "{" ? "key" : "value";
+      } else if (mark) {
+        return error(`expected a value, got ${mark}`);
+      } else {
+        fresh = false;
+        expect = open.length === 0 ? "end" : "next";
+      }
+    } else if (expect === "key") {
+      if (string === undefined) return error("expected a key in double quotes");
+      fresh = false;
+      expect = "colon";
+    } else if (expect === "colon") {
+      if (mark !== ":") return error("expected :");
+      expect = "value";
+    } else {
+      if (mark !== ",") return error(`expected , or ${top === "{" ? "}" : "]"}`);
+      expect = top === "{" ? "key" : "value";
+    }
+    at = TOKEN.lastIndex;
+  }
+}

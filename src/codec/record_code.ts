@@ -1,0 +1,117 @@
+import type { AvscField } from "./avro_guards.ts";
+import { fieldValue } from "./mismatch.ts";
+import type { Tap } from "./tap.ts";
+
+type Read = (tap: Tap) => unknown;
+type Write = (tap: Tap, value: unknown) => void;
+
+/**
+ * Compiles the reader of a record: one object literal, primitives read at the tap without a call between. Field names are checked
+ * identifiers (`parse_schema.ts`), and schemas are configuration, never data, so that compiling them is safe.
+ */
+export function recordReader(fields: readonly AvscField[]): Read {
+  const values = fields.map(({ name, type }, i) => {
+    const method = READ[type.typeName];
+    return `${name}: ${method ? `t.${method}()` : `t${i}._read(t)`}`;
+  });
+  const body = `return function readRecord(t) {
+    t.enter();
+    const record = { ${values.join(", ")} };
+    t.depth--;
+    return record;
+  };`;
+  return compile(fields.map((_, i) => `t${i}`), body, fields.map((field) => field.type)) as Read;
+}
+
+const READ: Readonly<Record<string, string | undefined>> = {
+  boolean: "readBoolean",
+  int: "readInt",
+  long: "readExactLong",
+  float: "readFloat",
+  double: "readDouble",
+  bytes: "readBytes",
+  string: "readString",
+};
+
+/**
+ * Compiles the writer of a record. It throws at whatever does not fit, without saying where: `findMismatch` does that. It counts the
+ * fields that are there, and looks at the keys one by one only if the record has another number of them.
+ */
+export function recordWriter(fields: readonly AvscField[], newTap: () => Tap): Write {
+  const names: string[] = ["fail", "checkKeys", "fieldValue", "writeLong"];
+  const values: unknown[] = [
+    failWriting,
+    keyChecker(fields.map((field) => field.name)),
+    fieldValue,
+    writeLong,
+  ];
+  let required = 0;
+  const lines = fields.map(({ name, type, defaultValue }, i) => {
+    names.push(`t${i}`);
+    values.push(type);
+    const v = `v${i}`;
+    const get = name in Object.prototype ? `fieldValue(v, "${name}")` : `v.${name}`;
+    const write = WRITE[type.typeName]?.replaceAll("$", v) ?? `t${i}._write(t, ${v});`;
+    const value = defaultValue();
+    if (value !== undefined) {
+      const tap = newTap();
+      tap.startWriting();
+      type._write(tap, value);
+      names.push(`d${i}`);
+      values.push(tap.written());
+      return `const ${v} = ${get};
+        if (${v} === undefined) t.writeFixed(d${i}); else { n++; ${write} }`;
+    }
+    if (takesNull(type)) {
+      return `let ${v} = ${get}; if (${v} === undefined) ${v} = null; else n++; ${write}`;
+    }
+    required++;
+    return `const ${v} = ${get}; ${write}`;
+  });
+  const body = `return function writeRecord(t, v) {
+    if (typeof v !== "object" || v === null || Array.isArray(v)) fail();
+    t.enter();
+    let n = ${required};
+    ${lines.join("\n    ")}
+    for (const key in v) n--;
+    if (n !== 0) checkKeys(v);
+    t.depth--;
+  };`;
+  return compile(names, body, values) as Write;
+}
+
+const WRITE: Readonly<Record<string, string | undefined>> = {
+  boolean: 'if (typeof $ !== "boolean") fail(); t.writeBoolean($);',
+  int: "if ($ !== ($ | 0)) fail(); t.writeLong($);",
+  long: "if (Number.isSafeInteger($)) t.writeLong($); else writeLong(t, $);",
+  double: 'if (typeof $ !== "number") fail(); t.writeDouble($);',
+  string: 'if (typeof $ !== "string") fail(); t.writeString($);',
+};
+
+/** Writes a long of any form that `encode` takes. */
+export function writeLong(tap: Tap, value: unknown): void {
+  if (Number.isSafeInteger(value)) return tap.writeLong(value as number);
+  if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) failWriting();
+  tap.writeBigLong(value);
+}
+
+function takesNull(type: AvscField["type"] & { types?: readonly AvscField["type"][] }): boolean {
+  return type.typeName === "null" || !!type.types?.some((one) => one.typeName === "null");
+}
+
+function keyChecker(names: readonly string[]): (record: Readonly<Record<string, unknown>>) => void {
+  const known = new Set(names);
+  return (record) => {
+    for (const key of Object.keys(record)) {
+      if (!known.has(key) && record[key] !== undefined) failWriting();
+    }
+  };
+}
+
+function failWriting(): never {
+  throw new TypeError("The value does not fit its schema");
+}
+
+function compile(names: readonly string[], body: string, values: readonly unknown[]): unknown {
+  return new Function(...names, `"use strict"; ${body}`)(...values);
+}

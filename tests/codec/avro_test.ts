@@ -1,0 +1,142 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import { DecodeError, RecordError, type RecordSchema } from "../../src/codec/codec.ts";
+
+const codec = new AvroCodec();
+
+/** A record with one field `v` of the given type. */
+function schemaOf(type: unknown, more: object = {}): RecordSchema {
+  return codec.parse({ type: "record", name: "R", fields: [{ name: "v", type, ...more }] });
+}
+
+function roundTrip(type: unknown, v: unknown): unknown {
+  const schema = schemaOf(type);
+  return schema.decode(schema.encode({ v })).v;
+}
+
+function refuses(type: unknown, v: unknown, message: string | RegExp): void {
+  const schema = schemaOf(type);
+  assert.throws(() => schema.encode({ v }), (error) => {
+    assert.ok(error instanceof RecordError);
+    if (typeof message === "string") assert.equal(error.message, message);
+    else assert.match(error.message, message);
+    return true;
+  });
+}
+
+const CASES: [unknown, unknown[]][] = [
+  ["null", [null]],
+  ["boolean", [true, false]],
+  ["int", [0, 1, -1, 63, -64, 64, 2 ** 31 - 1, -(2 ** 31)]],
+  ["long", [
+    0,
+    -1,
+    2 ** 31,
+    2 ** 40,
+    -(2 ** 52),
+    Number.MAX_SAFE_INTEGER,
+    Number.MIN_SAFE_INTEGER,
+    2n ** 53n,
+    2n ** 63n - 1n,
+    -(2n ** 63n),
+  ]],
+  ["float", [0, 1.5, -0, Infinity, -Infinity, NaN]],
+  ["double", [0, Math.PI, -0, 5e-324, Number.MAX_VALUE, NaN, Infinity]],
+  ["string", [
+    "",
+    "foo",
+    "é".repeat(20),
+    "€".repeat(63),
+    "😀".repeat(16),
+    "x".repeat(47),
+    "x".repeat(48),
+    "x".repeat(63),
+    "x".repeat(64),
+    "x".repeat(8191),
+    "x".repeat(8192),
+    "é".repeat(5000),
+    "日".repeat(400_000),
+    "\u0000",
+  ]],
+  ["bytes", [new Uint8Array(0), new Uint8Array([0, 255, 128]), new Uint8Array(100_000).fill(7)]],
+  [{ type: "fixed", name: "F", size: 3 }, [new Uint8Array([1, 2, 3])]],
+  [{ type: "enum", name: "E", symbols: ["A", "B", "C"] }, ["A", "B", "C"]],
+  [{ type: "array", items: "long" }, [
+    [],
+    [1],
+    [1, 2n ** 60n, 3],
+    Array.from({ length: 5000 }, (_, i) => i),
+  ]],
+  [{ type: "array", items: "null" }, [[], [null, null], Array(2000).fill(null)]],
+  [{ type: "map", values: "string" }, [{}, { a: "1", "": "2", constructor: "3", "7": "4" }]],
+  [["null", "string"], [null, "x"]],
+  [["null", "int", "string", "bytes", "boolean", { type: "array", items: "int" }], [
+    null,
+    5,
+    "x",
+    new Uint8Array([1]),
+    true,
+    [1],
+  ]],
+  [["int", "long", "null"], [{ int: 1 }, { long: 2 ** 40 }, { long: 2n ** 60n }, null]],
+  [["bytes", { type: "fixed", name: "F", size: 1, namespace: "n" }], [
+    { bytes: new Uint8Array(2) },
+    { "n.F": new Uint8Array(1) },
+  ]],
+  [{ type: "record", name: "In", fields: [{ name: "toString", type: "int" }] }, [{ toString: 3 }]],
+  [{ type: "record", name: "Empty", fields: [] }, [{}]],
+];
+
+describe("AvroCodec", () => {
+  for (const [type, values] of CASES) {
+    it(`encode() and decode() give back every ${JSON.stringify(type).slice(0, 70)}`, () => {
+      for (const value of values) assert.deepEqual(roundTrip(type, value), value);
+    });
+  }
+
+  it("decode() gives plain objects", () => {
+    const schema = schemaOf({ type: "map", values: ["int", "long"] });
+    const record = schema.decode(schema.encode({ v: { a: { long: 1 } } }));
+    assert.deepStrictEqual(record, { v: { a: { long: 1 } } });
+    assert.equal(Object.getPrototypeOf(record), Object.prototype);
+  });
+
+  it("decode() keeps a map key __proto__ as a key", () => {
+    const map = Object.defineProperty({}, "__proto__", { value: { x: 1 }, enumerable: true });
+    const type = { type: "map", values: { type: "map", values: "int" } };
+    const read = roundTrip(type, map) as object;
+    assert.deepEqual(Object.keys(read), ["__proto__"]);
+    assert.equal(Object.getPrototypeOf(read), Object.prototype);
+  });
+
+  it("encode() gives memory of its own", () => {
+    const schema = schemaOf("string");
+    const first = schema.encode({ v: "first" });
+    const copy = first.slice();
+    for (let i = 0; i < 100; i++) schema.encode({ v: "other" + i });
+    assert.deepEqual(first, copy);
+    assert.equal(first.buffer.byteLength, first.length);
+  });
+
+  it("decode() gives bytes of their own", () => {
+    const schema = schemaOf("bytes");
+    const body = schema.encode({ v: new Uint8Array([1, 2, 3]) });
+    const { v } = schema.decode(body);
+    body.fill(0);
+    assert.deepEqual(v, new Uint8Array([1, 2, 3]));
+  });
+
+  it("decode() refuses a message with bytes after the record", () => {
+    const schema = schemaOf("int");
+    assert.throws(() => schema.decode(new Uint8Array([2, 0])), DecodeError);
+  });
+
+  it("encode() names the field that does not fit", () => {
+    refuses("long", "abc", 'v: expected long, got "abc"');
+    refuses("int", NaN, "v: expected int, got NaN");
+    refuses("int", 2 ** 31, "v: expected int (32 bits), got 2147483648");
+    refuses("long", 2 ** 53, /beyond 2\^53 as bigint/);
+    refuses("long", 2n ** 63n, /64 bits/);
+  });
+});
