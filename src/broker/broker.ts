@@ -86,6 +86,8 @@ export interface GroupSpec {
 /** One handing-over of a message. Settled by exactly one of the consumer's `ack` and `nak`. */
 export interface Delivery {
   readonly subject: string;
+  /** The message's id; empty if it was published without one. */
+  readonly id: string;
   readonly body: Uint8Array;
   /** Position in the stream. */
   readonly sequence: number;
@@ -143,6 +145,8 @@ export interface Consumer {
   nak(delivery: Delivery, delayMs?: number): void;
   /** Starts the ack wait anew. */
   working(delivery: Delivery): void;
+  /** Frees the slot and says nothing to the broker: for a delivery whose ack wait has passed, which is or will be made again anyway. */
+  forget(delivery: Delivery): void;
   /** Stops pulling and hands back what waits here untaken. `next()` returns an empty array from now on. */
   stop(): void;
   /** Resolves when every settling was confirmed by the broker or `timeoutMs` passed; then lets go. What is unsettled is left to the ack wait. Safe to call twice. */

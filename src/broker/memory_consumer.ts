@@ -53,6 +53,9 @@ export class MemoryConsumer implements Consumer {
     this.#group.working(delivery as MemoryDelivery);
   }
 
+  /** The group takes it back by itself when the ack wait has passed. */
+  forget(): void {}
+
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;

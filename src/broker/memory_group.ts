@@ -24,6 +24,9 @@ export class MemoryDelivery implements Delivery {
   get subject() {
     return this.entry.stored.message.subject;
   }
+  get id() {
+    return this.entry.stored.message.id;
+  }
   get body() {
     return this.entry.stored.message.body;
   }
