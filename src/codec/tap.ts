@@ -8,8 +8,14 @@ export interface Utf8 {
 }
 
 const EMPTY = new Uint8Array(0);
-const FIRST_SIZE = 2048;
-/** A larger buffer than this is not kept for the next message. */
+/**
+ * Small results are cut from blocks of this size: an ArrayBuffer each costs V8 ten times as much (measured). A block is never written
+ * twice; one result that is kept for long keeps its whole block.
+ */
+const BLOCK_SIZE = 16 * 1024;
+/** Larger results get an ArrayBuffer of their own. */
+const SMALL_SIZE = 4 * 1024;
+/** A larger working buffer than this is not kept for the next message. */
 const KEPT_SIZE = 1 << 20;
 const MAX_DEPTH = 512;
 /** Items without any bytes (nulls, empty records) that one message may hold: nothing else bounds their number. */
@@ -24,6 +30,10 @@ export class Tap {
   pos = 0;
   depth = 0;
   #emptyItems = 0;
+  /** Where the message that is being written begins. */
+  #start = 0;
+  #block = EMPTY;
+  #blockUsed = 0;
   readonly #view = new DataView(new ArrayBuffer(8));
   readonly #bytes = new Uint8Array(this.#view.buffer);
 
@@ -49,16 +59,23 @@ export class Tap {
   }
 
   startWriting(): void {
-    if (this.buf.length < FIRST_SIZE || this.buf.length > KEPT_SIZE) {
-      this.buf = new Uint8Array(FIRST_SIZE);
-    }
-    this.pos = 0;
+    this.pos = this.#start;
     this.depth = 0;
   }
 
-  /** A copy of what was written. */
+  /** What was written, in memory that is never written again. */
   written(): Uint8Array {
-    return this.buf.slice(0, this.pos);
+    const { buf, pos } = this;
+    const start = this.#start;
+    const length = pos - start;
+    if (buf.length > BLOCK_SIZE) {
+      // Kept for the next large record, if it is not far too large; small ones go back to blocks.
+      if (length <= SMALL_SIZE || buf.length > KEPT_SIZE) this.buf = EMPTY;
+      return buf.slice(start, pos);
+    }
+    if (length > SMALL_SIZE) return buf.slice(start, pos);
+    this.#start = pos;
+    return new Uint8Array(buf.buffer, start, length);
   }
 
   /** Called on the way into a record; every cycle of a recursive schema passes through one. */
@@ -137,18 +154,19 @@ export class Tap {
       this.pos = pos;
       return (low >>> 1) ^ -(low & 1);
     }
-    // Up to 49 bits are exact in a double.
-    let value = low;
-    let factor = 0x10000000;
+    // 21 bits more keep both halves small integers and their sum exact.
+    let high = 0;
+    shift = 0;
     do {
       if (pos >= buf.length) this.#truncated();
       byte = buf[pos++]!;
-      value += (byte & 0x7f) * factor;
-      factor *= 128;
-    } while (byte & 0x80 && factor < 0x2000000000000);
+      high |= (byte & 0x7f) << shift;
+      shift += 7;
+    } while (byte & 0x80 && shift < 21);
     if (byte < 0x80) {
       this.pos = pos;
-      return value % 2 ? -(value + 1) / 2 : value / 2;
+      const half = high * 0x8000000 + (low >>> 1);
+      return low & 1 ? -half - 1 : half;
     }
     return Number(this.#readBigLong());
   }
@@ -206,11 +224,22 @@ export class Tap {
   }
 
   readFixed(length: number): Uint8Array {
-    const start = this.pos;
+    const { buf, pos } = this;
     this.skipFixed(length);
-    const copy = new Uint8Array(length);
-    copy.set(this.buf.subarray(start, this.pos));
+    const copy = this.#memory(length);
+    copy.set(buf.subarray(pos, pos + length));
     return copy;
+  }
+
+  #memory(length: number): Uint8Array {
+    if (length > SMALL_SIZE) return new Uint8Array(length);
+    if (this.#blockUsed + length > this.#block.length) {
+      this.#block = new Uint8Array(BLOCK_SIZE);
+      this.#blockUsed = 0;
+    }
+    const start = this.#blockUsed;
+    this.#blockUsed += length;
+    return new Uint8Array(this.#block.buffer, start, length);
   }
 
   skipFixed(length: number): void {
@@ -246,11 +275,15 @@ export class Tap {
   }
 
   #reserve(length: number): void {
-    const needed = this.pos + length;
-    if (needed <= this.buf.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.buf.length * 2));
-    larger.set(this.buf.subarray(0, this.pos));
+    const { buf, pos } = this;
+    if (pos + length <= buf.length) return;
+    const start = this.#start;
+    const size = pos - start + length;
+    const larger = new Uint8Array(size <= BLOCK_SIZE ? BLOCK_SIZE : size * 2);
+    larger.set(buf.subarray(start, pos));
     this.buf = larger;
+    this.pos = pos - start;
+    this.#start = 0;
   }
 
   writeBoolean(value: boolean): void {
@@ -274,13 +307,20 @@ export class Tap {
         bits >>>= 7;
       }
       buf[pos++] = bits;
-    } else if (value >= -0xfffffffffffff && value <= 0xfffffffffffff) {
-      let bits = value >= 0 ? value * 2 : -value * 2 - 1;
-      while (bits > 0x7f) {
-        buf[pos++] = (bits % 128) | 0x80;
-        bits = Math.floor(bits / 128);
+    } else if (value >= -0xffffffffffff && value <= 0xffffffffffff) {
+      const bits = value >= 0 ? value * 2 : -value * 2 - 1;
+      // At least 31 bits: the low 28 take four bytes, the others are at least one.
+      buf[pos] = bits | 0x80;
+      buf[pos + 1] = (bits >>> 7) | 0x80;
+      buf[pos + 2] = (bits >>> 14) | 0x80;
+      buf[pos + 3] = (bits >>> 21) | 0x80;
+      pos += 4;
+      let high = Math.floor(bits / 0x10000000);
+      while (high > 0x7f) {
+        buf[pos++] = (high & 0x7f) | 0x80;
+        high >>>= 7;
       }
-      buf[pos++] = bits;
+      buf[pos++] = high;
     } else {
       return this.writeBigLong(BigInt(value));
     }
