@@ -29,6 +29,10 @@ export interface SideStreamConfig {
   readonly enabled: boolean;
   /** Absent: the pipeline's own broker. */
   readonly address?: NatsAddress;
+  /** Credentials that were written in the address. */
+  readonly user?: string;
+  readonly password?: Secret;
+  readonly token?: Secret;
   readonly errorTopics: readonly string[];
 }
 
@@ -49,6 +53,20 @@ export const TASK_TYPES = [
 export type TaskType = (typeof TASK_TYPES)[number];
 export type TaskKind = "source" | "transformation" | "sink";
 
+const KINDS: Readonly<Record<TaskType, TaskKind>> = {
+  "fs-source": "source",
+  "raw-source": "source",
+  "nats-source": "source",
+  "raw": "transformation",
+  "s3-sink": "sink",
+  "elastic-sink": "sink",
+  "print": "sink",
+};
+
+export function kindOf(type: TaskType): TaskKind {
+  return KINDS[type];
+}
+
 /** One way out of a task: its main output or one of its side outs. */
 export interface Output {
   /** Absent for the main output, else the id of the side out. */
@@ -66,6 +84,14 @@ export interface Input {
   readonly sideOut?: string;
 }
 
+export interface TaskPlace {
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** Such as `dag[1]`. */
+  readonly path: string;
+}
+
 /** A task with everything merged in: its own globalConfig, the global one, the environment. */
 export interface TaskPlan {
   readonly id: string;
@@ -81,9 +107,14 @@ export interface TaskPlan {
   readonly topics?: string;
   /** `topics` of an fs-source or s3-sink, taken apart. */
   readonly bucket?: { readonly bucket: string; readonly prefix: string };
+  /** Of an elastic-sink: `http(s)://host:port`. Addresses of stores are in `store`, that of a nats-source is in `nats`. */
   readonly addr?: string;
   readonly user?: string;
   readonly password?: Secret;
+  /** Where a nats-source reads. */
+  readonly nats?: NatsConfig;
+  /** Of an s3-sink: `json`, `ndjson` or `avro`. */
+  readonly format?: string;
   readonly partitionBy?: string;
   readonly env: Readonly<Record<string, string>>;
   readonly meta: Meta;
@@ -92,6 +123,8 @@ export interface TaskPlan {
   readonly sideStream: SideStreamConfig;
   readonly metrics: MetricsConfig;
   readonly inputs: readonly Input[];
+  /** Where the task is written, for messages about it. */
+  readonly place?: TaskPlace;
   /** The main output first (present, perhaps without consumers, unless the task is a sink), then the side outs. */
   readonly outputs: readonly Output[];
 }

@@ -1,0 +1,172 @@
+import type { Finding } from "../errors.ts";
+import { Config } from "./config.ts";
+import { checkEdges } from "./edges.ts";
+import { flowIdOf } from "./flow_id.ts";
+import { checkGraph, type Graph, type NamedTask } from "./graph.ts";
+import { readModules } from "./modules.ts";
+import { warnLiteralSecrets } from "./literal_secrets.ts";
+import { applySettings } from "./overrides.ts";
+import { parsePipeline } from "./parse.ts";
+import { type Path, Places } from "./places.ts";
+import type { Plan, TaskPlan } from "./plan.ts";
+import type { SchemaCheck } from "./record_schema.ts";
+import { Report } from "./report.ts";
+import { resolveValues } from "./resolve.ts";
+import type { PipelineDocument } from "./schema.ts";
+import { checkShape } from "./shape.ts";
+import { draftTasks, type TaskDraft } from "./task_draft.ts";
+import { checkTask, planTask } from "./task_plan.ts";
+
+export interface LoadPlanInput {
+  /** The file as the user named it. */
+  file: string;
+  /** Its content. */
+  text: string;
+  /** Absolute path of the folder it lies in. */
+  folder: string;
+  env(name: string): string | undefined;
+  /** Absolute path of `path`, seen from the folder `from`, or from the current one. */
+  resolvePath(path: string, from?: string): string;
+  /** Content of a file that `${file:/path}` names; rejects if it cannot be read. */
+  readText(path: string): Promise<string>;
+  /** `PATH=VALUE` of each `--set`, in order. */
+  set?: readonly string[];
+  /** `TASK=PATH` of each `--module`. Paths start at the current folder. */
+  modules?: readonly string[];
+  /** Looks deeper into Avro schemas: returns what is wrong with one. */
+  checkSchema?: SchemaCheck;
+}
+
+export interface LoadedPlan {
+  /** Absent if there are errors. */
+  readonly plan?: Plan;
+  readonly errors: readonly Finding[];
+  readonly warnings: readonly Finding[];
+}
+
+/**
+ * Makes a checked plan of a pipeline file. All mistakes are found together; nothing is contacted, and no file is read but
+ * those that `${file:…}` names. `--set` wins over the file, the file over the environment. Never throws for a user's mistake.
+ */
+export async function loadPlan(input: LoadPlanInput): Promise<LoadedPlan> {
+  const report = new Report(new Places(input.file));
+  const plan = await makePlan(input, report);
+  return {
+    ...(plan && !report.hasErrors && { plan }),
+    errors: report.errors(),
+    warnings: report.warnings(),
+  };
+}
+
+async function makePlan(input: LoadPlanInput, report: Report): Promise<Plan | undefined> {
+  const { folder, env, readText } = input;
+  const resolvePath = (path: string) => input.resolvePath(path, folder);
+  const parsed = parsePipeline(input.text, report);
+  if (parsed === undefined) return undefined;
+  const { value, isExpanded } = await resolveValues(parsed, {
+    report,
+    sources: { env: (name) => env(name), resolvePath, readText: (path) => readText(path) },
+  });
+  applySettings(value, input.set ?? [], report);
+  const document = checkShape(value, report);
+  if (!document) return undefined;
+  warnLiteralSecrets(document, { report, isExpanded });
+  if (document.dag === undefined && !report.isBroken(["dag"])) {
+    report.error([], "dag is missing; add 'dag' with a list of tasks");
+  } else if (document.dag?.length === 0) {
+    report.error(["dag"], "dag is empty; add at least one task");
+  }
+  const { checkSchema } = input;
+  const drafts = draftTasks(document, { report, ...(checkSchema && { checkSchema }) });
+  for (const draft of drafts) checkTask(draft, report);
+  const graph = checkGraph(drafts, { report, writtenIds: writtenIds(value) });
+  checkSideOutIds(drafts, report);
+  return completePlan(document, graph, input, report);
+}
+
+function completePlan(
+  document: PipelineDocument,
+  graph: Graph,
+  input: LoadPlanInput,
+  report: Report,
+): Plan {
+  const { file, folder } = input;
+  const resolvePath = (path: string) => input.resolvePath(path, folder);
+  const config = new Config(document, { report, env: (name) => input.env(name), resolvePath });
+  const flowId = flowIdOf(document, { file, report, env: (name) => input.env(name) });
+  checkEdges(graph, { report, autoDownloads: (task) => config.autoDownload(task) });
+  const given = readModules(input.modules ?? [], graph, report);
+  const module = (task: NamedTask) => {
+    const path = given.get(task.id);
+    if (path !== undefined) return input.resolvePath(path);
+    return task.document.module === undefined ? undefined : resolvePath(task.document.module);
+  };
+  const tasks = graph.tasks.flatMap((task) =>
+    planTask(task, {
+      graph,
+      config,
+      report,
+      flowId,
+      module,
+      parallelism: document.parallelism ?? 1,
+    }) ?? []
+  );
+  checkGroups(tasks, graph, report);
+  return {
+    file,
+    folder,
+    flowId,
+    mode: document.mode === "batch" ? "batch" : "streaming",
+    nats: config.nats,
+    tasks,
+  };
+}
+
+/** Ids as they stand in the file, right or wrong: an `out` that names a wrong one is no second mistake. */
+function writtenIds(value: unknown): Set<unknown> {
+  const dag: unknown = typeof value === "object" && value !== null
+    ? Reflect.get(value, "dag")
+    : undefined;
+  if (!Array.isArray(dag)) return new Set();
+  return new Set(
+    dag.map((task: unknown) =>
+      typeof task === "object" && task !== null ? Reflect.get(task, "id") : undefined
+    ),
+  );
+}
+
+function checkSideOutIds(drafts: readonly TaskDraft[], report: Report): void {
+  const ids = new Set(drafts.map((draft) => draft.id));
+  for (const { document, path } of drafts) {
+    for (const [index, side] of (document.sideOuts ?? []).entries()) {
+      const at: Path = [...path, "sideOuts", index, "id"];
+      if (side?.id !== undefined && ids.has(side.id)) {
+        report.error(at, `side out "${side.id}" has the id of a task; choose another`);
+      }
+    }
+  }
+}
+
+/** Product document: the groupId must be unique for each function. Two tasks in one group would take each other's records. */
+function checkGroups(tasks: readonly TaskPlan[], graph: Graph, report: Report): void {
+  const first = new Map<string, TaskPlan>();
+  const inFileOrder = tasks.toSorted((a, b) =>
+    Number(pathOf(a, graph)[1]) - Number(pathOf(b, graph)[1])
+  );
+  for (const task of inFileOrder) {
+    const other = first.get(task.groupId);
+    if (other) {
+      const { line } = report.places.of([...pathOf(other, graph), "groupId"]);
+      report.error(
+        [...pathOf(task, graph), "groupId"],
+        `groupId "${task.groupId}" is already that of "${other.id}"${
+          line === undefined ? "" : ` at line ${line}`
+        }; give each task its own`,
+      );
+    } else first.set(task.groupId, task);
+  }
+}
+
+function pathOf(task: TaskPlan, graph: Graph): Path {
+  return graph.tasks.find((one) => one.id === task.id)?.path ?? [];
+}

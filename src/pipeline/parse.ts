@@ -1,0 +1,208 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Scalar,
+  type YAMLError,
+} from "yaml";
+import { formatPath, type Path, type Place, type Places } from "./places.ts";
+import type { Report } from "./report.ts";
+
+const MAX_BYTES = 1024 * 1024;
+const MAX_DEPTH = 64;
+const MAX_VALUES = 50_000;
+const MAX_SYNTAX_ERRORS = 10;
+const TOO_DEEP = "nested too deeply; a pipeline needs a few levels only";
+const KNOWN_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
+
+/**
+ * Reads YAML 1.2 (core schema) into plain values and notes in `report.places` where each was written.
+ * Returns undefined when mistakes of the syntax were reported.
+ */
+export function parsePipeline(text: string, report: Report): unknown {
+  report.places.set([], { file: report.places.file, line: 1, column: 1 });
+  const bytes = text.length > MAX_BYTES ? text.length : new TextEncoder().encode(text).length;
+  if (bytes > MAX_BYTES) {
+    report.add({
+      file: report.places.file,
+      problem: `too large (over ${MAX_BYTES} bytes)`,
+      hint: "move what is not configuration into files of its own",
+    });
+    return undefined;
+  }
+  const lines = new LineCounter();
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file: report.places.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(text, {
+      schema: "core",
+      version: "1.2",
+      merge: false,
+      prettyErrors: false, // they quote the source, passwords included
+      lineCounter: lines,
+      logLevel: "error",
+      uniqueKeys: false, // takes a minute for 60,000 keys; the reader below checks it, with the line of the first
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    report.error([], TOO_DEEP);
+    return undefined;
+  }
+  const mistakes = [...document.errors, ...document.warnings].toSorted((a, b) =>
+    a.pos[0] - b.pos[0]
+  );
+  if (mistakes.length > 0) {
+    for (const mistake of mistakes.slice(0, MAX_SYNTAX_ERRORS)) {
+      const { problem, hint } = explain(mistake);
+      report.add({ ...place(mistake.pos[0]), problem, ...(hint && { hint }) });
+    }
+    return undefined;
+  }
+  const reader = new Reader(document, { place, report });
+  const value = reader.read(document.contents, [], 0);
+  if (report.hasErrors) return undefined;
+  if (value === null || value === undefined) {
+    report.error([], "document is empty; expected a mapping with 'dag'");
+    return undefined;
+  }
+  return value;
+}
+
+/** yaml's own words, but for codes whose text would quote what may be a password. */
+function explain(mistake: YAMLError): { problem: string; hint?: string } {
+  switch (mistake.code) {
+    case "TAG_RESOLVE_FAILED":
+      return {
+        problem: "tags are not supported",
+        hint: "write the value without a tag, or in quotes",
+      };
+    case "MULTIPLE_DOCS":
+      return { problem: "more than one document", hint: "write one pipeline a file, without ---" };
+    case "TAB_AS_INDENT":
+      return { problem: "Tabs are not allowed as indentation", hint: "use spaces" };
+    default:
+      if (/call stack/i.test(mistake.message)) {
+        return { problem: "nested too deeply", hint: "a pipeline needs a few levels only" };
+      }
+      return { problem: mistake.message.replace(/\.$/, "").split("\n")[0]! };
+  }
+}
+
+interface ReaderOptions {
+  place: (offset: number) => Place;
+  report: Report;
+}
+
+class Reader {
+  readonly #document: Document.Parsed;
+  readonly #place: (offset: number) => Place;
+  readonly #report: Report;
+  readonly #places: Places;
+  #values = 0;
+
+  constructor(document: Document.Parsed, options: ReaderOptions) {
+    this.#document = document;
+    this.#place = options.place;
+    this.#report = options.report;
+    this.#places = options.report.places;
+  }
+
+  read(node: Node | null | undefined, path: Path, depth: number): unknown {
+    if (!node) return null;
+    if (depth > MAX_DEPTH || ++this.#values > MAX_VALUES) {
+      if (!this.#report.isBroken([])) {
+        this.#report.error([], "too many values or levels; no pipeline needs so many");
+      }
+      return null;
+    }
+    if (isAlias(node)) {
+      const anchored = node.resolve(this.#document);
+      if (anchored) return this.read(anchored, path, depth + 1);
+      this.#report.error(
+        path,
+        "alias without an anchor before it; put a text that begins with * in quotes",
+      );
+      return null;
+    }
+    if (node.tag !== undefined && !KNOWN_TAGS.test(node.tag)) {
+      this.#report.error(path, "tags are not supported; write the value without a tag");
+      return null;
+    }
+    if (isScalar(node)) return this.#scalar(node, path);
+    if (isSeq(node)) {
+      return node.items.map((item, index) => {
+        const inner = [...path, index];
+        const at = this.#at(item as Node | null, path);
+        this.#places.set(inner, at);
+        return this.read(item as Node | null, inner, depth + 1);
+      });
+    }
+    return isMap(node) ? this.#mapping(node.items, path, depth) : null;
+  }
+
+  #mapping(
+    items: readonly { key: unknown; value: unknown }[],
+    path: Path,
+    depth: number,
+  ): Record<string, unknown> {
+    const mapping: Record<string, unknown> = {};
+    for (const { key, value } of items) {
+      if (!isScalar(key) || key.value === null) {
+        this.#report.error(path, "a key must be plain text");
+        continue;
+      }
+      const name = typeof key.value === "string" ? key.value : key.source ?? String(key.value);
+      const inner = [...path, name];
+      const at = this.#at(key, path);
+      if (Object.hasOwn(mapping, name)) {
+        const first = this.#places.of(inner, "key").line;
+        this.#report.add({
+          ...at,
+          path: formatPath(inner),
+          problem: "Map keys must be unique",
+          hint: `the first "${name}" is at line ${first}`,
+        });
+        continue;
+      }
+      const node = value as Node | null;
+      this.#places.set(inner, at, node && hasText(node) ? this.#at(node, inner) : at);
+      if (name === "<<") {
+        this.#report.error(inner, "merge keys are not supported; write the keys out", "key");
+      } else if (name === "__proto__") {
+        this.#report.error(inner, "this key is not allowed", "key");
+      } else {
+        mapping[name] = this.read(node, inner, depth + 1);
+      }
+    }
+    return mapping;
+  }
+
+  #scalar(node: Scalar, path: Path): unknown {
+    const { value, source } = node;
+    if (typeof value === "bigint") return Number(value);
+    if (typeof value === "number" && source !== undefined && /^[-+]?0[0-9]/.test(source)) {
+      this.#report.error(
+        path,
+        `ambiguous number ${source}, which some read as octal; write it without leading zeros, or in quotes if it is text`,
+      );
+    }
+    return value;
+  }
+
+  #at(node: Node | null, path: Path): Place {
+    return node?.range ? this.#place(node.range[0]) : this.#places.of(path);
+  }
+}
+
+/** False for `key:` with nothing after it, whose place is that of the key. */
+function hasText(node: Node): boolean {
+  return !(isScalar(node) && node.value === null && node.source === "");
+}

@@ -1,0 +1,46 @@
+import type { Path } from "./places.ts";
+import type { Report } from "./report.ts";
+import { got, quote } from "./schema.ts";
+
+/** Reads `env`: a mapping, or a Kubernetes-style list of name and value. */
+export function readEnv(
+  value: unknown,
+  { path, report }: { path: Path; report: Report },
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  const add = (name: unknown, text: unknown, at: Path) => {
+    if (typeof name !== "string" || !/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) {
+      report.error(
+        at,
+        `bad variable name ${
+          typeof name === "string" ? quote(name) : got(name)
+        }; use letters, digits and _`,
+      );
+    } else if (Object.hasOwn(env, name)) {
+      report.error(at, `variable "${name}" is there twice; remove one`);
+    } else if (typeof text === "string" || typeof text === "number" || typeof text === "boolean") {
+      env[name] = String(text);
+    } else report.error(at, `expected string, got ${got(text)}; give the variable a value`);
+  };
+  if (value === undefined) return env;
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const at = [...path, index];
+      if (typeof item !== "object" || item === null || Array.isArray(item)) {
+        report.error(at, `expected mapping, got ${got(item)}; write name and value`);
+        continue;
+      }
+      const unknown = Object.keys(item).find((key) => key !== "name" && key !== "value");
+      if (unknown !== undefined) {
+        report.error(
+          [...at, unknown],
+          `unknown key ${quote(unknown)}; known keys: name, value`,
+          "key",
+        );
+      } else add(Reflect.get(item, "name"), Reflect.get(item, "value"), at);
+    }
+  } else if (typeof value === "object" && value !== null) {
+    for (const [name, text] of Object.entries(value)) add(name, text, [...path, name]);
+  } else report.error(path, `expected mapping, got ${got(value)}; write NAME: value`);
+  return env;
+}
