@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { freePort } from "./free_port.ts";
+import { serverBinary } from "./server_binary.ts";
+
+const START_MS = 30_000;
+const POLL_MS = 50;
+
+export interface MinioServer {
+  /** `http://127.0.0.1:port` */
+  readonly endpoint: string;
+  readonly user: string;
+  readonly password: string;
+  /** Ends the server and removes its data. Safe to call twice. */
+  stop(): Promise<void>;
+  /** SIGKILL; the data stay. */
+  kill(): Promise<void>;
+  /** Starts again after `kill`, on the same address and data; returns when it answers. */
+  restart(): Promise<void>;
+}
+
+/** Starts a MinIO server with a data folder and credentials of its own; returns when it answers. */
+export async function startMinio(): Promise<MinioServer> {
+  const binary = serverBinary("minio");
+  const folder = await mkdtemp(join(tmpdir(), "kflow-minio-"));
+  const endpoint = `http://127.0.0.1:${await freePort()}`;
+  const user = `user-${crypto.randomUUID().slice(0, 8)}`;
+  const password = crypto.randomUUID();
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const port = await freePort();
+    const args = ["server", folder, "--address", endpoint.slice("http://".length)];
+    const started = spawn(binary, [...args, "--console-address", `127.0.0.1:${port}`], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        MINIO_ROOT_USER: user,
+        MINIO_ROOT_PASSWORD: password,
+        MINIO_BROWSER: "off",
+        MINIO_UPDATE: "off",
+      },
+    });
+    child = started;
+    let output = "";
+    for (const stream of [started.stdout, started.stderr]) {
+      stream.on("data", (text: Uint8Array) => {
+        output = (output + new TextDecoder().decode(text)).slice(-4_000);
+      });
+    }
+    const deadline = Date.now() + START_MS;
+    while (!await answers(endpoint)) {
+      if (started.exitCode !== null || Date.now() > deadline) {
+        await end("SIGKILL");
+        throw new Error(`Cannot start ${binary} on ${endpoint}: it does not answer\n${output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  async function end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const ending = child;
+    child = undefined;
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => ending.once("exit", () => resolve()));
+    ending.kill(signal);
+    const timer = setTimeout(() => ending.kill("SIGKILL"), 5_000);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    endpoint,
+    user,
+    password,
+    async stop() {
+      await end("SIGTERM");
+      await rm(folder, { recursive: true, force: true });
+    },
+    kill: () => end("SIGKILL"),
+    restart: start,
+  };
+}
+
+async function answers(endpoint: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${endpoint}/minio/health/ready`, {
+      signal: AbortSignal.timeout(1_000),
+    });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
