@@ -1,0 +1,92 @@
+import { posix } from "node:path";
+import {
+  COMPOSITION_ROOT,
+  DOORS,
+  EXCEPTIONS,
+  IMPLEMENTATIONS,
+  LAYERS,
+  MANY_DOORS,
+  ONLY,
+  UNSPOKEN,
+} from "./layout.ts";
+import { importsOf, type Source } from "./sources.ts";
+
+/** Imports that go the wrong way or past a dependency's door, as `path:line: problem`. */
+export function checkImports(sources: readonly Source[]): string[] {
+  const doors = new Map<string, string>();
+  return sources.flatMap((source) => [
+    ...importsOf(source).flatMap(({ specifier, line }) => {
+      const problem = specifier.startsWith(".") || specifier === "kflow"
+        ? checkFile(source.path, targetOf(source.path, specifier))
+        : checkDependency(source.path, specifier, doors);
+      return problem ? [`${source.path}:${line}: ${problem}`] : [];
+    }),
+    ...checkWords(source),
+  ]);
+}
+
+function targetOf(path: string, specifier: string): string {
+  return specifier === "kflow" ? "mod.ts" : posix.join(posix.dirname(path), specifier);
+}
+
+function checkFile(from: string, to: string): string | undefined {
+  const exceptional = EXCEPTIONS.some((rule) => rule.from.test(from) && rule.to.test(to));
+  if (exceptional) return undefined;
+  const [source, target] = [placeOf(from), placeOf(to)];
+  if (!target) return `imports "${to}", which is in no layer of tools/layout.ts`;
+  if (!source || source.unit === target.unit) return undefined;
+  if (source.layer === target.layer) {
+    return `imports "${to}": ${source.unit} and ${target.unit} do not know each other`;
+  }
+  if (source.layer < target.layer) return `imports "${to}": imports go down only`;
+
+  const only = ONLY.find((rule) => from.startsWith(rule.from));
+  if (only && !only.to.some((start) => to.startsWith(start))) {
+    return `imports "${to}" instead of ${only.to.join(" or ")}: ${only.why}`;
+  }
+  if (IMPLEMENTATIONS.test(to) && from.startsWith("src/") && from !== COMPOSITION_ROOT) {
+    return `imports the implementation "${to}": only ${COMPOSITION_ROOT} chooses one`;
+  }
+  return undefined;
+}
+
+function placeOf(path: string): { unit: string; layer: number } | undefined {
+  const places = LAYERS.flatMap((units, layer) => units.map((unit) => ({ unit, layer })))
+    .filter(({ unit }) => unit === path || (unit.endsWith("/") && path.startsWith(unit)))
+    .sort((a, b) => b.unit.length - a.unit.length);
+  return places[0];
+}
+
+/** Tests, tools and benches may use the platform and any dependency: they talk to servers in their own way. */
+function checkDependency(
+  path: string,
+  specifier: string,
+  doors: Map<string, string>,
+): string | undefined {
+  const product = path.startsWith("src/") || path.startsWith("adapters/") || path === "mod.ts";
+  if (!product) return undefined;
+  if (specifier.startsWith("node:") && path.startsWith("adapters/")) return undefined;
+  if (MANY_DOORS[specifier]) {
+    return MANY_DOORS[specifier].test(path)
+      ? undefined
+      : `imports "${specifier}", which has no place here`;
+  }
+  const door = DOORS[specifier];
+  if (!door) {
+    return specifier.startsWith("node:")
+      ? `imports "${specifier}": what a platform supplies comes in through src/host.ts`
+      : `imports "${specifier}", which has no door in tools/layout.ts`;
+  }
+  if (!door.test(path)) return `imports "${specifier}" past its door ${door.source}`;
+  const other = doors.get(specifier) ?? path;
+  doors.set(specifier, other);
+  return other === path ? undefined : `imports "${specifier}", whose door is already ${other}`;
+}
+
+function checkWords(source: Source): string[] {
+  return UNSPOKEN.filter((rule) => source.path.startsWith(rule.in)).flatMap((rule) => {
+    const withoutComments = source.text.replaceAll(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g, "");
+    const [word] = withoutComments.match(rule.word) ?? [];
+    return word ? [`${source.path}: says "${word}": ${rule.why}`] : [];
+  });
+}

@@ -1,0 +1,79 @@
+/**
+ * Which way imports go (DESIGN.md 2), lowest layer first. A file may import its own unit and whatever lies in the layers below.
+ * A unit is a folder (ending in `/`) or a file; the longest that fits is a file's unit.
+ */
+export const LAYERS: readonly (readonly string[])[] = [
+  // Each file of src/ itself that is not named below: errors, log, settings, secret.
+  ["src/"],
+  // Ports with their implementations. They never import each other.
+  ["src/pipeline/", "src/broker/", "src/store/", "src/files/", "src/codec/", "src/metrics/"],
+  ["src/host.ts"],
+  ["src/runtime/"],
+  ["src/functions/", "src/http/"],
+  ["src/app.ts"],
+  ["mod.ts"],
+  ["adapters/shared/"],
+  ["adapters/"],
+  ["examples/"],
+  ["tools/"],
+  ["bench/"],
+  ["tests/"],
+];
+
+/** Imports that go another way, each with its reason. */
+export const EXCEPTIONS: readonly { from: RegExp; to: RegExp; why: string }[] = [
+  {
+    from: /^src\/store\/directory[a-z_]*\.ts$/,
+    to: /^src\/files\/files\.ts$/,
+    why: "a directory store keeps its objects in a Files area, which is handed to it",
+  },
+  {
+    from: /^mod\.ts$/,
+    to: /^adapters\/(deno|bun)\/[a-z_]+\.ts$/,
+    why: "run as a program, mod.ts starts the command line of its platform",
+  },
+];
+
+/** Folders whose files may reach down only to these. */
+export const ONLY: readonly { from: string; to: readonly string[]; why: string }[] = [
+  {
+    from: "adapters/shared/",
+    to: ["mod.ts", "adapters/shared/", "src/"],
+    why: "it supplies what ports and host.ts ask for, and knows nothing above them",
+  },
+  {
+    from: "adapters/",
+    to: ["mod.ts", "adapters/"],
+    why: "an adapter uses what every user can use",
+  },
+  { from: "examples/", to: ["mod.ts", "examples/"], why: "an example shows what users write" },
+];
+
+/** Implementations of ports: beside their own folder only the composition root names them. */
+export const IMPLEMENTATIONS =
+  /^src\/(broker\/(memory|nats)|store\/(memory|directory|s3)|files\/memory|codec\/avro|metrics\/prometheus)[a-z_0-9]*\.ts$/;
+export const COMPOSITION_ROOT = "src/app.ts";
+
+/** One door per dependency: the only place that imports it. A pattern that fits several files still allows one of them only. */
+export const DOORS: Readonly<Record<string, RegExp>> = {
+  "avsc": /^src\/codec\/avro\.ts$/,
+  "aws4fetch": /^src\/store\/s3[a-z_]*\.ts$/,
+  "commander": /^(src|adapters\/shared)\/[a-z_/]+\.ts$/,
+  "fast-xml-parser": /^src\/store\/s3_xml\.ts$/,
+  "hono": /^src\/http\/app\.ts$/,
+  "nats": /^adapters\/shared\/nats_tcp\.ts$/,
+  "nats.ws": /^src\/broker\/nats[a-z_]*\.ts$/,
+  "node:buffer": /^src\/codec\/avro\.ts$/,
+  "prom-client": /^src\/metrics\/prometheus\.ts$/,
+  "yaml": /^src\/pipeline\/parse\.ts$/,
+};
+
+/** Used wherever a schema is declared. */
+export const MANY_DOORS: Readonly<Record<string, RegExp>> = {
+  "zod": /^src\/(pipeline|functions|http)\/|^src\/settings\.ts$/,
+};
+
+/** Words that may not stand in the code of a folder. */
+export const UNSPOKEN: readonly { in: string; word: RegExp; why: string }[] = [
+  { in: "src/runtime/", word: /nats/i, why: "the runtime knows the broker port only" },
+];

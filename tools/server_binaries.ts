@@ -1,0 +1,77 @@
+import { accessSync, constants } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+
+/** A server that tests run against, built from source by Go. */
+export interface ServerBinary {
+  /** Go package of the program. */
+  readonly module: string;
+  readonly version: string;
+  /** File name that `go install` gives it. */
+  readonly program: string;
+  /** What it is for, for messages. */
+  readonly purpose: string;
+}
+
+/** Another version gets another file name in the cache, so changing it here is all there is to do. */
+export const SERVER_BINARIES = {
+  "nats-server": {
+    module: "github.com/nats-io/nats-server/v2",
+    version: "v2.15.2",
+    program: "nats-server",
+    purpose: "tests on NATS JetStream",
+  },
+  "nats-server-2.9": {
+    module: "github.com/nats-io/nats-server/v2",
+    version: "v2.9.10",
+    program: "nats-server",
+    purpose: "tests on the oldest NATS that must work",
+  },
+  "minio": {
+    module: "github.com/minio/minio",
+    version: "v0.0.0-20260212201848-7aac2a2c5b7c",
+    program: "minio",
+    purpose: "tests on S3",
+  },
+} as const satisfies Record<string, ServerBinary>;
+
+export type ServerName = keyof typeof SERVER_BINARIES;
+export const SERVER_NAMES = Object.keys(SERVER_BINARIES) as ServerName[];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where built servers are kept between runs. */
+export function cacheFolder(env: Environment = process.env): string {
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "kflow-test", "bin");
+}
+
+/** Path of a server in the cache, there or not. */
+export function cachedPath(name: ServerName, env: Environment = process.env): string {
+  return join(cacheFolder(env), `${name}@${SERVER_BINARIES[name].version}`);
+}
+
+/**
+ * Path of a server, if there is one: `$KFLOW_TEST_BIN_DIR/NAME` taken as it is, else the cache. Programs on PATH are
+ * copied to the cache by `npm run servers` when their version is the right one.
+ */
+export function findServer(name: ServerName, env: Environment = process.env): string | undefined {
+  const given = env.KFLOW_TEST_BIN_DIR;
+  const candidates = [...(given ? [join(given, name)] : []), cachedPath(name, env)];
+  return candidates.find(isExecutable);
+}
+
+/** First program of this name on PATH, or where Go's own installation puts it. */
+export function findProgram(program: string, env: Environment = process.env): string | undefined {
+  const folders = [...(env.PATH ?? "").split(delimiter).filter(Boolean), "/usr/local/go/bin"];
+  return folders.map((folder) => join(folder, program)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,138 @@
+import { readdirSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { CHECKS, runCheck } from "./checks.ts";
+import { Commands } from "./process.ts";
+import { SERVER_NAMES } from "./server_binaries.ts";
+import { prepareServers } from "./servers.ts";
+import { type FileResult, runTestFile, type Runtime, unequalTests } from "./test_file.ts";
+import { readTestOptions, TEST_USAGE, type TestOptions } from "./test_options.ts";
+import { Tally } from "./test_tally.ts";
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const FILE_LIMIT_MS = 240_000;
+const RUNTIME_LIMIT_MS = 15 * 60_000;
+
+const say = (line: string) => console.log(line);
+
+function testFiles(filters: readonly string[]): string[] {
+  return readdirSync(join(ROOT, "tests"), { recursive: true, encoding: "utf8" })
+    .map((file) => relative(ROOT, join(ROOT, "tests", file)).replaceAll("\\", "/"))
+    .filter((file) => file.endsWith("_test.ts"))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+    .sort();
+}
+
+async function runChecks(tally: Tally, commands: Commands): Promise<void> {
+  say("\n== checks");
+  for (const check of CHECKS) {
+    const { problems, milliseconds } = await runCheck(check, { root: ROOT, commands });
+    tally.check(check.name, problems, milliseconds);
+  }
+}
+
+/** npm may have been told to run no scripts; then Bun's program is not in its place yet. */
+async function runInstallScript(tally: Tally, commands: Commands): Promise<void> {
+  const version = () => commands.run("bun", ["--version"], { cwd: ROOT, timeoutMs: 20_000 });
+  if ((await version()).status === 0) return;
+  await commands.run("node", ["install.js"], {
+    cwd: join(ROOT, "node_modules", "bun"),
+    timeoutMs: 120_000,
+  });
+  const { status, output } = await version();
+  tally.check("bun starts", status === 0 ? [] : [`${output}\nType "npm ci" first`], 0);
+}
+
+async function runServers(tally: Tally, commands: Commands): Promise<void> {
+  say("\n== servers");
+  for (const { name, path, problem } of await prepareServers(SERVER_NAMES, { commands, say })) {
+    if (problem === undefined) say(`  ${name}: ${path}`);
+    else if (process.env.CI === "true") tally.check(`server ${name}`, [problem], 0);
+    else tally.skipReason(problem);
+  }
+}
+
+/** Runs the files, `jobs` at once, until all are done or the runtime's time is over. */
+async function runFiles(
+  runtime: Runtime,
+  files: readonly string[],
+  { tally, commands, jobs }: { tally: Tally; commands: Commands; jobs: number },
+): Promise<Map<string, FileResult>> {
+  say(`\n== ${runtime}: ${files.length} files`);
+  const results = new Map<string, FileResult>();
+  const deadline = performance.now() + RUNTIME_LIMIT_MS;
+  const waiting = [...files];
+  async function work(): Promise<void> {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const left = deadline - performance.now();
+      if (left <= 0) {
+        tally.check(`${runtime} ${file}`, [
+          `not run: ${RUNTIME_LIMIT_MS / 60_000} minutes are over`,
+        ], 0);
+        continue;
+      }
+      const timeoutMs = Math.min(FILE_LIMIT_MS, Math.ceil(left));
+      const result = await runTestFile(runtime, file, { commands, cwd: ROOT, timeoutMs });
+      results.set(file, result);
+      tally.file(result);
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, work));
+  return results;
+}
+
+function compareRuntimes(tally: Tally, [one, other]: readonly Map<string, FileResult>[]): void {
+  if (!one || !other) return;
+  const problems = [...one].flatMap(([file, result]) => {
+    const counterpart = other.get(file);
+    if (!counterpart || result.problems.length > 0 || counterpart.problems.length > 0) return [];
+    return unequalTests(result.report, counterpart.report)
+      .map((name) =>
+        `${file}: only one runtime ran "${name}"; did the file end early on the other?`
+      );
+  });
+  say("");
+  tally.check("both runtimes ran the same tests", problems, 0);
+}
+
+async function runAll(options: TestOptions, commands: Commands): Promise<Tally> {
+  const tally = new Tally(say);
+  const files = testFiles(options.filters);
+  if (files.length === 0) {
+    tally.check("test files", [`no file matches ${options.filters.join(", ")}`], 0);
+  }
+  if (options.checks) await runChecks(tally, commands);
+  await runServers(tally, commands);
+  if (options.runtimes.includes("bun")) await runInstallScript(tally, commands);
+  const results = [];
+  for (const runtime of options.runtimes) {
+    results.push(await runFiles(runtime, files, { tally, commands, jobs: options.jobs }));
+  }
+  compareRuntimes(tally, results);
+  return tally;
+}
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  if (args.includes("--help") || args.includes("-h")) {
+    say(TEST_USAGE);
+    return 0;
+  }
+  let options: TestOptions;
+  try {
+    options = readTestOptions(args);
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : error}\n${TEST_USAGE}`);
+    return 2;
+  }
+  // The programs of node_modules come first even without npm.
+  process.env.PATH = `${join(ROOT, "node_modules", ".bin")}:${process.env.PATH}`;
+  const commands = new Commands();
+  commands.endWithSignals();
+  const tally = await runAll(options, commands);
+  tally.close();
+  return tally.failed === 0 ? 0 : 1;
+}
+
+process.exit(await main());
