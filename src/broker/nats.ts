@@ -1,0 +1,182 @@
+import type { Broker, Consumer, GroupSpec, Publisher, QueueSpec, QueueState } from "./broker.ts";
+import { BrokerError } from "./broker.ts";
+import { API, ApiError, callApi } from "./nats_api.ts";
+import { dialNats, type NatsConnection, type NatsDial } from "./nats_client.ts";
+import { NatsConsumer } from "./nats_consumer.ts";
+import { tidyStream } from "./nats_janitor.ts";
+import { NatsLink } from "./nats_link.ts";
+import { NatsPublisher } from "./nats_publisher.ts";
+import { ensureConsumer, ensureStream, queueState } from "./nats_queue.ts";
+import { NatsState } from "./nats_state.ts";
+import type { StateStore } from "./state.ts";
+import { reasonOf, StartError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { Secret } from "../secret.ts";
+
+export type { NatsDial } from "./nats_client.ts";
+
+export interface NatsOptions {
+  /** `ws://host:port` or `wss://…`; for kind `tcp` `nats://host:port`, `tls://…` or bare `host:port`. */
+  readonly url: string;
+  readonly kind: "websocket" | "tcp";
+  readonly user?: string;
+  readonly password?: Secret;
+  readonly token?: Secret;
+  /** Connects over TCP, on platforms that have sockets. */
+  readonly dial?: NatsDial;
+  readonly log: Logger;
+  /** Flow id, for the connection's name in the server's lists. @default none */
+  readonly flow?: string;
+  /** @default "kflow-state" */
+  readonly bucket?: string;
+  /** A publication without an answer is sent again after so long, ms. @default 5000 */
+  readonly answerMs?: number;
+  /** A lost connection in which nothing moves for so long is replaced, ms. @default 20000 */
+  readonly stuckMs?: number;
+}
+
+const OLDEST: readonly [number, number] = [2, 9];
+const START_MS = 4_000;
+
+/**
+ * Connects to a NATS server with JetStream, 2.9 or newer. Decides within ten seconds: throws `StartError` naming address and remedy,
+ * `transient` only if the server is away. Once connected it stays so: a lost connection is made again for ever.
+ */
+export async function connectNats(options: NatsOptions): Promise<Broker> {
+  const address = { ...options, name: `kflow ${options.flow ?? ""}`.trim() };
+  const nc = await dialNats(address);
+  const link = new NatsLink(nc, {
+    address: options.url,
+    log: options.log,
+    redial: () => dialNats(address),
+    stuckMs: options.stuckMs,
+  });
+  try {
+    checkVersion(nc, options.url);
+    await checkJetStream(nc, options.url);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+  return new NatsBroker(link, options);
+}
+
+class NatsBroker implements Broker {
+  readonly durable = true;
+  readonly state: StateStore;
+  readonly #link: NatsLink;
+  readonly #options: NatsOptions;
+  readonly #log: Logger;
+  readonly #publishers = new Set<Publisher>();
+  readonly #consumers = new Set<Consumer>();
+  #closing?: Promise<void>;
+
+  constructor(link: NatsLink, options: NatsOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.#log = options.log;
+    this.state = new NatsState(link, options.bucket ?? "kflow-state");
+  }
+
+  get maxPayload(): number {
+    return this.#link.maxPayload;
+  }
+
+  ensureQueue(queue: QueueSpec): Promise<void> {
+    return ensureStream(this.#link, queue, this.#log);
+  }
+
+  async consume(group: GroupSpec): Promise<Consumer> {
+    const { queue } = group;
+    const bind = async () => {
+      await ensureStream(this.#link, queue, this.#log);
+      await ensureConsumer(this.#link, group, this.#log);
+    };
+    await bind();
+    const consumer: Consumer = new NatsConsumer(this.#link, {
+      group,
+      log: this.#log,
+      restore: bind,
+      state: async () => {
+        const state = await queueState(this.#link, queue.stream, group.group);
+        if (state !== undefined) return state;
+        throw new BrokerError(
+          `Cannot tell how stream "${queue.stream}" stands: it or its consumer "${group.group}" is gone`,
+        );
+      },
+      tidy: () => tidyStream(this.#link, queue),
+      closed: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  queueState(stream: string, group: string): Promise<QueueState | undefined> {
+    return queueState(this.#link, stream, group);
+  }
+
+  publisher(options: { limit?: number } = {}): Publisher {
+    const publisher: Publisher = new NatsPublisher(this.#link, {
+      log: this.#log,
+      limit: options.limit ?? 4096,
+      answerMs: this.#options.answerMs,
+      closed: () => this.#publishers.delete(publisher),
+    });
+    this.#publishers.add(publisher);
+    return publisher;
+  }
+
+  isConnected(): boolean {
+    return this.#link.connected;
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    for (const publisher of [...this.#publishers]) publisher.close();
+    const closed = this.#link.close();
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close(0)));
+    await closed;
+  }
+}
+
+function checkVersion(nc: NatsConnection, url: string): void {
+  const version = nc.info?.version ?? "unknown";
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  throw new StartError(
+    `Cannot use NATS at "${url}": the server's version is ${version}; install ${
+      OLDEST.join(".")
+    } or newer`,
+  );
+}
+
+async function checkJetStream(nc: NatsConnection, url: string): Promise<void> {
+  const start = `Cannot use NATS at "${url}"`;
+  const off =
+    `${start}: JetStream is off; start the server with "jetstream {}" in its configuration or with -js`;
+  let answer: { error?: { err_code?: number; description?: string } };
+  try {
+    answer = (await nc.request("$JS.API.INFO", "", { timeout: START_MS })).json();
+  } catch (error) {
+    if (reasonOf(error) === "503") throw new StartError(off, { cause: error });
+    throw new StartError(
+      `${start}: JetStream does not answer (${
+        reasonOf(error)
+      }); check the server and that the user may publish to "$JS.API.>" and subscribe to "_INBOX.>"`,
+      { transient: reasonOf(error) === "TIMEOUT", cause: error },
+    );
+  }
+  const { error } = answer;
+  if (error === undefined) return;
+  const reason = new ApiError(error.err_code ?? 0, error.description ?? "no description");
+  if (reason.code === API.notEnabled) throw new StartError(off, { cause: reason });
+  if (reason.code === API.notEnabledForAccount) {
+    throw new StartError(`${start}: JetStream is off for the user's account; enable it there`, {
+      cause: reason,
+    });
+  }
+  throw new StartError(`${start}: ${reason.message}`, { cause: reason });
+}

@@ -1,0 +1,315 @@
+import type { Consumer, Delivery, GroupSpec, QueueState } from "./broker.ts";
+import type { Msg, Subscription } from "./nats_client.ts";
+import { attemptStart, NatsDelivery } from "./nats_delivery.ts";
+import type { NatsLink } from "./nats_link.ts";
+import { NatsPulls, PULL_EXPIRES_MS, PULL_HEARTBEAT_MS } from "./nats_pulls.ts";
+import { NatsSettlements } from "./nats_settlements.ts";
+import type { Logger } from "../log.ts";
+import { reasonOf } from "../errors.ts";
+
+export interface NatsConsumerOptions {
+  readonly group: GroupSpec;
+  readonly log: Logger;
+  /** Makes stream and consumer again after somebody removed them. */
+  readonly restore: () => Promise<void>;
+  readonly state: () => Promise<QueueState>;
+  readonly tidy: () => Promise<{ old: number; young: number }>;
+  /** Called once when the consumer was closed. */
+  readonly closed: () => void;
+}
+
+const BEAT_MS = 500;
+const LONGEST_BACKOFF = 10;
+const FIRST_SLOTS = 1;
+
+const ENCODER = new TextEncoder();
+const ACK = ENCODER.encode("+ACK");
+const NAK = ENCODER.encode("-NAK");
+const WORKING = ENCODER.encode("+WPI");
+const NANOS_PER_MS = 1_000_000;
+
+/**
+ * Pulls as many deliveries as there are free slots. Requests stay open at the server, so nothing is asked again and again while
+ * nothing comes, and every request lost with a connection is replaced by one over a new inbox: the server drops what was asked over
+ * the old one.
+ */
+export class NatsConsumer implements Consumer {
+  readonly #link: NatsLink;
+  readonly #options: NatsConsumerOptions;
+  readonly #log: Logger;
+  readonly #pulls = new NatsPulls();
+  readonly #settlements: NatsSettlements;
+  readonly #askSubject: string;
+  readonly #plainReply: string;
+  readonly #unlisten: () => void;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #inbox = "";
+  #subscription?: Subscription;
+  #slots = FIRST_SLOTS;
+  #unsettled = 0;
+  #ready: NatsDelivery[] = [];
+  #reader?: (deliveries: Delivery[]) => void;
+  #woken = false;
+  #stopped = false;
+  #draining: Promise<void> = Promise.resolve();
+  #closing?: Promise<void>;
+  #restoring = false;
+  /** Beats to wait before the next request, and how many the last wait was. */
+  #hold = 0;
+  #held = 0;
+  #beatAt = performance.now();
+
+  constructor(link: NatsLink, options: NatsConsumerOptions) {
+    const { stream } = options.group.queue;
+    const { group } = options.group;
+    this.#link = link;
+    this.#options = options;
+    this.#log = options.log.with({ stream, group });
+    this.#settlements = new NatsSettlements(link, this.#log);
+    this.#askSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${group}`;
+    this.#plainReply = `$JS.ACK.${stream}.${group}.`;
+    this.#unlisten = link.listen({ lost: () => this.#lost(), restored: () => this.#restored() });
+    this.#timer = setInterval(() => this.#sweep(), BEAT_MS);
+    if (link.connected) this.#open();
+  }
+
+  get slots(): number {
+    return this.#slots;
+  }
+
+  set slots(slots: number) {
+    if (!Number.isInteger(slots) || slots < 1) {
+      throw new RangeError(`Cannot set slots to ${slots}: give a whole number above 0`);
+    }
+    this.#slots = slots;
+    this.#ask();
+  }
+
+  next(): Promise<Delivery[]> {
+    if (this.#reader !== undefined) {
+      return Promise.reject(
+        new Error("Cannot wait for deliveries twice: one reader at a time is allowed"),
+      );
+    }
+    if (this.#stopped) return Promise.resolve([]);
+    if (this.#ready.length > 0) {
+      const ready = this.#ready;
+      this.#ready = [];
+      return Promise.resolve(ready);
+    }
+    if (this.#woken) {
+      this.#woken = false;
+      return Promise.resolve([]);
+    }
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+      this.#ask();
+    });
+  }
+
+  wake(): void {
+    if (this.#reader === undefined) this.#woken = true;
+    else this.#answer([]);
+  }
+
+  ack(delivery: Delivery): void {
+    if (!this.#settle(delivery)) return;
+    this.#settlements.send(delivery as NatsDelivery, ACK);
+    this.#ask();
+  }
+
+  nak(delivery: Delivery, delayMs = 0): void {
+    if (!this.#settle(delivery)) return;
+    this.#settlements.send(delivery as NatsDelivery, nakVerb(delayMs));
+    this.#ask();
+  }
+
+  working(delivery: Delivery): void {
+    const { settled, reply } = delivery as NatsDelivery;
+    if (settled || !this.#link.connected) return;
+    try {
+      this.#link.nc.publish(reply, WORKING);
+    } catch {
+      // The connection has just gone. The next call comes soon, and a delivery too many is harmless.
+    }
+  }
+
+  forget(delivery: Delivery): void {
+    if (this.#settle(delivery)) this.#ask();
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    const untaken = this.#ready;
+    this.#ready = [];
+    for (const delivery of untaken) this.nak(delivery);
+    // What the server sends until it has seen the end of the subscription is handed back as it comes.
+    this.#draining = this.#subscription?.drain().catch(() => {}) ?? Promise.resolve();
+    this.#answer([]);
+  }
+
+  close(timeoutMs = 5_000): Promise<void> {
+    return this.#closing ??= this.#close(timeoutMs);
+  }
+
+  state(): Promise<QueueState> {
+    return this.#options.state();
+  }
+
+  tidy(): Promise<{ old: number; young: number }> {
+    return this.#options.tidy();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.stop();
+    if (!this.#link.closed) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
+      const confirmed = this.#draining.then(() => this.#settlements.empty());
+      await Promise.race([confirmed, late]);
+      clearTimeout(timer);
+    }
+    clearInterval(this.#timer);
+    this.#unlisten();
+    this.#subscription?.unsubscribe();
+    this.#settlements.close();
+    this.#options.closed();
+  }
+
+  #settle(delivery: Delivery): boolean {
+    const own = delivery as NatsDelivery;
+    if (own.settled) return false;
+    own.settled = true;
+    this.#unsettled--;
+    return true;
+  }
+
+  #receive(msg: Msg): void {
+    const reply = msg.reply ?? "";
+    const from = reply.startsWith(this.#plainReply) ? this.#plainReply.length : attemptStart(reply);
+    if (from < 0) return this.#status(msg);
+    this.#pulls.delivered();
+    const delivery = new NatsDelivery(msg, reply, from);
+    this.#unsettled++;
+    this.#held = 0;
+    if (this.#stopped) return this.nak(delivery);
+    this.#ready.push(delivery);
+    // The reader runs after the frame these deliveries came in was read, and takes them all.
+    if (this.#reader !== undefined && this.#ready.length === 1) queueMicrotask(() => this.#hand());
+  }
+
+  #hand(): void {
+    if (this.#reader === undefined || this.#ready.length === 0) return;
+    const ready = this.#ready;
+    this.#ready = [];
+    this.#answer(ready);
+  }
+
+  #answer(deliveries: Delivery[]): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.(deliveries);
+  }
+
+  #status(msg: Msg): void {
+    this.#pulls.heard();
+    const code = msg.headers?.code;
+    if (code === 100) return;
+    const token = +msg.subject.slice(msg.subject.lastIndexOf(".") + 1);
+    const left = msg.headers?.get("Nats-Pending-Messages");
+    this.#pulls.ended(token, left ? +left : undefined);
+    const description = msg.headers?.description ?? "";
+    if (code === 404 || code === 408) return this.#ask();
+    if (code === 409 && !/deleted|push based/i.test(description)) {
+      // Another leader, the server going down, or a limit: the next request finds out.
+      this.#log.debug("request for messages ended", { reason: description });
+      return this.#backOff();
+    }
+    this.#log.warning("consumer is gone from the server; making it again", {
+      reason: `${code ?? ""} ${description}`.trim(),
+    });
+    this.#backOff();
+    void this.#restoreConsumer();
+  }
+
+  #backOff(): void {
+    this.#held = Math.min(Math.max(1, this.#held * 2), LONGEST_BACKOFF);
+    this.#hold = this.#held;
+  }
+
+  async #restoreConsumer(): Promise<void> {
+    if (this.#restoring || this.#stopped) return;
+    this.#restoring = true;
+    try {
+      await this.#options.restore();
+    } catch (error) {
+      this.#log.error("cannot make the consumer again; trying on", { error: reasonOf(error) });
+      this.#backOff();
+    } finally {
+      this.#restoring = false;
+    }
+  }
+
+  #ask(): void {
+    if (this.#stopped || this.#hold > 0 || !this.#link.connected || this.#restoring) return;
+    const { asked } = this.#pulls;
+    const free = this.#slots - this.#unsettled - asked;
+    const starving = asked === 0 && this.#reader !== undefined;
+    if (free < 1 || (free < this.#slots / 2 && !starving)) return;
+    const token = this.#pulls.ask(free);
+    const request = `{"batch":${free},"expires":${
+      PULL_EXPIRES_MS * NANOS_PER_MS
+    },"idle_heartbeat":${PULL_HEARTBEAT_MS * NANOS_PER_MS}}`;
+    try {
+      this.#link.nc.publish(this.#askSubject, request, { reply: this.#inbox + token });
+    } catch {
+      this.#pulls.reset(); // the connection has just gone
+    }
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    // After this process stood still the answers of that time are still to be read.
+    const late = now - this.#beatAt > 3 * BEAT_MS;
+    this.#beatAt = now;
+    this.#settlements.sweep();
+    if (this.#stopped || !this.#link.connected) return;
+    if (this.#hold > 0) this.#hold--;
+    if (!late && this.#pulls.silent()) {
+      this.#log.warning("no sign of life from the consumer; asking anew");
+      this.#lost();
+      this.#open();
+    }
+    this.#ask();
+  }
+
+  #open(): void {
+    this.#inbox = `_INBOX.${crypto.randomUUID()}.`;
+    this.#subscription = this.#link.nc.subscribe(`${this.#inbox}*`, {
+      callback: (error, msg) => {
+        if (error === null) this.#receive(msg);
+        else this.#log.error("cannot receive from NATS", { error: reasonOf(error) });
+      },
+    });
+    this.#ask();
+  }
+
+  #lost(): void {
+    this.#subscription?.unsubscribe();
+    this.#subscription = undefined;
+    this.#pulls.reset();
+  }
+
+  #restored(): void {
+    this.#settlements.restored();
+    this.#lost();
+    this.#hold = 0;
+    if (!this.#stopped) this.#open();
+  }
+}
+
+function nakVerb(delayMs: number): Uint8Array {
+  if (delayMs <= 0) return NAK;
+  return ENCODER.encode(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`);
+}

@@ -1,0 +1,229 @@
+import { BrokerError } from "./broker.ts";
+import { natsCode, type NatsConnection } from "./nats_client.ts";
+import { reasonOf, StartError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+
+/** Told about the connection by `NatsLink`. None of them may throw. */
+export interface LinkListener {
+  /** Everything sent and not answered may be gone, and subscriptions with it. */
+  lost?(): void;
+  /** Subscribe and send again. The connection may be another object than before. */
+  restored?(): void;
+  /** The server refused a publication to this subject. */
+  denied?(subject: string): void;
+}
+
+export interface NatsLinkOptions {
+  readonly address: string;
+  readonly log: Logger;
+  /** Makes a connection to take the place of one that is stuck. */
+  readonly redial: () => Promise<NatsConnection>;
+  /** A lost connection in which nothing moves for so long is given up for a new one, ms. @default 20000 */
+  readonly stuckMs?: number;
+  /** How long a call waits for its answer, ms. @default 5000 */
+  readonly callMs?: number;
+}
+
+const WATCH_MS = 1_000;
+const CLOSE_MS = 2_000;
+
+/** The connection as the rest of the NATS broker sees it: lost, restored, even replaced, but always there. */
+export class NatsLink {
+  readonly address: string;
+  readonly #options: NatsLinkOptions;
+  readonly #log: Logger;
+  readonly #listeners = new Set<LinkListener>();
+  readonly #watchdog: ReturnType<typeof setInterval>;
+  #nc: NatsConnection;
+  #connected = true;
+  #closing?: Promise<void>;
+  /** When the client last showed that it is still at work on a lost connection. */
+  #moved = performance.now();
+  #redialing = false;
+
+  constructor(nc: NatsConnection, options: NatsLinkOptions) {
+    this.address = options.address;
+    this.#options = options;
+    this.#log = options.log;
+    this.#nc = nc;
+    void this.#follow(nc);
+    this.#watchdog = setInterval(() => this.#watch(), WATCH_MS);
+  }
+
+  get nc(): NatsConnection {
+    return this.#nc;
+  }
+
+  get connected(): boolean {
+    return this.#connected && this.#closing === undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  get maxPayload(): number {
+    return this.#nc.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /** Adds a listener; returns how to take it away. */
+  listen(listener: LinkListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /**
+   * Sends a request and returns the answer's bytes. While the connection is away or nobody is there to answer it waits, up to the
+   * time of a call; then `BrokerError`.
+   */
+  async call(
+    subject: string,
+    payload: Uint8Array | string,
+    headers?: HeaderBytes,
+  ): Promise<Uint8Array> {
+    const patience = this.#options.callMs ?? 5_000;
+    const end = performance.now() + patience;
+    for (;;) {
+      if (this.closed) {
+        throw new BrokerError(`Cannot ask NATS for "${subject}": the broker is closed`);
+      }
+      const left = end - performance.now();
+      if (left <= 0) {
+        throw new BrokerError(
+          `Cannot ask NATS at "${this.address}" for "${subject}": no answer within ${
+            patience / 1000
+          } s; try again`,
+        );
+      }
+      if (!this.connected) {
+        await this.#restoredWithin(left);
+        continue;
+      }
+      try {
+        const answer = await this.#nc.request(subject, payload, {
+          timeout: Math.max(1, left),
+          headers: headers as never,
+        });
+        return answer.data;
+      } catch (error) {
+        if (this.closed) continue;
+        const code = natsCode(error);
+        // While a server starts, its API is not there yet.
+        if (code === "503") await pause(Math.min(100, left));
+        else if (code !== "TIMEOUT" && code !== "DISCONNECT" && code !== "CONNECTION_CLOSED") {
+          throw new BrokerError(`Cannot ask NATS for "${subject}": ${reasonOf(error)}`, {
+            cause: error,
+          });
+        } else if (code !== "TIMEOUT") await pause(Math.min(50, left));
+      }
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#watchdog);
+    this.#connected = false;
+    for (const listener of [...this.#listeners]) listener.lost?.();
+    this.#listeners.clear();
+    await this.#letGo(this.#nc);
+  }
+
+  async #letGo(nc: NatsConnection): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
+    await Promise.race([nc.close().catch(() => {}), late]);
+    clearTimeout(timer);
+  }
+
+  async #follow(nc: NatsConnection): Promise<void> {
+    for await (const status of nc.status()) {
+      if (nc !== this.#nc || this.closed) return;
+      this.#moved = performance.now();
+      if (status.type === "disconnect") this.#lose();
+      else if (status.type === "reconnect") this.#restore();
+      else if (status.type === "error") {
+        const denied = status.permissionContext;
+        if (denied?.operation === "publish") {
+          for (const listener of [...this.#listeners]) listener.denied?.(denied.subject);
+        } else if (this.#connected) {
+          this.#log.error("NATS reports an error", {
+            address: this.address,
+            error: status.data,
+            ...denied,
+          });
+        }
+      }
+    }
+    // The client ended by itself; the watchdog takes over.
+    if (nc === this.#nc && !this.closed) {
+      this.#moved = 0;
+      this.#lose();
+    }
+  }
+
+  #lose(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.#log.warning("connection to NATS is lost; connecting again", { address: this.address });
+    for (const listener of [...this.#listeners]) listener.lost?.();
+  }
+
+  #restore(): void {
+    if (this.#connected || this.closed) return;
+    this.#connected = true;
+    this.#log.info("connection to NATS is back", { address: this.address });
+    for (const listener of [...this.#listeners]) listener.restored?.();
+  }
+
+  #watch(): void {
+    if (this.#connected || this.#redialing || this.closed) return;
+    if (performance.now() - this.#moved < (this.#options.stuckMs ?? 20_000)) return;
+    this.#redialing = true;
+    this.#log.warning("NATS client is stuck; making a new connection", { address: this.address });
+    void this.#replace().finally(() => this.#redialing = false);
+  }
+
+  async #replace(): Promise<void> {
+    const old = this.#nc;
+    let fresh: NatsConnection;
+    try {
+      fresh = await this.#options.redial();
+    } catch (error) {
+      this.#moved = performance.now() - (this.#options.stuckMs ?? 20_000) + 2 * WATCH_MS;
+      const level = error instanceof StartError && error.transient ? "warning" : "error";
+      this.#log[level](reasonOf(error));
+      return;
+    }
+    if (this.closed || this.#connected) return void await this.#letGo(fresh);
+    this.#nc = fresh;
+    void this.#follow(fresh);
+    this.#restore();
+    await this.#letGo(old);
+  }
+
+  #restoredWithin(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        leave();
+        resolve();
+      };
+      const timer = setTimeout(done, Math.min(ms, 500));
+      const leave = this.listen({ restored: done });
+    });
+  }
+}
+
+/** What the client asks of headers: nothing but their bytes. */
+export interface HeaderBytes {
+  encode(): Uint8Array;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,218 @@
+import {
+  API,
+  ApiError,
+  callApi,
+  publishOnce,
+  type StoredMessage,
+  type StreamInfo,
+  unless,
+} from "./nats_api.ts";
+import { encodeHeaders } from "./nats_headers.ts";
+import type { NatsLink } from "./nats_link.ts";
+import { RevisionConflict, type StateEntry, type StateStore } from "./state.ts";
+import { reasonOf, StartError } from "../errors.ts";
+
+const KEY = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+const LARGEST = 512 * 1024;
+const NO_BYTES = new Uint8Array();
+const REMOVED = /^KV-Operation: (DEL|PURGE)\r?$/m;
+
+/**
+ * State in a key-value bucket that other NATS tools can read. A deletion leaves nothing behind, so that a key's revision is 0 again.
+ */
+export class NatsState implements StateStore {
+  readonly #link: NatsLink;
+  readonly #stream: string;
+  readonly #prefix: string;
+  #made?: Promise<void>;
+
+  constructor(link: NatsLink, bucket: string) {
+    this.#link = link;
+    this.#stream = `KV_${bucket}`;
+    this.#prefix = `$KV.${bucket}.`;
+  }
+
+  async get(key: string): Promise<StateEntry | undefined> {
+    const message = await this.#last(key);
+    if (message === undefined || isRemoval(message)) return undefined;
+    return { value: text(message.data), revision: message.seq };
+  }
+
+  async put(key: string, value: string, options: { revision?: number } = {}): Promise<number> {
+    const body = new TextEncoder().encode(value);
+    if (body.length > LARGEST) {
+      throw new RangeError(
+        `Cannot put "${key}": ${body.length} bytes are more than the ${LARGEST} a value may have`,
+      );
+    }
+    await this.#make();
+    try {
+      return await this.#publish(key, { body, revision: options.revision });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      // A deletion under way leaves its mark for a moment: for the caller the key does not exist.
+      const last = options.revision === 0 ? await this.#last(key) : undefined;
+      if (last === undefined || !isRemoval(last)) throw new RevisionConflict(key);
+    }
+    try {
+      await this.#erase(key);
+      return await this.#publish(key, { body, revision: 0 });
+    } catch (error) {
+      throw isConflict(error) ? new RevisionConflict(key) : error;
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    if (await this.get(key) === undefined) return;
+    const mark = await this.#publish(key, { body: NO_BYTES, operation: "DEL" });
+    await this.#erase(key, mark);
+  }
+
+  async keys(prefix: string): Promise<string[]> {
+    await this.#make();
+    const found = new Set<string>();
+    for (const filter of [subject(this.#prefix, prefix), `${subject(this.#prefix, prefix)}.>`]) {
+      for (let offset = 0;;) {
+        const info = await callApi<StreamInfo>(this.#link, `STREAM.INFO.${this.#stream}`, {
+          subjects_filter: filter,
+          offset,
+        });
+        const subjects = Object.keys(info.state.subjects ?? {});
+        for (const name of subjects) found.add(name.slice(this.#prefix.length));
+        offset += subjects.length;
+        if (subjects.length === 0 || offset >= (info.total ?? 0)) break;
+      }
+    }
+    return [...found].sort();
+  }
+
+  watch(prefix: string, changed: () => void, signal: AbortSignal): void {
+    if (signal.aborted || this.#link.closed) return;
+    const name = subject(this.#prefix, prefix);
+    const unsubscribe: (() => void)[] = [];
+    const lost = () => {
+      for (const end of unsubscribe.splice(0)) end();
+    };
+    const subscribe = () => {
+      lost();
+      for (const filter of [name, `${name}.>`]) {
+        const subscription = this.#link.nc.subscribe(filter, {
+          callback: (error) => error ?? changed(),
+        });
+        unsubscribe.push(() => subscription.unsubscribe());
+      }
+    };
+    const unlisten = this.#link.listen({
+      lost,
+      restored: () => {
+        subscribe();
+        changed();
+      },
+    });
+    signal.addEventListener("abort", () => {
+      unlisten();
+      lost();
+    }, { once: true });
+    if (this.#link.connected) subscribe();
+  }
+
+  async #publish(
+    key: string,
+    message: { body: Uint8Array; revision?: number; operation?: string },
+  ): Promise<number> {
+    const { body, revision, operation } = message;
+    const headers = encodeHeaders({
+      ...(operation === undefined ? {} : { "KV-Operation": operation }),
+      ...(revision === undefined
+        ? {}
+        : { "Nats-Expected-Last-Subject-Sequence": String(revision) }),
+    });
+    const ack = await publishOnce(this.#link, subject(this.#prefix, key), { body, headers });
+    return ack.seq;
+  }
+
+  async #last(key: string): Promise<StoredMessage | undefined> {
+    await this.#make();
+    const answer = await unless(
+      [API.messageNotFound],
+      callApi<{ message: StoredMessage }>(this.#link, `STREAM.MSG.GET.${this.#stream}`, {
+        last_by_subj: subject(this.#prefix, key),
+      }),
+    );
+    return answer?.message;
+  }
+
+  /** @param upTo Sequence after which nothing is erased: somebody may have put the key again. */
+  async #erase(key: string, upTo?: number): Promise<void> {
+    await callApi(this.#link, `STREAM.PURGE.${this.#stream}`, {
+      filter: subject(this.#prefix, key),
+      ...(upTo === undefined ? {} : { seq: upTo + 1 }),
+    });
+  }
+
+  #make(): Promise<void> {
+    return this.#made ??= this.#create().catch((error) => {
+      this.#made = undefined;
+      throw error;
+    });
+  }
+
+  async #create(): Promise<void> {
+    const exists = await unless(
+      [API.streamNotFound],
+      callApi(this.#link, `STREAM.INFO.${this.#stream}`),
+    );
+    if (exists !== undefined) return;
+    try {
+      await callApi(this.#link, `STREAM.CREATE.${this.#stream}`, {
+        name: this.#stream,
+        description: "kflow state",
+        subjects: [`${this.#prefix}>`],
+        retention: "limits",
+        storage: "file",
+        discard: "new",
+        max_msgs_per_subject: 1,
+        max_msgs: -1,
+        max_bytes: -1,
+        max_age: 0,
+        max_msg_size: -1,
+        max_consumers: -1,
+        num_replicas: 1,
+        allow_rollup_hdrs: true,
+        allow_direct: true,
+        deny_delete: true,
+      });
+    } catch (error) {
+      if (error instanceof ApiError && error.code === API.streamNameInUse) return;
+      if (!(error instanceof ApiError)) throw error;
+      throw new StartError(
+        `Cannot make the key-value bucket "${this.#stream.slice(3)}": ${
+          reasonOf(error)
+        }; check the account's limits`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function subject(prefix: string, key: string): string {
+  if (!KEY.test(key)) {
+    throw new RangeError(
+      `Cannot use ${JSON.stringify(key)} as a key: tokens of A-Z a-z 0-9 _ - joined by dots are`,
+    );
+  }
+  return prefix + key;
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof ApiError && error.code === API.wrongLastSequence;
+}
+
+function isRemoval(message: StoredMessage): boolean {
+  return message.hdrs !== undefined && REMOVED.test(text(message.hdrs));
+}
+
+function text(base64: string | undefined): string {
+  if (base64 === undefined) return "";
+  return new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+}
