@@ -102,6 +102,7 @@ export class MemoryConsumer implements Consumer {
     if (this.#buffer.length === 0) return [];
     const taken = this.#buffer;
     this.#buffer = [];
-    return taken;
+    // A redelivery may be overtaken by the late ack of the delivery before.
+    return taken.filter((delivery) => !delivery.entry.acked);
   }
 }

@@ -8,7 +8,7 @@ export interface StoredMessage {
   readonly timestamp: string;
   readonly size: number;
   readonly origin?: Origin;
-  /** Ids of the messages made from it, each with its stream: what a redelivery must not store again. Dies with the message. */
+  /** Ids of the messages made from it, each with its stream: what a redelivery must not store again, even one that is still being worked on after an ack. */
   outputs?: { stream: MemoryStream; id: string }[];
 }
 
@@ -62,7 +62,6 @@ export class MemoryStream {
     if (!this.#messages.delete(stored.sequence)) return;
     this.bytes -= stored.size;
     stored.origin?.release();
-    stored.outputs = undefined;
     while (this.#waiting.length > 0 && this.#hasRoom(this.#waiting[0]!.message)) {
       const { message, receipt } = this.#waiting.shift()!;
       this.#store(message, receipt, parentOf(message));

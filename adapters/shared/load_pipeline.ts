@@ -1,0 +1,50 @@
+import { ConfigurationError, formatFinding, reasonOf } from "../../src/errors.ts";
+import type { Host } from "../../src/host.ts";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import { loadPlan } from "../../src/pipeline/load_plan.ts";
+import type { Plan } from "../../src/pipeline/plan.ts";
+import { readSettings, type Settings } from "../../src/settings.ts";
+import type { FileOptions } from "./command_line.ts";
+
+/** Reads and checks the file and the environment; prints warnings. @throws {ConfigurationError} with every mistake. */
+export async function loadPipeline(
+  host: Host,
+  file: string,
+  options: FileOptions,
+): Promise<{ plan: Plan; settings: Settings }> {
+  const { settings, findings } = readSettings((name) => host.env(name));
+  const path = host.resolvePath(file);
+  let text: string;
+  try {
+    text = await host.readText(path);
+  } catch (error) {
+    throw new ConfigurationError([{
+      file,
+      problem: `cannot read (${reasonOf(error)})`,
+      hint: "give the path of a pipeline file",
+    }, ...findings]);
+  }
+  const codec = new AvroCodec();
+  const { plan, errors, warnings } = await loadPlan({
+    file,
+    text,
+    folder: host.resolvePath("..", path),
+    env: (name) => host.env(name),
+    readText: (each) => host.readText(each),
+    resolvePath: (each, from) => host.resolvePath(each, from),
+    set: options.set,
+    modules: options.module,
+    checkSchema(schema) {
+      try {
+        codec.parse(schema);
+        return undefined;
+      } catch (error) {
+        return reasonOf(error);
+      }
+    },
+  });
+  for (const warning of warnings) host.stderr.write(`warning: ${formatFinding(warning)}\n`);
+  const mistakes = [...errors, ...findings];
+  if (plan === undefined || mistakes.length > 0) throw new ConfigurationError(mistakes);
+  return { plan, settings };
+}

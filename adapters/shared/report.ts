@@ -1,0 +1,52 @@
+import type { Plan } from "../../src/pipeline/plan.ts";
+import type { TaskProgress } from "../../src/runtime/progress.ts";
+import type { RunReport } from "../../src/runtime/runner.ts";
+
+const COLUMNS = ["task", "in", "out", "errors", "redelivered", "dead", "time"] as const;
+
+/** The report by task that `run` ends with, and the dead letters by name. */
+export function formatReport(plan: Plan, report: RunReport): string {
+  const rows = [COLUMNS.map(String), ...report.tasks.map(cellsOf)];
+  const widths = COLUMNS.map((_name, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const lines = rows.map((row) =>
+    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
+  );
+  const letters = report.tasks.flatMap((task) => task.deadLetters);
+  const dead = report.tasks.reduce((sum, task) => sum + task.counts.dead, 0);
+  const state = report.finished
+    ? "finished"
+    : plan.mode === "batch"
+    ? "stopped before the end; the next run goes on"
+    : "stopped";
+  return [
+    "",
+    ...lines,
+    "",
+    ...letters.map((letter) =>
+      `dead: ${letter.task} ${letter.record ?? `${letter.edge} #${letter.sequence}`} ` +
+      `after ${letter.attempts} attempts: ${letter.error}`
+    ),
+    ...(dead > letters.length ? [`dead: ${dead - letters.length} more`] : []),
+    ...(dead > 0 ? [`Dead letters are kept in ${report.deadLetterPlace}`] : []),
+    `${plan.flowId}: ${state} in ${seconds(report.milliseconds)}`,
+    "",
+  ].join("\n");
+}
+
+function cellsOf(task: TaskProgress): string[] {
+  const { counts, startedAt, endedAt } = task;
+  const milliseconds = startedAt === undefined || endedAt === undefined ? 0 : endedAt - startedAt;
+  return [
+    task.task,
+    String(counts.in),
+    String(counts.out),
+    String(counts.errors),
+    String(counts.redelivered),
+    String(counts.dead),
+    seconds(milliseconds),
+  ];
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 2 : 1)} s`;
+}

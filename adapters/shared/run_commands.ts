@@ -1,0 +1,152 @@
+import { type App, createApp } from "../../src/app.ts";
+import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
+import { unsupportedIn } from "../../src/functions/registry.ts";
+import type { Host } from "../../src/host.ts";
+import { createLogger, type Logger } from "../../src/log.ts";
+import { missingModules } from "../../src/pipeline/modules.ts";
+import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
+import type { RunReport } from "../../src/runtime/runner.ts";
+import type { Settings } from "../../src/settings.ts";
+import type { RunOptions, WorkerOptions } from "./command_line.ts";
+import { loadPipeline } from "./load_pipeline.ts";
+import { dialTcp } from "./nats_tcp.ts";
+import { formatReport } from "./report.ts";
+import { type Shutdown, watchSignals } from "./shutdown.ts";
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 15_000;
+
+/** `run`: all tasks of the pipeline in this process. */
+export async function runCommand(host: Host, file: string, options: RunOptions): Promise<number> {
+  const { plan, settings } = await loadPipeline(host, file, options);
+  mustBeRunnable(plan, plan.tasks);
+  const log = loggerOf(host, settings);
+  const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
+  try {
+    const app = await createApp({ plan, host, log, settings, dialTcp });
+    try {
+      const run = options.run ?? settings.runId ?? crypto.randomUUID();
+      const report = await app.run({ tasks: plan.tasks, run, ...shutdown });
+      host.stdout.write(formatReport(plan, report));
+      return statusOf(report);
+    } finally {
+      await app.close();
+    }
+  } finally {
+    shutdown.release();
+  }
+}
+
+/** `worker`: one worker of one task. Keeps trying while only the server is away. */
+export async function workerCommand(
+  host: Host,
+  file: string,
+  options: WorkerOptions,
+): Promise<number> {
+  const { plan, settings } = await loadPipeline(host, file, options);
+  const task = plan.tasks.find((each) => each.id === options.task);
+  if (task === undefined) {
+    throw new ConfigurationError([{
+      file: "--task",
+      problem: `the pipeline has no task "${options.task}"`,
+      hint: `it has ${plan.tasks.map((each) => `"${each.id}"`).join(", ")}`,
+    }]);
+  }
+  if (plan.nats.address.kind === "embedded") {
+    throw new ConfigurationError([{
+      file: plan.file,
+      path: "globalConfig.nats.addr",
+      problem: "a worker needs a NATS server that the other workers use too",
+      hint: "set it, or KFLOW_NATS_ADDR; run the whole pipeline in one process with `run`",
+    }]);
+  }
+  mustBeRunnable(plan, [task]);
+  const log = loggerOf(host, settings).with({ flow: plan.flowId });
+  const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
+  const run = options.run ?? settings.runId ?? "default";
+  try {
+    const report = await untilStarted(log, shutdown, async () => {
+      const app = await createApp({ plan, host, log, settings, dialTcp });
+      try {
+        return await workOn(app, { task, run, shutdown, log });
+      } finally {
+        await app.close();
+      }
+    });
+    return report === undefined ? 0 : statusOf(report);
+  } finally {
+    shutdown.release();
+  }
+}
+
+async function workOn(
+  app: App,
+  options: { task: TaskPlan; run: string; shutdown: Shutdown; log: Logger },
+): Promise<RunReport> {
+  const { task, run, shutdown, log } = options;
+  log.info("Worker starts", { task: task.id, run });
+  const report = await app.run({ tasks: [task], run, workers: 1, ...shutdown });
+  const counts = report.tasks[0]!.counts;
+  if (report.finishedBefore.includes(task.id)) {
+    log.info(`Run "${run}" is finished for task "${task.id}": nothing to do`);
+  } else {
+    log.info(report.finished ? "Worker is finished" : "Worker has stopped", {
+      task: task.id,
+      run,
+      in: counts.in,
+      out: counts.out,
+      errors: counts.errors,
+      redelivered: counts.redelivered,
+      dead: counts.dead,
+    });
+  }
+  return report;
+}
+
+/** Calls again with growing delays while a start fails for a reason that may pass; undefined if stopped meanwhile. */
+async function untilStarted<T>(
+  log: Logger,
+  shutdown: Shutdown,
+  start: () => Promise<T>,
+): Promise<T | undefined> {
+  for (let delayMs = FIRST_DELAY_MS;; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof StartError) || !error.transient) throw error;
+      if (shutdown.stop.aborted) return undefined;
+      log.warning(`Cannot start yet, trying again in ${delayMs} ms`, { reason: reasonOf(error) });
+      await pause(delayMs, shutdown.stop);
+      if (shutdown.stop.aborted) return undefined;
+    }
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
+}
+
+/** What `validate` allows and a run needs: code for raw tasks, and nothing that this version does not do. */
+function mustBeRunnable(plan: Plan, tasks: readonly TaskPlan[]): void {
+  const ids = tasks.map((task) => task.id);
+  const findings = [...missingModules(plan, ids), ...unsupportedIn(plan, tasks)];
+  if (findings.length > 0) throw new ConfigurationError(findings);
+}
+
+function loggerOf(host: Host, settings: Settings): Logger {
+  return createLogger({
+    level: settings.logLevel,
+    format: host.stderr.isTerminal ? "text" : "json",
+    write: (line) => host.stderr.write(line),
+  });
+}
+
+function statusOf(report: RunReport): number {
+  return report.tasks.some((task) => task.counts.dead > 0) ? 1 : 0;
+}

@@ -1,0 +1,183 @@
+import type { Broker } from "./broker/broker.ts";
+import { createMemoryBroker } from "./broker/memory.ts";
+import { connectNats, type NatsDial } from "./broker/nats.ts";
+import { AvroCodec } from "./codec/avro.ts";
+import type { Files } from "./files/files.ts";
+import { makeFunction } from "./functions/registry.ts";
+import type { Host } from "./host.ts";
+import type { Logger } from "./log.ts";
+import type { Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
+import { FileDeadLetters } from "./runtime/dead_letters.ts";
+import type { TaskProgress } from "./runtime/progress.ts";
+import { type RunnerSettings, type RunReport, runTasks } from "./runtime/runner.ts";
+import { DirectoryStore } from "./store/directory.ts";
+import { MemoryStore } from "./store/memory.ts";
+import { S3Store } from "./store/s3.ts";
+import type { Store } from "./store/store.ts";
+
+/** Bytes of one task's input queue inside this process, and on a server. */
+const EMBEDDED_QUEUE_BYTES = 64 << 20;
+const NATS_QUEUE_BYTES = 1 << 30;
+
+export interface AppOptions {
+  plan: Plan;
+  host: Host;
+  log: Logger;
+  settings: RunnerSettings & {
+    /** Folder for the embedded broker's state. @default `.kflow` beside the pipeline file */
+    stateFolder?: string;
+  };
+  /** Dials NATS over TCP, where the platform has sockets. */
+  dialTcp?: NatsDial;
+}
+
+export interface AppRunOptions {
+  /** Tasks whose workers run here. */
+  tasks: readonly TaskPlan[];
+  run: string;
+  /** Workers of each task; absent: as the plan says. */
+  workers?: number;
+  stop: AbortSignal;
+  kill: AbortSignal;
+  started?(progress: readonly TaskProgress[]): void;
+}
+
+/** A plan with everything it needs to run. */
+export interface App {
+  readonly broker: Broker;
+  run(options: AppRunOptions): Promise<RunReport>;
+  close(): Promise<void>;
+}
+
+/** Picks an implementation for every port, and connects. @throws {StartError} naming the address that does not answer as it should. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { plan, host, log, settings } = options;
+  const stateFolder = settings.stateFolder ?? `${plan.folder}/.kflow`;
+  const openState = remembered(() => host.files(stateFolder));
+  const embedded = plan.nats.address.kind === "embedded";
+  const broker = embedded ? embeddedBroker(plan, openState) : await natsBroker(options);
+  const stores = new Stores(host);
+  const downloadAreas = new Map<string, Promise<Files>>();
+
+  function downloadFiles(task: TaskPlan): Promise<Files> {
+    const folder = task.meta.getString("download.directory", `/tmp/${host.hostname}`);
+    let files = downloadAreas.get(folder);
+    if (files === undefined) {
+      files = host.files(folder, { below: "/tmp" });
+      downloadAreas.set(folder, files);
+    }
+    return files;
+  }
+
+  return {
+    broker,
+    async run(runOptions) {
+      await stores.open(runOptions.tasks);
+      return await runTasks({
+        ...runOptions,
+        plan,
+        broker,
+        log,
+        settings,
+        codec: new AvroCodec(),
+        queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
+        storeOf: (task) => stores.of(task),
+        downloadFiles,
+        functionOf: (task) => makeFunction(task, { host, store: stores.of(task) }),
+        deadLetters: embedded
+          ? new FileDeadLetters({
+            files: openState,
+            folder: `${plan.flowId}-dead/${runOptions.run}`,
+            place: `${stateFolder}/${plan.flowId}-dead/${runOptions.run}`,
+          })
+          : undefined,
+      });
+    },
+    async close() {
+      await broker.close();
+      await stores.close();
+    },
+  };
+}
+
+function embeddedBroker(plan: Plan, openState: () => Promise<Files>): Broker {
+  const path = `${plan.flowId}.json`;
+  return createMemoryBroker({
+    stateFile: {
+      async load() {
+        const body = await (await openState()).read(path);
+        return body === undefined ? undefined : await new Response(body).text();
+      },
+      async save(text) {
+        await (await openState()).write(path, new TextEncoder().encode(text));
+      },
+    },
+  });
+}
+
+async function natsBroker(options: AppOptions): Promise<Broker> {
+  const { plan, log, dialTcp } = options;
+  const { address, user, password, token } = plan.nats;
+  if (address.kind === "embedded") throw new TypeError("The plan has no NATS address");
+  return await connectNats({
+    url: address.url,
+    kind: address.kind,
+    user,
+    password,
+    token,
+    dial: dialTcp,
+    log,
+  });
+}
+
+/** One store per address and user, made when it is first asked for. */
+class Stores {
+  readonly #host: Host;
+  readonly #stores = new Map<string, Store>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** Opens the stores of some tasks; after that `of` is at hand at once. */
+  async open(tasks: readonly TaskPlan[]): Promise<void> {
+    for (const { store } of tasks) {
+      const key = keyOf(store);
+      if (!this.#stores.has(key)) this.#stores.set(key, await openStore(store, this.#host));
+    }
+  }
+
+  of(task: TaskPlan): Store {
+    const store = this.#stores.get(keyOf(task.store));
+    if (store === undefined) throw new RangeError(`The store of task "${task.id}" is not open`);
+    return store;
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#stores.values()) await store.close();
+  }
+}
+
+/** Opens the store that a configuration describes. Contacts nothing but the file system. */
+export async function openStore(config: StoreConfig, host: Host): Promise<Store> {
+  const { address, user, password } = config;
+  switch (address.kind) {
+    case "memory":
+      return new MemoryStore();
+    case "directory":
+      return new DirectoryStore(await host.files(address.path, { create: true }), {
+        createBuckets: true,
+      });
+    case "s3":
+      return new S3Store({ endpoint: address.endpoint, user, password });
+  }
+}
+
+function keyOf({ address, user, password }: StoreConfig): string {
+  return JSON.stringify([address, user, password?.reveal()]);
+}
+
+function remembered<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => made ??= make();
+}

@@ -1,0 +1,118 @@
+import { sourceId } from "../broker/message_id.ts";
+import type { RecordValue } from "../codec/codec.ts";
+import type { TaskPlan } from "../pipeline/plan.ts";
+import { waitAtMost } from "../runtime/batch_end.ts";
+import type { SourceContext, SourceFunction } from "../runtime/function.ts";
+import { aborted } from "../runtime/source_worker.ts";
+import type { ObjectInfo, Store } from "../store/store.ts";
+import { ListedObjects } from "./listed_objects.ts";
+
+const POLL_INTERVAL_MS = 10_000;
+/** What was worked off in memory is written to the checkpoint this often. */
+const COMMIT_EVERY_MS = 1000;
+
+/**
+ * `fs-source`: one record per object of a bucket (product document, "Automatic download"; record `s3list`). With `meta.checkpoint` it remembers across
+ * runs which versions of which objects it has listed; without, a run lists everything. In streaming mode it looks again every
+ * `meta.poll.interval.ms`.
+ */
+export function fsSource(task: TaskPlan, store: Store): SourceFunction {
+  return new FsSource(task, store);
+}
+
+class FsSource implements SourceFunction {
+  readonly #task: TaskPlan;
+  readonly #store: Store;
+  #listed?: ListedObjects;
+  /** Whether listings are remembered in the flow's state, and not only in this process. */
+  #remembers = false;
+
+  constructor(task: TaskPlan, store: Store) {
+    this.#task = task;
+    this.#store = store;
+  }
+
+  async run(ctx: SourceContext): Promise<void> {
+    const { meta, signal } = ctx;
+    const checkpoint = meta.getBoolean("checkpoint", false);
+    const pollMs = meta.getInteger("poll.interval.ms", POLL_INTERVAL_MS);
+    // A batch without a checkpoint remembers for its run only: a worker started again goes on where it was.
+    const listed = new ListedObjects(ctx.memory, checkpoint ? "listed" : `run-${ctx.run}`);
+    this.#remembers = checkpoint || (ctx.batch && ctx.durable);
+    this.#listed = listed;
+    if (this.#remembers) await listed.load();
+    const begun = new Set<string>();
+    const committing = ctx.durable || !checkpoint ? undefined : setInterval(() => {
+      // What fails here is written with the next commit; the last one, in close(), is awaited.
+      listed.commit().catch(() => {});
+    }, COMMIT_EVERY_MS);
+    try {
+      for (;;) {
+        await this.#pass(ctx, { listed, begun, checkpoint });
+        if (ctx.batch || signal.aborted) break;
+        await waitAtMost(aborted(signal), pollMs);
+        if (signal.aborted) break;
+      }
+    } finally {
+      clearInterval(committing);
+    }
+    if (ctx.batch && !signal.aborted && !checkpoint && this.#remembers) await listed.clear();
+  }
+
+  async close(): Promise<void> {
+    if (this.#remembers) await this.#listed?.commit();
+  }
+
+  /** Lists the bucket once and emits what is new. */
+  async #pass(ctx: SourceContext, pass: Pass): Promise<void> {
+    const { listed, begun, checkpoint } = pass;
+    const { bucket, prefix } = this.#task.bucket!;
+    const { signal, durable } = ctx;
+    const all = new Set<string>();
+    for await (const page of this.#store.list(bucket, prefix, signal)) {
+      const ids = await Promise.all(page.map((object) => versionId(object)));
+      const emitted: string[] = [];
+      for (const [i, object] of page.entries()) {
+        const id = ids[i]!;
+        all.add(id);
+        if (listed.has(id) || begun.has(id)) continue;
+        if (signal.aborted) break;
+        const messageId = checkpoint ? id : await sourceId([ctx.run, id]);
+        begun.add(id);
+        await ctx.emit(recordOf(object, ctx), {
+          id: messageId,
+          settled: (ok) => ok ? listed.add(id) : undefined,
+        });
+        if (signal.aborted) break;
+        emitted.push(id);
+      }
+      if (durable && emitted.length > 0) {
+        await ctx.flush();
+        for (const id of emitted) listed.add(id);
+        if (this.#remembers) await listed.commit();
+      }
+      if (signal.aborted) return;
+    }
+    if (this.#remembers) await listed.retain(all);
+  }
+}
+
+interface Pass {
+  /** Done: not to be listed again. */
+  readonly listed: ListedObjects;
+  /** Emitted by this process, done or not. */
+  readonly begun: Set<string>;
+  readonly checkpoint: boolean;
+}
+
+function versionId(object: ObjectInfo): Promise<string> {
+  const { bucket, key, etag, lastModifiedUnixMilli } = object;
+  return sourceId([bucket, key, etag, String(lastModifiedUnixMilli)]);
+}
+
+/** The record, as far as the schema has its fields. */
+function recordOf(object: ObjectInfo, ctx: SourceContext): RecordValue {
+  const { bucket, key, lastModifiedUnixMilli } = object;
+  const all: RecordValue = { url: `s3a://${bucket}/${key}`, lastModifiedUnixMilli, bucket, key };
+  return Object.fromEntries(Object.entries(all).filter(([field]) => ctx.schema.fields.has(field)));
+}

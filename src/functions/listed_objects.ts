@@ -1,0 +1,88 @@
+import type { SourceMemory } from "../runtime/function.ts";
+
+/** Ids in one entry of the memory: 33 characters each, so that an entry stays below a NATS message and the port's limit. */
+const IDS_PER_PART = 10_000;
+
+/**
+ * What a source has listed, kept in its memory in numbered parts. An id names one version of one object. Only the last part is written again when ids
+ * are added.
+ */
+export class ListedObjects {
+  readonly #memory: SourceMemory;
+  readonly #name: string;
+  #parts: string[][] = [];
+  readonly #known = new Set<string>();
+  readonly #added: string[] = [];
+  #committing: Promise<void> = Promise.resolve();
+
+  /** @param name Token; parts are kept as `name-0`, `name-1`, … */
+  constructor(memory: SourceMemory, name: string) {
+    this.#memory = memory;
+    this.#name = name;
+  }
+
+  async load(): Promise<void> {
+    this.#parts = [];
+    this.#known.clear();
+    const mine = (await this.#memory.names()).filter((each) =>
+      each.startsWith(`${this.#name}-`) && /^\d+$/.test(each.slice(this.#name.length + 1))
+    );
+    for (let i = 0; i < mine.length; i++) {
+      const text = await this.#memory.get(this.#partName(i)) ?? "";
+      const ids = text === "" ? [] : text.split("\n");
+      this.#parts.push(ids);
+      for (const id of ids) this.#known.add(id);
+    }
+  }
+
+  has(id: string): boolean {
+    return this.#known.has(id);
+  }
+
+  /** Remembers an id in this process; `commit` makes it last. */
+  add(id: string): void {
+    if (this.#known.has(id)) return;
+    this.#known.add(id);
+    this.#added.push(id);
+  }
+
+  /** Writes what was added. One after the other, whoever calls. */
+  commit(): Promise<void> {
+    this.#committing = this.#committing.catch(() => {}).then(() => this.#write());
+    return this.#committing;
+  }
+
+  /** Forgets all ids but those in `listed`, so that the memory is as large as the bucket and not as its history. */
+  async retain(listed: ReadonlySet<string>): Promise<void> {
+    await this.commit();
+    const kept = [...this.#known].filter((id) => listed.has(id));
+    if (kept.length === this.#known.size) return;
+    await this.clear();
+    for (const id of kept) this.add(id);
+    await this.commit();
+  }
+
+  async clear(): Promise<void> {
+    for (let i = this.#parts.length - 1; i >= 0; i--) await this.#memory.delete(this.#partName(i));
+    this.#parts = [];
+    this.#known.clear();
+    this.#added.length = 0;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#added.length > 0) {
+      const last = this.#parts.at(-1);
+      const part = last === undefined || last.length >= IDS_PER_PART ? [] : last;
+      const taken = this.#added.slice(0, IDS_PER_PART - part.length);
+      const ids = [...part, ...taken];
+      const index = part === last ? this.#parts.length - 1 : this.#parts.length;
+      await this.#memory.put(this.#partName(index), ids.join("\n"));
+      this.#parts[index] = ids;
+      this.#added.splice(0, taken.length);
+    }
+  }
+
+  #partName(index: number): string {
+    return `${this.#name}-${index}`;
+  }
+}

@@ -1,0 +1,73 @@
+import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
+import type { Host } from "../host.ts";
+import type { Plan, TaskPlan } from "../pipeline/plan.ts";
+import { toProcessFunction } from "../runtime/function.ts";
+import type { TaskFunction } from "../runtime/runner.ts";
+import type { Store } from "../store/store.ts";
+import { fsSource } from "./fs_source.ts";
+import { printSink } from "./print.ts";
+import { S3_SINK_CONCURRENCY, s3Sink } from "./s3_sink.ts";
+
+/** Makes what a task runs, anew for each worker. @throws {ConfigurationError} if a module of the user's cannot be used. */
+export async function makeFunction(
+  task: TaskPlan,
+  context: { host: Host; store: Store },
+): Promise<TaskFunction> {
+  const { host, store } = context;
+  switch (task.type) {
+    case "fs-source":
+      return { kind: "source", source: fsSource(task, store) };
+    case "s3-sink":
+      return { kind: "process", process: s3Sink(task, store), concurrency: S3_SINK_CONCURRENCY };
+    case "print":
+      return { kind: "process", process: printSink(host.stdout) };
+    case "raw":
+      return { kind: "process", process: await loadFunction(task, host) };
+    default:
+      throw new ConfigurationError([unsupported(task, `task type ${task.type}`)]);
+  }
+}
+
+/** What the file asks for and this version does not do: refused before anything is contacted, rather than left out in silence. */
+export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[] {
+  const findings: Finding[] = [];
+  for (const task of tasks) {
+    if (["raw-source", "nats-source", "elastic-sink"].includes(task.type)) {
+      findings.push(unsupported(task, `task type ${task.type}`));
+    }
+    if (task.sideStream.enabled) findings.push(unsupported(task, "an enabled sideStream"));
+    if (task.metrics.enabled) findings.push(unsupported(task, "an enabled metrics exporter"));
+    if (task.meta.get("bulk.enabled") === true) findings.push(unsupported(task, "bulk mode"));
+    if (task.meta.get("ack.manual") === true) {
+      findings.push(unsupported(task, "manual acknowledgement"));
+    }
+    const format = task.type === "s3-sink" ? task.meta.get("format") ?? "json" : "json";
+    if (format !== "json") findings.push(unsupported(task, `format ${String(format)}`));
+  }
+  return findings.map((finding) => ({ ...finding, file: plan.file }));
+}
+
+function unsupported(task: TaskPlan, what: string): Finding {
+  return {
+    file: task.place?.file ?? "",
+    line: task.place?.line,
+    column: task.place?.column,
+    path: task.place?.path,
+    problem: `task "${task.id}" has ${what}, which this version validates but does not run`,
+    hint: "take it out to run the rest",
+  };
+}
+
+async function loadFunction(task: TaskPlan, host: Host) {
+  const path = task.module!;
+  try {
+    const module = await host.loadModule(path);
+    return toProcessFunction(module.default);
+  } catch (error) {
+    throw new ConfigurationError([{
+      file: path,
+      problem: `cannot use it as the function of task "${task.id}": ${reasonOf(error)}`,
+      hint: "correct the module, or give another with module: or --module",
+    }]);
+  }
+}

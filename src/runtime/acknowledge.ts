@@ -1,0 +1,126 @@
+import type { Consumer, Delivery } from "../broker/broker.ts";
+import { DecodeError } from "../codec/codec.ts";
+import { reasonOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { AckError } from "./ack_error.ts";
+import type { DeadLetters } from "./dead_letters.ts";
+import type { Flight } from "./flight.ts";
+import type { TaskProgress } from "./progress.ts";
+
+export interface AcknowledgeOptions {
+  task: string;
+  consumer: Consumer;
+  deadLetters: DeadLetters;
+  progress: TaskProgress;
+  log: Logger;
+  /** After this many attempts a message is a dead letter (`max.attempts`). */
+  maxAttempts: number;
+  /** Fixed delay before another attempt (`retry.delay.ms`); else 1 s doubling up to `maxDelayMs`. */
+  retryDelayMs?: number;
+  maxDelayMs: number;
+}
+
+const FIRST_DELAY_MS = 1000;
+
+/** Decides what becomes of an input, and settles it (DESIGN.md 6, "Errors"). */
+export class Acknowledge {
+  readonly #options: AcknowledgeOptions;
+
+  constructor(options: AcknowledgeOptions) {
+    this.#options = options;
+  }
+
+  /** Everything that came of the input is stored. */
+  done(flight: Flight): void {
+    this.#options.consumer.ack(flight.delivery);
+    this.#options.progress.add("acked");
+  }
+
+  /** The worker stops: any worker may have it at once. */
+  handBack(delivery: Delivery): void {
+    this.#options.consumer.nak(delivery);
+    this.#options.progress.add("naked");
+  }
+
+  /** Whether the message was delivered too often to be tried once more: it may be what ended its earlier workers. */
+  isExhausted(flight: Flight): boolean {
+    return flight.delivery.attempt > this.#options.maxAttempts;
+  }
+
+  /** An attempt failed. Resolves when it is settled; never rejects. */
+  async failed(flight: Flight, error: unknown): Promise<void> {
+    const { task, consumer, progress, log, maxAttempts } = this.#options;
+    const { delivery } = flight;
+    progress.add("errors");
+    const fields = {
+      sequence: delivery.sequence,
+      attempt: delivery.attempt,
+      record: summaryOf(flight),
+      error: reasonOf(error),
+    };
+    if (error instanceof AckError && error.shouldAck()) {
+      log.warning("Record given up by the function", fields);
+      this.done(flight);
+      return;
+    }
+    if (error instanceof DecodeError || delivery.attempt >= maxAttempts) {
+      await this.bury(flight, reasonOf(error));
+      return;
+    }
+    const delayMs = this.#delay(delivery.attempt);
+    log.warning(`Record failed and is tried again in ${delayMs} ms`, fields);
+    if (error instanceof Error) log.debug(error.stack ?? error.message);
+    consumer.nak(delivery, delayMs);
+    progress.add("naked");
+  }
+
+  /** Makes the message a dead letter, and acks it once that is stored. Never rejects. */
+  async bury(flight: Flight, error: string): Promise<void> {
+    const { task, consumer, deadLetters, progress, log } = this.#options;
+    const { delivery } = flight;
+    const attempts = delivery.attempt;
+    try {
+      await deadLetters.put(delivery, { task, attempts, error });
+    } catch (reason) {
+      log.critical("Cannot store a dead letter; the record stays where it is", {
+        sequence: delivery.sequence,
+        reason: reasonOf(reason),
+      });
+      consumer.nak(delivery, this.#delay(attempts));
+      progress.add("naked");
+      return;
+    }
+    const record = summaryOf(flight);
+    log.error("Record is a dead letter", { sequence: delivery.sequence, attempts, record, error });
+    progress.dead({
+      task,
+      edge: delivery.subject,
+      sequence: delivery.sequence,
+      attempts,
+      error,
+      record,
+    });
+    delivery.origin?.fail();
+    this.done(flight);
+  }
+
+  #delay(attempt: number): number {
+    const { retryDelayMs, maxDelayMs } = this.#options;
+    return retryDelayMs ?? Math.min(FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 30), maxDelayMs);
+  }
+}
+
+/** What names a record to a person. */
+function summaryOf(flight: Flight): string | undefined {
+  const { record } = flight;
+  if (record === undefined) return undefined;
+  if (typeof record.bucket === "string" && typeof record.key === "string") {
+    return `${record.bucket}/${record.key}`;
+  }
+  if (record.id !== undefined) return `id ${String(record.id)}`;
+  const shown = JSON.stringify(record, (_key, value) => {
+    if (typeof value === "bigint") return value.toString();
+    return value instanceof Uint8Array ? `${value.length} bytes` : value;
+  });
+  return shown.length > 120 ? shown.slice(0, 119) + "…" : shown;
+}

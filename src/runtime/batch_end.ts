@@ -1,0 +1,88 @@
+import type { StateStore } from "../broker/state.ts";
+import type { FlowNames } from "../broker/subjects.ts";
+import { reasonOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
+
+/** A change may be missed while the connection is away, so whoever waits looks this often all the same. */
+const LOOK_EVERY_MS = 1000;
+
+/**
+ * Who is finished in a batch run (DESIGN.md 6, "End of a batch"). A source is finished when everything it emitted is confirmed; another task
+ * when all its producers are and its queue is worked off. Any worker of the task may record it, and more than one may.
+ */
+export class BatchEnd {
+  readonly #state: StateStore;
+  readonly #names: FlowNames;
+  readonly #run: string;
+  readonly #log: Logger;
+
+  constructor(options: { state: StateStore; names: FlowNames; run: string; log: Logger }) {
+    this.#state = options.state;
+    this.#names = options.names;
+    this.#run = options.run;
+    this.#log = options.log;
+  }
+
+  async isFinished(task: string): Promise<boolean> {
+    return await this.#state.get(this.#key(task)) !== undefined;
+  }
+
+  async finish(task: string): Promise<void> {
+    await this.#state.put(this.#key(task), new Date().toISOString());
+  }
+
+  /** Forgets the run: for a run whose id nobody can give again. */
+  async forget(): Promise<void> {
+    const keys = await this.#state.keys(this.#names.state("finished", this.#run));
+    for (const key of keys) await this.#state.delete(key);
+  }
+
+  /** Resolves when all of `tasks` are finished; false if the signal came first. */
+  async waitFor(tasks: readonly string[], signal: AbortSignal): Promise<boolean> {
+    const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
+    let changed = Promise.withResolvers<void>();
+    const wake = () => changed.resolve();
+    signal.addEventListener("abort", wake, { once: true });
+    this.#state.watch(this.#names.state("finished", this.#run), wake, either);
+    const missing = new Set(tasks);
+    try {
+      while (!signal.aborted) {
+        changed = Promise.withResolvers<void>();
+        for (const task of missing) {
+          if (await this.#looks(task)) missing.delete(task);
+        }
+        if (missing.size === 0) return true;
+        await waitAtMost(changed.promise, LOOK_EVERY_MS);
+      }
+      return false;
+    } finally {
+      signal.removeEventListener("abort", wake);
+      ended.abort();
+    }
+  }
+
+  async #looks(task: string): Promise<boolean> {
+    try {
+      return await this.isFinished(task);
+    } catch (error) {
+      this.#log.debug("Cannot ask whether a task is finished", { task, reason: reasonOf(error) });
+      return false;
+    }
+  }
+
+  #key(task: string): string {
+    return this.#names.state("finished", this.#run, task);
+  }
+}
+
+/** Resolves with the promise, or after the time. */
+export async function waitAtMost(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

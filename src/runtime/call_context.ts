@@ -1,0 +1,77 @@
+import type { RecordValue } from "../codec/codec.ts";
+import type { Logger } from "../log.ts";
+import type { Meta } from "../pipeline/meta.ts";
+import type { Store } from "../store/store.ts";
+import type { Flight } from "./flight.ts";
+import type { Context, DeliveryInfo } from "./function.ts";
+import { referenceIn } from "./download.ts";
+import type { TaskOutputs } from "./outputs.ts";
+
+/** What all calls of one worker share. */
+export interface CallScope {
+  readonly flow: string;
+  readonly task: string;
+  readonly meta: Meta;
+  readonly log: Logger;
+  readonly store: Store;
+  readonly signal: AbortSignal;
+  readonly outputs: TaskOutputs;
+}
+
+/** The `Context` of one call. */
+export class CallContext implements Context {
+  readonly #scope: CallScope;
+  readonly #flight: Flight;
+
+  constructor(scope: CallScope, flight: Flight) {
+    this.#scope = scope;
+    this.#flight = flight;
+  }
+
+  get flow(): string {
+    return this.#scope.flow;
+  }
+  get task(): string {
+    return this.#scope.task;
+  }
+  get meta(): Meta {
+    return this.#scope.meta;
+  }
+  get log(): Logger {
+    return this.#scope.log;
+  }
+  get store(): Store {
+    return this.#scope.store;
+  }
+  get signal(): AbortSignal {
+    return this.#scope.signal;
+  }
+  get localPath(): string | undefined {
+    return this.#flight.download?.path;
+  }
+
+  get delivery(): DeliveryInfo {
+    const { id, sequence, attempt, timestamp } = this.#flight.delivery;
+    return { id, sequence, attempt, timestamp: new Date(Number(timestamp.slice(0, -6))) };
+  }
+
+  async object(): Promise<ReadableStream<Uint8Array>> {
+    const { download, record } = this.#flight;
+    if (download !== undefined) return await download.open();
+    const { bucket, key } = referenceIn(record);
+    return (await this.#scope.store.get(bucket, key, { signal: this.#scope.signal })).body;
+  }
+
+  recordAsJson(): unknown {
+    const { schema, record } = this.#flight;
+    return schema?.toJson(record!);
+  }
+
+  newRecord(sideOut?: string): RecordValue {
+    return this.#scope.outputs.schema(sideOut).newRecord();
+  }
+
+  toSideStream(sideOut: string, record: unknown): Promise<void> {
+    return this.#scope.outputs.publishSide(this.#flight, sideOut, record);
+  }
+}

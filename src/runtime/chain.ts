@@ -1,0 +1,49 @@
+import type { RecordValue } from "../codec/codec.ts";
+import type { TaskMetrics } from "../metrics/metrics.ts";
+import type { Flight } from "./flight.ts";
+
+/**
+ * One step of working on a delivery: takes a decoded flight and gives what the function returned. It answers at once if it can and with a promise
+ * only if it must, because a promise per record would cost more than most functions.
+ */
+export type Step = (flight: Flight) => unknown;
+
+/** Whether a step's answer has to be awaited. Any thenable counts, as it does for `await`. */
+export function isPending(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof answer === "object" && answer !== null &&
+    typeof Reflect.get(answer, "then") === "function";
+}
+
+/** Calls the function. */
+export function processStep(
+  process: (record: RecordValue, flight: Flight) => unknown,
+): Step {
+  return (flight) => process(flight.record!, flight);
+}
+
+/** Times what is inside, well or not (`function_processing_time_ms`). */
+export function measureStep(inner: Step, metrics: TaskMetrics): Step {
+  return (flight) => {
+    const started = performance.now();
+    let answer: unknown;
+    try {
+      answer = inner(flight);
+    } catch (error) {
+      metrics.processed(performance.now() - started);
+      throw error;
+    }
+    if (!isPending(answer)) {
+      metrics.processed(performance.now() - started);
+      return answer;
+    }
+    return settleWith(answer, () => metrics.processed(performance.now() - started));
+  };
+}
+
+async function settleWith(answer: PromiseLike<unknown>, after: () => void): Promise<unknown> {
+  try {
+    return await answer;
+  } finally {
+    after();
+  }
+}

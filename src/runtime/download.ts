@@ -1,0 +1,89 @@
+import type { RecordValue } from "../codec/codec.ts";
+import type { Files } from "../files/files.ts";
+import { reasonOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { type Store, StoreError } from "../store/store.ts";
+
+/** Longest file name made from a key, UTF-8 bytes. */
+const NAME_BYTES = 100;
+
+/** An object that was downloaded for one delivery. */
+export interface Download {
+  /** Absolute path of the file. */
+  readonly path: string;
+  open(): Promise<ReadableStream<Uint8Array>>;
+  /** Deletes the file and its folder. Never rejects: what cannot be removed is swept at the next start. */
+  remove(): Promise<void>;
+}
+
+/** `bucket` and `key` of a record, as `autoDownload` needs them (product document, "Automatic download"). */
+export function referenceIn(record: RecordValue | undefined): { bucket: string; key: string } {
+  const bucket = record?.bucket;
+  const key = record?.key;
+  if (typeof bucket !== "string" || typeof key !== "string") {
+    throw new TypeError(
+      'Cannot find the object: the record has no string fields "bucket" and "key"',
+    );
+  }
+  return { bucket, key };
+}
+
+/**
+ * Downloads the objects that records name. Each into a folder of its own with an unguessable name, so that neither a key nor another process
+ * decides where anything is written.
+ */
+export class Downloads {
+  readonly #files: Files;
+  readonly #store: Store;
+  readonly #log: Logger;
+
+  constructor(options: { files: Files; store: Store; log: Logger }) {
+    this.#files = options.files;
+    this.#store = options.store;
+    this.#log = options.log;
+  }
+
+  async fetch(record: RecordValue | undefined, signal: AbortSignal): Promise<Download> {
+    const { bucket, key } = referenceIn(record);
+    const object = await this.#store.get(bucket, key, { signal });
+    const folder = crypto.randomUUID();
+    const path = `${folder}/${fileName(key)}`;
+    try {
+      const written = await this.#files.write(path, object.body, { signal });
+      if (written !== object.size) {
+        throw new StoreError(
+          `Cannot download "${bucket}/${key}": got ${written} of ${object.size} bytes`,
+          { kind: "unavailable", bucket, key },
+        );
+      }
+    } catch (error) {
+      await this.#remove(folder);
+      throw error;
+    }
+    return {
+      path: `${this.#files.root}/${path}`,
+      open: async () => {
+        const body = await this.#files.read(path);
+        if (body === undefined) throw new Error(`Cannot read "${path}": it is gone`);
+        return body;
+      },
+      remove: () => this.#remove(folder),
+    };
+  }
+
+  async #remove(folder: string): Promise<void> {
+    try {
+      await this.#files.remove(folder);
+    } catch (error) {
+      this.#log.warning("Cannot remove a downloaded file", { folder, reason: reasonOf(error) });
+    }
+  }
+}
+
+/** The end of the key's last segment, so that the extension survives; for people and for libraries that look at it. */
+function fileName(key: string): string {
+  const last = key.split("/").filter((segment) => segment !== "").at(-1) ?? "";
+  let name = last.replaceAll(/[^\p{L}\p{N}._ +@=,-]/gu, "_").replace(/^[.\-\s]+/, "");
+  while (new TextEncoder().encode(name).length > NAME_BYTES) name = name.slice(1);
+  return name === "" || name === "." || name === ".." ? "object" : name;
+}

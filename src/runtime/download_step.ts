@@ -1,0 +1,35 @@
+import type { TaskMetrics } from "../metrics/metrics.ts";
+import { reasonOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { Step } from "./chain.ts";
+import type { Downloads } from "./download.ts";
+
+export interface DownloadStepOptions {
+  downloads: Downloads;
+  metrics: TaskMetrics;
+  log: Logger;
+  signal: AbortSignal;
+  /** `KFLOW_SKIP_DOWNLOAD_ERROR`: a failed download leaves `localPath` undefined instead of failing the record. */
+  skipErrors: boolean;
+}
+
+/** Downloads the object that the record names before the function is called (product document, "Automatic download"). */
+export function downloadStep(inner: Step, options: DownloadStepOptions): Step {
+  const { downloads, metrics, log, signal, skipErrors } = options;
+  return async (flight) => {
+    const started = performance.now();
+    try {
+      flight.download = await downloads.fetch(flight.record, signal);
+    } catch (error) {
+      if (!skipErrors) throw error;
+      log.warning("Download failed and is skipped", { reason: reasonOf(error) });
+    } finally {
+      metrics.downloaded(performance.now() - started);
+    }
+    try {
+      return await inner(flight);
+    } finally {
+      metrics.total(performance.now() - started);
+    }
+  };
+}

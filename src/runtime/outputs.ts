@@ -1,0 +1,182 @@
+import type { Headers, Publisher } from "../broker/broker.ts";
+import { MessageIds } from "../broker/message_id.ts";
+import type { FlowNames } from "../broker/subjects.ts";
+import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import type { Output, TaskPlan } from "../pipeline/plan.ts";
+import type { Flight } from "./flight.ts";
+import { SCHEMA_HEADER, type Schemas } from "./schemas.ts";
+
+/** Bytes of a message kept free for headers, so that it still fits when it becomes a dead letter. */
+const HEADER_RESERVE = 4096;
+
+export interface OutputsOptions {
+  flow: string;
+  task: TaskPlan;
+  names: FlowNames;
+  publisher: Publisher;
+  maxPayload: number;
+}
+
+/** One way out of a task, ready to publish. */
+interface Door {
+  readonly schema: RecordSchema | undefined;
+  readonly headers: Headers;
+  readonly subjects: readonly string[];
+  readonly ids: MessageIds;
+}
+
+/** The outputs of one task: encodes once per record, publishes once per consumer. */
+export class TaskOutputs {
+  readonly #options: OutputsOptions;
+  readonly #maxBody: number;
+  #main: Door | undefined;
+  readonly #sides = new Map<string, Door>();
+
+  constructor(options: OutputsOptions) {
+    this.#options = options;
+    this.#maxBody = options.maxPayload - HEADER_RESERVE;
+  }
+
+  /** Registers the schemas. @param declared The function's own schema of the main output, which wins over the file's. */
+  async open(schemas: Schemas, declared: unknown): Promise<void> {
+    for (const output of this.#options.task.outputs) {
+      const source = output.sideOut === undefined ? declared ?? output.schema : output.schema;
+      const schema = source === undefined ? undefined : await schemas.register(source);
+      const door = this.#door(output, schema);
+      if (output.sideOut === undefined) this.#main = door;
+      else this.#sides.set(output.sideOut, door);
+    }
+  }
+
+  /** Schema of an output. Throws `RangeError` if there is no such side out, `TypeError` if it has no schema. */
+  schema(sideOut?: string): RecordSchema {
+    const { id } = this.#options.task;
+    const schema = this.#find(sideOut).schema;
+    if (schema === undefined) {
+      throw new TypeError(
+        `Task "${id}" has no schema for ${
+          sideOut === undefined ? "its output" : `side out "${sideOut}"`
+        }: ` +
+          `give the task a schema in the pipeline file, or set schemaOut in open()`,
+      );
+    }
+    return schema;
+  }
+
+  /**
+   * Encodes everything a call returned, then publishes it. Returns the number of records.
+   * Throws before anything is published if a record does not fit its schema or the broker.
+   */
+  publish(flight: Flight, returned: unknown): number {
+    if (returned === undefined || returned === null) return 0;
+    const door = this.#main;
+    if (door === undefined) {
+      throw new TypeError(`Task "${this.#options.task.id}" is a sink and returned a record`);
+    }
+    if (!Array.isArray(returned)) {
+      this.#send(door, flight, this.#encode(door, returned), door.ids.of(flight.delivery, 0));
+      return 1;
+    }
+    const bodies = returned.map((record) => this.#encode(door, record));
+    for (let i = 0; i < bodies.length; i++) {
+      this.#send(door, flight, bodies[i], door.ids.of(flight.delivery, i));
+    }
+    return bodies.length;
+  }
+
+  /** Publishes one record to a side out at once. Throws if the record does not fit. */
+  publishSide(flight: Flight, sideOut: string, record: unknown): Promise<void> {
+    const door = this.#find(sideOut);
+    const body = this.#encode(door, record);
+    const id = door.ids.of(flight.delivery, flight.sideRecords++);
+    if (body === undefined) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let open = door.subjects.length;
+    const receipt = {
+      stored(duplicate: boolean) {
+        flight.stored(duplicate);
+        if (--open === 0) resolve();
+      },
+      failed(error: Error) {
+        flight.failed(error);
+        reject(error);
+      },
+    };
+    for (const subject of door.subjects) {
+      flight.expect();
+      const { headers } = door;
+      this.#options.publisher.publish(
+        { subject, id, body, headers, parent: flight.delivery },
+        receipt,
+      );
+    }
+    // Nobody has to await it: the flight knows the failure too.
+    promise.catch(() => {});
+    return promise;
+  }
+
+  /** The bytes and places of a source's record; the caller gives the id. */
+  encodeForSource(
+    record: RecordValue,
+  ): { body: Uint8Array | undefined; subjects: readonly string[]; headers: Headers } {
+    const door = this.#find(undefined);
+    return { body: this.#encode(door, record), subjects: door.subjects, headers: door.headers };
+  }
+
+  #send(door: Door, flight: Flight, body: Uint8Array | undefined, id: string): void {
+    if (body === undefined) return;
+    const { publisher } = this.#options;
+    for (const subject of door.subjects) {
+      flight.expect();
+      publisher.publish(
+        { subject, id, body, headers: door.headers, parent: flight.delivery },
+        flight,
+      );
+    }
+  }
+
+  /** Undefined where nobody takes the record. */
+  #encode(door: Door, record: unknown): Uint8Array | undefined {
+    if (door.subjects.length === 0) return undefined;
+    const body = door.schema!.encode(record);
+    if (body.length > this.#maxBody) {
+      throw new RangeError(
+        `Cannot publish a record of ${body.length} bytes: the broker takes at most ${this.#maxBody}; ` +
+          `put large content into the store and pass its bucket and key`,
+      );
+    }
+    return body;
+  }
+
+  #find(sideOut: string | undefined): Door {
+    const door = sideOut === undefined ? this.#main : this.#sides.get(sideOut);
+    if (door !== undefined) return door;
+    const { id } = this.#options.task;
+    if (sideOut === undefined) throw new RangeError(`Task "${id}" is a sink and has no output`);
+    const known = [...this.#sides.keys()].map((name) => `"${name}"`).join(", ");
+    throw new RangeError(
+      `Task "${id}" has no side out "${sideOut}"; it has ${known === "" ? "none" : known}`,
+    );
+  }
+
+  #door(output: Output, schema: RecordSchema | undefined): Door {
+    const { flow, task, names } = this.#options;
+    if (schema === undefined && output.consumers.length > 0) {
+      const where = output.sideOut === undefined ? "output" : `side out "${output.sideOut}"`;
+      throw new TypeError(
+        `Task "${task.id}" has no schema for its ${where}: give it one in the pipeline file, or set schemaOut in open()`,
+      );
+    }
+    return {
+      schema,
+      headers: schema === undefined ? {} : { [SCHEMA_HEADER]: schema.fingerprint },
+      subjects: output.consumers.map((consumer) => names.edge(consumer, task.id, output.sideOut)),
+      ids: new MessageIds({
+        flow,
+        task: task.id,
+        output: output.sideOut ?? "",
+        inputStream: names.stream(task.id),
+      }),
+    };
+  }
+}

@@ -1,0 +1,121 @@
+import type { Publisher, Receipt } from "../broker/broker.ts";
+import type { StateStore } from "../broker/state.ts";
+import type { FlowNames } from "../broker/subjects.ts";
+import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import type { Logger } from "../log.ts";
+import type { TaskPlan } from "../pipeline/plan.ts";
+import type { EmitOptions, SourceContext, SourceMemory } from "./function.ts";
+import type { TaskOutputs } from "./outputs.ts";
+import type { TaskProgress } from "./progress.ts";
+import { RecordOrigin } from "./record_origin.ts";
+
+export interface SourceEmitterOptions {
+  flow: string;
+  task: TaskPlan;
+  run: string;
+  batch: boolean;
+  outputs: TaskOutputs;
+  publisher: Publisher;
+  state: StateStore;
+  names: FlowNames;
+  progress: TaskProgress;
+  log: Logger;
+  signal: AbortSignal;
+  /** Aborted when the grace is over: until then what was emitted is seen through. */
+  kill: AbortSignal;
+  durable: boolean;
+}
+
+/** What a source works with: publishes its records and counts their confirmations. */
+export class SourceEmitter implements SourceContext {
+  readonly #options: SourceEmitterOptions;
+  readonly #receipt: Receipt;
+  readonly memory: SourceMemory;
+  #failure?: Error;
+
+  constructor(options: SourceEmitterOptions) {
+    this.#options = options;
+    const { progress } = options;
+    this.#receipt = {
+      stored: (duplicate) => {
+        if (duplicate) progress.add("duplicates");
+      },
+      failed: (error) => this.#failure ??= error,
+    };
+    this.memory = sourceMemory(options);
+  }
+
+  get flow(): string {
+    return this.#options.flow;
+  }
+  get task(): string {
+    return this.#options.task.id;
+  }
+  get run(): string {
+    return this.#options.run;
+  }
+  get batch(): boolean {
+    return this.#options.batch;
+  }
+  get meta() {
+    return this.#options.task.meta;
+  }
+  get log(): Logger {
+    return this.#options.log;
+  }
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+  get durable(): boolean {
+    return this.#options.durable;
+  }
+  get schema(): RecordSchema {
+    return this.#options.outputs.schema();
+  }
+
+  async emit(record: RecordValue, options: EmitOptions): Promise<void> {
+    const { outputs, publisher, progress, signal, durable } = this.#options;
+    const { body, subjects, headers } = outputs.encodeForSource(record);
+    await publisher.ready(signal);
+    if (signal.aborted) return;
+    const settled = options.settled;
+    const origin = settled === undefined || durable ? undefined : new RecordOrigin(settled);
+    origin?.hold();
+    if (body !== undefined) {
+      for (const subject of subjects) {
+        publisher.publish({ subject, id: options.id, body, headers, origin }, this.#receipt);
+      }
+    }
+    origin?.release();
+    progress.add("out");
+    progress.touch(performance.now());
+  }
+
+  async flush(): Promise<void> {
+    const { publisher, kill } = this.#options;
+    await publisher.flush(kill);
+    if (publisher.outstanding > 0) throw new Error("Stopped before every record was confirmed");
+    if (this.#failure === undefined) return;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    throw failure;
+  }
+}
+
+function sourceMemory(options: SourceEmitterOptions): SourceMemory {
+  const { state, names, task } = options;
+  const prefix = names.state("checkpoint", task.id);
+  const key = (name: string) => names.state("checkpoint", task.id, name);
+  return {
+    async names() {
+      return (await state.keys(prefix)).map((full) => full.slice(prefix.length + 1));
+    },
+    async get(name) {
+      return (await state.get(key(name)))?.value;
+    },
+    async put(name, value) {
+      await state.put(key(name), value);
+    },
+    delete: (name) => state.delete(key(name)),
+  };
+}

@@ -1,0 +1,291 @@
+import type { Consumer, Delivery } from "../broker/broker.ts";
+import type { RecordSchema } from "../codec/codec.ts";
+import type { Acknowledge } from "./acknowledge.ts";
+import { isPending, type Step } from "./chain.ts";
+import { Flight } from "./flight.ts";
+import type { TaskOutputs } from "./outputs.ts";
+import type { TaskProgress } from "./progress.ts";
+import type { Schemas } from "./schemas.ts";
+import { Slots } from "./slots.ts";
+
+/*
+ * One delivery, from top to bottom (DESIGN.md 6). Names in brackets are the files.
+ *
+ *     consumer.next()                 no more than free slots [slots]
+ *          │
+ *          ├─ delivered too often ──────────────────────────► dead letter ─┐
+ *          ▼                                                               │
+ *     decode with the writer's schema [schemas]                            │
+ *          ├─ undecodable ──────────────────────────────────► dead letter ─┤
+ *          ▼                                                               │
+ *     measure → download → process    [chain, download_step]               │
+ *          ├─ error ─► [acknowledge]  AckError ────────────────────────────┤
+ *          │                          else nak with backoff, or dead letter┤
+ *          ▼                                                               │
+ *     encode all, publish all         [outputs]                            │
+ *          ┆   the loop goes on with the next delivery meanwhile           │
+ *          ▼                                                               │
+ *     last confirmation               [flight]                             │
+ *          ▼                                                               ▼
+ *     ack, remove the download  ◄──────────────────────────────────────── ack
+ */
+
+export interface TaskWorkerOptions {
+  consumer: Consumer;
+  schemas: Schemas;
+  outputs: TaskOutputs;
+  acknowledge: Acknowledge;
+  progress: TaskProgress;
+  /** The function with everything around it. */
+  step: Step;
+  ackWaitMs: number;
+  /** Calls at once. */
+  concurrency: number;
+  maxInFlight: number;
+  /** `KFLOW_LONG_RUNNING_PROCESSING`: the ack wait does not run while the function does. */
+  longRunning: boolean;
+}
+
+/** A delivery that came this often may be what ended its earlier workers: it gets the worker for itself. */
+const SUSPECT_ATTEMPT = 3;
+
+/** After this long without a turn of the event loop, timers, signals and sockets get theirs. */
+const TURN_MS = 25;
+
+/** One worker of a task: takes deliveries until it is stopped or told that there are no more. */
+export class TaskWorker {
+  readonly #options: TaskWorkerOptions;
+  readonly #slots: Slots;
+  readonly #flights = new Set<Flight>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #idleWaiters: (() => void)[] = [];
+  readonly #landed = (flight: Flight) => this.#land(flight);
+  #stopping = false;
+  #turnAt = 0;
+  /** Deliveries taken from the consumer and not started. */
+  #waiting: Delivery[] = [];
+  /** When the ack wait of everything waiting was last started anew; 0 if not since it was taken. */
+  #touchedAt = 0;
+  /** Times of the calls that had to be awaited, since the slots were last set. */
+  #awaited = { calls: 0, milliseconds: 0 };
+
+  constructor(options: TaskWorkerOptions) {
+    this.#options = options;
+    const { ackWaitMs, concurrency, maxInFlight } = options;
+    this.#slots = new Slots({ ackWaitMs, concurrency, most: maxInFlight });
+  }
+
+  /** Deliveries taken and not settled. */
+  get inFlight(): number {
+    return this.#flights.size + this.#waiting.length;
+  }
+
+  /** Works until `stop()`; resolves when nothing is in flight any more. */
+  async run(): Promise<void> {
+    const { consumer, ackWaitMs } = this.#options;
+    const heartbeat = setInterval(() => this.#beat(), ackWaitMs / 3);
+    this.#turnAt = performance.now();
+    try {
+      consumer.slots = this.#slots.count;
+      while (!this.#stopping) {
+        const batch = await consumer.next();
+        if (batch.length > 0) await this.#work(batch);
+      }
+      await this.#settled();
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  /** No new deliveries; what has not begun is handed back. Safe to call twice. */
+  stop(): void {
+    this.#stopping = true;
+    this.#options.consumer.stop();
+  }
+
+  /** Resolves when every flight has landed. */
+  idle(): Promise<void> {
+    if (this.#flights.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  async #work(batch: Delivery[]): Promise<void> {
+    const { consumer, progress } = this.#options;
+    this.#touchedAt = 0;
+    const started = performance.now();
+    const suspects = batch.filter((delivery) => delivery.attempt >= SUSPECT_ATTEMPT);
+    if (suspects.length === 0) {
+      await this.#workThrough(batch, []);
+    } else {
+      const others = batch.filter((delivery) => delivery.attempt < SUSPECT_ATTEMPT);
+      await this.#workThrough(others, suspects);
+      consumer.slots = 1;
+      await this.#settled();
+      await this.#workThrough(suspects, []);
+    }
+    const ended = performance.now();
+    this.#adapt((ended - started) / batch.length);
+    progress.touch(ended);
+  }
+
+  /** @param later What is worked through after this batch, and has to be kept alive meanwhile. */
+  async #workThrough(batch: Delivery[], later: Delivery[]): Promise<void> {
+    for (let i = 0; i < batch.length; i++) {
+      const delivery = batch[i]!;
+      let now = performance.now();
+      if (now - this.#turnAt > TURN_MS) {
+        this.#waiting = [...batch.slice(i), ...later];
+        await turn();
+        now = this.#turnAt = performance.now();
+      }
+      if (this.#stopping) {
+        this.#options.acknowledge.handBack(delivery);
+        continue;
+      }
+      const answer = this.#begin(delivery, now);
+      if (answer === undefined) continue;
+      this.#waiting = [...batch.slice(i + 1), ...later];
+      this.#track(answer);
+      if (delivery.attempt >= SUSPECT_ATTEMPT) await this.#settled();
+      else if (this.#running.size >= this.#options.concurrency) await Promise.race(this.#running);
+      this.#turnAt = performance.now();
+    }
+    this.#waiting = later;
+  }
+
+  /** Resolves when nothing runs and everything begun has landed. */
+  async #settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    await this.idle();
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
+  }
+
+  #adapt(wallMs: number): void {
+    const { calls, milliseconds } = this.#awaited;
+    this.#awaited = { calls: 0, milliseconds: 0 };
+    const callMs = calls === 0 ? 0 : milliseconds / calls / this.#options.concurrency;
+    this.#slots.observe(Math.max(wallMs, callMs));
+    this.#options.consumer.slots = this.#slots.count;
+  }
+
+  /** Starts on a delivery. The promise, if there is one, resolves when the function has returned; it never rejects. */
+  #begin(delivery: Delivery, now: number): Promise<void> | undefined {
+    const { consumer, schemas, acknowledge, progress, ackWaitMs } = this.#options;
+    if (now - Math.max(delivery.receivedAt, this.#touchedAt) > ackWaitMs) {
+      consumer.forget(delivery);
+      return undefined;
+    }
+    const flight = new Flight(delivery, now, this.#landed);
+    this.#flights.add(flight);
+    progress.add("in");
+    if (delivery.attempt > 1) {
+      progress.add("redelivered");
+      if (acknowledge.isExhausted(flight)) {
+        return this.#leave(
+          flight,
+          acknowledge.bury(flight, "The message was delivered too often without an answer"),
+        );
+      }
+    }
+    try {
+      const schema = schemas.of(delivery);
+      if (schema instanceof Promise) return this.#continue(flight, schema);
+      return this.#call(flight, schema);
+    } catch (error) {
+      return this.#leave(flight, acknowledge.failed(flight, error));
+    }
+  }
+
+  async #continue(flight: Flight, schema: Promise<RecordSchema>): Promise<void> {
+    try {
+      await this.#call(flight, await schema);
+    } catch (error) {
+      await this.#leave(flight, this.#options.acknowledge.failed(flight, error));
+    }
+  }
+
+  #call(flight: Flight, schema: RecordSchema): Promise<void> | undefined {
+    flight.schema = schema;
+    flight.record = schema.decode(flight.delivery.body);
+    const answer = this.#options.step(flight);
+    if (isPending(answer)) return this.#await(flight, answer);
+    this.#publish(flight, answer);
+    return undefined;
+  }
+
+  async #await(flight: Flight, answer: PromiseLike<unknown>): Promise<void> {
+    try {
+      const returned = await answer;
+      this.#timed(flight);
+      this.#publish(flight, returned);
+    } catch (error) {
+      this.#timed(flight);
+      await this.#leave(flight, this.#options.acknowledge.failed(flight, error));
+    }
+  }
+
+  #timed(flight: Flight): void {
+    this.#awaited.calls++;
+    this.#awaited.milliseconds += performance.now() - flight.startedAt;
+  }
+
+  /** Throws only before anything was published. */
+  #publish(flight: Flight, returned: unknown): void {
+    const count = this.#options.outputs.publish(flight, returned);
+    flight.returned = true;
+    if (count > 0) this.#options.progress.add("out", count);
+    flight.seal();
+  }
+
+  /** Everything published for the flight has its answer. */
+  #land(flight: Flight): void {
+    const { acknowledge, progress } = this.#options;
+    if (flight.duplicates > 0) progress.add("duplicates", flight.duplicates);
+    if (flight.error !== undefined) {
+      this.#track(this.#leave(flight, acknowledge.failed(flight, flight.error)));
+      return;
+    }
+    acknowledge.done(flight);
+    this.#forget(flight);
+  }
+
+  async #leave(flight: Flight, settled: Promise<void>): Promise<void> {
+    await settled;
+    this.#forget(flight);
+  }
+
+  #forget(flight: Flight): void {
+    const { download } = flight;
+    if (download !== undefined) {
+      flight.download = undefined;
+      this.#track(download.remove());
+    }
+    this.#flights.delete(flight);
+    if (this.#flights.size > 0) return;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  /** Keeps alive what only waits: for its turn, or for confirmations; and what runs, if it was asked for. */
+  #beat(): void {
+    const { consumer, longRunning, ackWaitMs } = this.#options;
+    const now = performance.now();
+    for (const flight of this.#flights) {
+      if (flight.returned || longRunning) consumer.working(flight.delivery);
+    }
+    // A function that has run for a whole ack wait may never return: others should have what waits behind it.
+    const hangs = !longRunning && this.#running.size > 0 && now - this.#turnAt > ackWaitMs;
+    for (const delivery of this.#waiting) {
+      if (!hangs) consumer.working(delivery);
+    }
+    if (!hangs) this.#touchedAt = now;
+  }
+}
+
+/** One turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

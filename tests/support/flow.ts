@@ -1,0 +1,111 @@
+import { createMemoryBroker } from "../../src/broker/memory.ts";
+import type { Broker } from "../../src/broker/broker.ts";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import { formatFinding } from "../../src/errors.ts";
+import { MemoryFiles } from "../../src/files/memory.ts";
+import type { Files } from "../../src/files/files.ts";
+import { makeFunction } from "../../src/functions/registry.ts";
+import type { Host } from "../../src/host.ts";
+import { createLogger } from "../../src/log.ts";
+import { loadPlan } from "../../src/pipeline/load_plan.ts";
+import type { Plan } from "../../src/pipeline/plan.ts";
+import { toProcessFunction } from "../../src/runtime/function.ts";
+import type { TaskProgress } from "../../src/runtime/progress.ts";
+import {
+  type RunnerOptions,
+  type RunReport,
+  runTasks,
+  type TaskFunction,
+} from "../../src/runtime/runner.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
+import type { Store } from "../../src/store/store.ts";
+
+export interface FlowOptions {
+  yaml: string;
+  /** Functions by task id; a raw task without one is a mistake of the test. */
+  functions?: Record<string, unknown>;
+  /** Whole functions by task id, for sources. */
+  tasks?: Record<string, TaskFunction>;
+  broker?: Broker;
+  store?: Store;
+  files?: Files;
+  run?: string;
+  /** Only these tasks; all by default. */
+  only?: string[];
+  settings?: Partial<RunnerOptions["settings"]>;
+  stop?: AbortSignal;
+  started?: (progress: readonly TaskProgress[]) => void;
+  deadLetters?: RunnerOptions["deadLetters"];
+}
+
+export interface FlowResult {
+  report: RunReport;
+  /** Lines that `print` tasks wrote, parsed. */
+  printed: unknown[];
+  logged: Record<string, unknown>[];
+  task(id: string): TaskProgress;
+}
+
+/** A plan of the given text; throws with all mistakes. */
+export async function planOf(yaml: string): Promise<Plan> {
+  const { plan, errors } = await loadPlan({
+    file: "pipeline.yaml",
+    text: yaml,
+    folder: "/flow",
+    env: () => undefined,
+    readText: () => Promise.reject(new Error("ENOENT")),
+    resolvePath: (path, from = "/flow") => path.startsWith("/") ? path : `${from}/${path}`,
+  });
+  if (plan === undefined) throw new Error(errors.map(formatFinding).join("\n"));
+  return plan;
+}
+
+/** Runs a pipeline in this process, on the embedded broker and a store in memory unless others are given. */
+export async function runFlow(options: FlowOptions): Promise<FlowResult> {
+  const plan = await planOf(options.yaml);
+  const broker = options.broker ?? createMemoryBroker();
+  const store = options.store ?? new MemoryStore();
+  const files = options.files ?? new MemoryFiles();
+  const printed: unknown[] = [];
+  const logged: Record<string, unknown>[] = [];
+  const tasks = plan.tasks.filter((task) => options.only?.includes(task.id) ?? true);
+  const stdout = {
+    write: (text: string) => void printed.push(JSON.parse(text)),
+    isTerminal: false,
+    columns: 80,
+  };
+  try {
+    const report = await runTasks({
+      plan,
+      tasks,
+      run: options.run ?? "run-1",
+      broker,
+      codec: new AvroCodec(),
+      log: createLogger({
+        level: "DEBUG",
+        write: (line) => void logged.push(JSON.parse(line)),
+      }),
+      settings: { longRunning: false, skipDownloadError: false, ...options.settings },
+      queueBytes: 1 << 20,
+      storeOf: () => store,
+      downloadFiles: () => Promise.resolve(files),
+      functionOf: (task) => {
+        const whole = options.tasks?.[task.id];
+        if (whole !== undefined) return Promise.resolve(whole);
+        const made = options.functions?.[task.id];
+        if (made !== undefined) {
+          return Promise.resolve({ kind: "process", process: toProcessFunction(made) });
+        }
+        return makeFunction(task, { host: { stdout } as Host, store });
+      },
+      stop: options.stop ?? new AbortController().signal,
+      kill: new AbortController().signal,
+      started: options.started,
+      deadLetters: options.deadLetters,
+    });
+    const task = (id: string) => report.tasks.find((each) => each.task === id)!;
+    return { report, printed, logged, task };
+  } finally {
+    if (options.broker === undefined) await broker.close();
+  }
+}
