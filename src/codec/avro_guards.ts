@@ -1,4 +1,4 @@
-import { recordReader, recordWriter, writeLong } from "./record_code.ts";
+import { recordConstructor, recordReader, recordWriter, writeLong } from "./record_code.ts";
 import { kindOfValue } from "./schema_node.ts";
 import type { Tap } from "./tap.ts";
 
@@ -7,11 +7,27 @@ export interface AvscType {
   readonly typeName: string;
   readonly name?: string;
   readonly branchName?: string;
+  /** Of an array. */
+  readonly itemsType?: AvscType;
+  /** Of a map. */
+  readonly valuesType?: AvscType;
+  /** Of a fixed. */
+  readonly size?: number;
+  /** Of a record. */
+  readonly fields?: readonly AvscField[];
+  /** Of a union. */
+  readonly types?: readonly AvscType[];
   _read(tap: Tap): unknown;
   _write(tap: Tap, value: unknown): void;
   _skip(tap: Tap): void;
-  _update(resolver: AvscResolver, writer: AvscType, options: object): void;
-  createResolver(writer: AvscType, options?: { ignoreNamespaces?: boolean }): AvscResolver;
+  _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void;
+  createResolver(writer: AvscType, options: Partial<ResolverOptions>): AvscResolver;
+}
+
+interface ResolverOptions {
+  readonly ignoreNamespaces: boolean;
+  /** Resolvers of records that were begun, by both names. */
+  readonly registry: Record<string, AvscResolver>;
 }
 
 export interface AvscField {
@@ -29,7 +45,7 @@ export interface AvscResolver {
 
 interface AvscRecordType extends AvscType {
   readonly fields: readonly AvscField[];
-  _createConstructor(errorStackTraces: boolean, plain: boolean): { prototype: unknown };
+  _createConstructor(): object;
   _createReader(): (tap: Tap) => unknown;
   _createWriter(): (tap: Tap, value: unknown) => void;
   _createSkipper(): (tap: Tap) => void;
@@ -91,11 +107,12 @@ export function createTypeHook(
         while (n-- > 0) itemsType._skip(tap);
       }
     }
-    override _update(resolver: AvscResolver, writer: AvscType, options: object): void {
+    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
       super._update(resolver, writer, options);
-      if (!(writer instanceof GuardedArray) || !resolver.itemsType) return;
       const { itemsType } = resolver;
-      resolver._read = (tap) => readArray(tap, itemsType, smallestItem(writer.itemsType));
+      const written = writer.itemsType;
+      if (!itemsType || !written) return;
+      resolver._read = (tap) => readArray(tap, itemsType, smallestItem(written));
     }
   }
 
@@ -117,19 +134,18 @@ export function createTypeHook(
       if (kindOfValue(value) !== "object") throw new TypeError("not a map");
       super._write(tap, value);
     }
-    override _update(resolver: AvscResolver, writer: AvscType, options: object): void {
+    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
       super._update(resolver, writer, options);
-      if (!(writer instanceof GuardedMap) || !resolver.valuesType) return;
       const { valuesType } = resolver;
-      resolver._read = (tap) => readMap(tap, valuesType, smallestEntry(writer.valuesType));
+      const written = writer.valuesType;
+      if (!valuesType || !written) return;
+      resolver._read = (tap) => readMap(tap, valuesType, smallestEntry(written));
     }
   }
 
   class GuardedRecord extends avsc.RecordType {
     override _createConstructor() {
-      const constructor = super._createConstructor(false, true);
-      constructor.prototype = Object.prototype;
-      return constructor;
+      return recordConstructor(this.fields, newTap);
     }
     override _createReader() {
       return recordReader(this.fields);
@@ -145,7 +161,7 @@ export function createTypeHook(
     override _createWriter() {
       return recordWriter(this.fields, newTap);
     }
-    override _update(resolver: AvscResolver, writer: AvscType, options: object): void {
+    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
       super._update(resolver, writer, options);
       const read: Read = resolver._read;
       resolver._read = function (tap) {
@@ -208,6 +224,10 @@ export function createTypeHook(
     override _read(tap: Tap): unknown {
       return branchAt(this.types, tap)._read(tap);
     }
+    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
+      const reader = findBranch(this.types, writer, options)?.reader;
+      if (reader) resolver._read = (tap) => reader._read(tap);
+    }
     override _skip(tap: Tap): void {
       branchAt(this.types, tap)._skip(tap);
     }
@@ -238,13 +258,14 @@ export function createTypeHook(
     override _skip(tap: Tap): void {
       branchAt(this.types, tap)._skip(tap);
     }
-    override _update(resolver: AvscResolver, writer: AvscType, options: object): void {
-      super._update(resolver, writer, options);
-      const read: Read | null = resolver._read;
-      if (!read) return;
+    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
+      const found = findBranch(this.types, writer, options);
+      if (!found) return;
+      const { branch, reader } = found;
+      const name = branch.branchName!;
       resolver._read = (tap) => {
-        const branch = read.call(resolver, tap);
-        return branch === null ? null : { ...Object(branch) };
+        const value = reader._read(tap);
+        return value === null ? null : { [name]: value };
       };
     }
   }
@@ -309,12 +330,10 @@ function smallestItem(type: AvscType): 0 | 1 {
     case "null":
       return 0;
     case "fixed":
-      return "size" in type && type.size === 0 ? 0 : 1;
+      return type.size === 0 ? 0 : 1;
     case "record":
     case "error":
-      return "fields" in type && fieldsOf(type).every((one) => smallestItem(one.type) === 0)
-        ? 0
-        : 1;
+      return type.fields!.every((field) => smallestItem(field.type) === 0) ? 0 : 1;
     default:
       return 1;
   }
@@ -324,8 +343,22 @@ function smallestEntry(values: AvscType): 1 | 2 {
   return smallestItem(values) === 0 ? 1 : 2;
 }
 
-function fieldsOf(type: AvscType & { fields: unknown }): readonly AvscField[] {
-  return (type as unknown as AvscRecordType).fields;
+/**
+ * The branch of a reader's union for a writer's type: the same type if it is there, else the first that can read it. avsc takes the first in
+ * any case, a long then becomes a double, and it leaves resolvers that failed registered, to be taken for good ones later.
+ */
+function findBranch(types: readonly AvscType[], writer: AvscType, options: ResolverOptions) {
+  const { registry } = options;
+  const same = types.filter((one) => one.branchName === writer.branchName);
+  for (const branch of [...same, ...types]) {
+    const known = new Set(Object.keys(registry));
+    try {
+      return { branch, reader: branch.createResolver(writer, options) };
+    } catch {
+      for (const key of Object.keys(registry)) if (!known.has(key)) delete registry[key];
+    }
+  }
+  return undefined;
 }
 
 function branchAt(types: readonly AvscType[], tap: Tap): AvscType {

@@ -5,10 +5,12 @@ import { branchName, type SchemaNode } from "./schema_node.ts";
 /**
  * The value that a default of the schema's JSON stands for: bytes are written as a text of one character a byte, and a union's default
  * belongs to its first branch (Avro specification, "Complex Types", records).
+ *
+ * @throws {SchemaError} naming the place.
  */
 export function defaultValue(node: SchemaNode, json: unknown, place: string): unknown {
   const wrong = (): never => {
-    throw new SchemaError(`schema ${place}: default ${showJson(json)} is not a ${node.kind}`);
+    throw new SchemaError(`schema ${place}: ${showJson(json)} is no ${node.kind}`);
   };
   switch (node.kind) {
     case "null":

@@ -21,7 +21,6 @@ export function findMismatch(
   path = "",
   depth = 0,
 ): Mismatch | undefined {
-  if (depth > MAX_DEPTH) return { path, problem: `nested deeper than ${MAX_DEPTH} records` };
   const wrong = (what: string = node.kind): Mismatch => ({
     path,
     problem: `expected ${what}, got ${show(value)}`,
@@ -91,6 +90,7 @@ function recordMismatch(
   path: string,
   depth: number,
 ): Mismatch | undefined {
+  if (depth >= MAX_DEPTH) return { path, problem: `nested deeper than ${MAX_DEPTH} records` };
   if (kindOfValue(value) !== "object") {
     return { path, problem: `expected record ${node.name}, got ${show(value)}` };
   }

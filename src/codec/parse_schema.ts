@@ -1,4 +1,5 @@
 import { SchemaError } from "./codec.ts";
+import { defaultValue } from "./default_value.ts";
 import {
   branchName,
   type FieldNode,
@@ -19,7 +20,26 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Reads the JSON of a schema. Errors name the place, such as `fields[2].type.items`. */
 export function parseSchema(json: unknown): SchemaNode {
-  return new Parser().type(json, "", "", 0);
+  const node = new Parser().type(json, "", "", 0);
+  countValues(node, new Map());
+  return node;
+}
+
+/**
+ * How many values a message of this type holds at least. A record that holds itself other than in a union, array or map has no end, and
+ * few records that hold each other twice have too many values to read.
+ */
+function countValues(node: SchemaNode, counts: Map<SchemaNode, number | "open">): number {
+  if (node.kind !== "record") return 1;
+  const known = counts.get(node);
+  if (known === "open") fail("", `record "${node.name}" always contains itself`);
+  if (known !== undefined) return known;
+  counts.set(node, "open");
+  let count = 1;
+  for (const field of node.fields) count += countValues(field.type, counts);
+  if (count > MAX_NODES) fail("", `record "${node.name}" holds more than ${MAX_NODES} values`);
+  counts.set(node, count);
+  return count;
 }
 
 class Parser {
@@ -111,9 +131,11 @@ class Parser {
       if (order !== "ascending" && order !== "descending" && order !== "ignore") {
         fail(at, `order ${show(order)} is none of ascending, descending, ignore`);
       }
+      const type = this.type(field.type, join(at, "type"), namespace, depth + 1);
+      if (field.default !== undefined) defaultValue(type, field.default, join(at, "default"));
       fields.push({
         name: fieldName,
-        type: this.type(field.type, join(at, "type"), namespace, depth + 1),
+        type,
         aliases: aliasesOf(field, at, ""),
         ...(field.default === undefined ? {} : { default: { json: field.default } }),
       });

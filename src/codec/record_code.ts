@@ -1,4 +1,4 @@
-import type { AvscField } from "./avro_guards.ts";
+import type { AvscField, AvscType } from "./avro_guards.ts";
 import { fieldValue } from "./mismatch.ts";
 import type { Tap } from "./tap.ts";
 
@@ -21,6 +21,40 @@ export function recordReader(fields: readonly AvscField[]): Read {
     return record;
   };`;
   return compile(fields.map((_, i) => `t${i}`), body, fields.map((field) => field.type)) as Read;
+}
+
+/**
+ * Compiles the constructor that schema resolution calls with the fields that the writer has. Its instances are plain objects. A default
+ * is decoded each time from its bytes, so that it has the same form as anything decoded, and is nobody else's.
+ */
+export function recordConstructor(fields: readonly AvscField[], newTap: () => Tap): object {
+  const defaults = fields.map((field) => {
+    const bytes = defaultBytes(field, newTap);
+    if (!bytes) return undefined;
+    const tap = newTap();
+    return () => {
+      tap.startReading(bytes);
+      return field.type._read(tap);
+    };
+  });
+  const lines = fields.map(({ name }, i) =>
+    `this.${name} = ${defaults[i] ? `v${i} === undefined ? d${i}() : v${i}` : `v${i}`};`
+  );
+  const body = `return function Record(${fields.map((_, i) => `v${i}`)}) { ${lines.join(" ")} };`;
+  const constructor = compile(fields.map((_, i) => `d${i}`), body, defaults) as {
+    prototype: unknown;
+  };
+  constructor.prototype = Object.prototype;
+  return constructor;
+}
+
+function defaultBytes(field: AvscField, newTap: () => Tap): Uint8Array | undefined {
+  const value = field.defaultValue();
+  if (value === undefined) return undefined;
+  const tap = newTap();
+  tap.startWriting();
+  field.type._write(tap, value);
+  return tap.written().slice();
 }
 
 const READ: Readonly<Record<string, string | undefined>> = {
@@ -46,19 +80,15 @@ export function recordWriter(fields: readonly AvscField[], newTap: () => Tap): W
     writeLong,
   ];
   let required = 0;
-  const lines = fields.map(({ name, type, defaultValue }, i) => {
-    names.push(`t${i}`);
-    values.push(type);
+  const lines = fields.map((field, i) => {
+    const { name, type } = field;
+    names.push(`t${i}`, `d${i}`);
+    const bytes = defaultBytes(field, newTap);
+    values.push(type, bytes);
     const v = `v${i}`;
     const get = name in Object.prototype ? `fieldValue(v, "${name}")` : `v.${name}`;
     const write = WRITE[type.typeName]?.replaceAll("$", v) ?? `t${i}._write(t, ${v});`;
-    const value = defaultValue();
-    if (value !== undefined) {
-      const tap = newTap();
-      tap.startWriting();
-      type._write(tap, value);
-      names.push(`d${i}`);
-      values.push(tap.written());
+    if (bytes) {
       return `const ${v} = ${get};
         if (${v} === undefined) t.writeFixed(d${i}); else { n++; ${write} }`;
     }
@@ -95,8 +125,8 @@ export function writeLong(tap: Tap, value: unknown): void {
   tap.writeBigLong(value);
 }
 
-function takesNull(type: AvscField["type"] & { types?: readonly AvscField["type"][] }): boolean {
-  return type.typeName === "null" || !!type.types?.some((one) => one.typeName === "null");
+function takesNull({ typeName, types }: AvscType): boolean {
+  return typeName === "null" || !!types?.some((one) => one.typeName === "null");
 }
 
 function keyChecker(names: readonly string[]): (record: Readonly<Record<string, unknown>>) => void {
