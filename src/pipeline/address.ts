@@ -67,9 +67,9 @@ export function parseHttpAddress(text: string): Parsed<string> {
   return { address: `${scheme ?? "http"}://${host}`, ...credentials };
 }
 
-/** Whether the address carries a password. */
+/** Whether the address carries a password, or a token of NATS. */
 export function holdsPassword(text: string): boolean {
-  return /^([a-z][a-z0-9+.-]*:\/\/)?[^/@]*:[^/]*@/i.test(text);
+  return /^(([a-z][a-z0-9+.-]*:\/\/)?[^/@]*:[^/]*|nats:\/\/[^/]+)@/i.test(text);
 }
 
 function split(text: string, forms: string): { scheme?: string; rest: string } {
@@ -91,7 +91,7 @@ function split(text: string, forms: string): { scheme?: string; rest: string } {
 }
 
 function authority(text: string, rest: string, forms: string, allowPath = false) {
-  const slash = rest.indexOf("/", rest.lastIndexOf("@") + 1);
+  const slash = rest.indexOf("/");
   const place = slash < 0 ? rest : rest.slice(0, slash);
   const path = slash < 0 ? "" : rest.slice(slash);
   const at = place.lastIndexOf("@");
@@ -149,7 +149,7 @@ function filePath(text: string, rest: string): string {
 }
 
 function wrong(text: string, what: string, hint: string): AddressError {
-  const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^/]*@/i, "$1***@");
+  const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^]*@/i, "$1***@");
   const cut = shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
   return new AddressError(
     text === "" ? `address is empty; ${hint}` : `address ${JSON.stringify(cut)} ${what}; ${hint}`,

@@ -69,11 +69,10 @@ export class Config {
   /** The task's store; a task's own `addr`, `user` and `password` count for types that use a store. */
   store(task: TaskDraft): PartialStore {
     const { globalConfig } = task.document;
-    const own = task.type !== undefined && usesStoreAddress(task)
-      ? this.#storeLayer(task.document, task.path)
-      : {};
+    const own = usesStoreAddress(task) ? this.#storeLayer(task.document, task.path) : {};
     const local = this.#storeLayer(globalConfig?.store, [...task.path, "globalConfig", "store"]);
-    const merged = merge(own, local, this.#store, this.#environment());
+    const written = merge(own, local, this.#store);
+    const merged = merge(written, this.#environment(written.address === undefined));
     if (merged.address && merged.address.kind !== "s3") return { address: merged.address };
     return merged;
   }
@@ -148,15 +147,20 @@ export class Config {
     });
   }
 
-  #environment(): Layer<StoreAddress> {
-    if (this.#storeOfEnvironment) return this.#storeOfEnvironment;
+  #environment(withAddress: boolean): Layer<StoreAddress> {
     const { env, resolvePath } = this.#options;
     const user = env("KFLOW_STORE_USER");
     const password = env("KFLOW_STORE_PASSWORD");
-    return this.#storeOfEnvironment = merge(
-      this.#fromEnvironment("KFLOW_STORE_ADDR", (text) => parseStoreAddress(text, resolvePath)),
-      { ...(user && { user }), ...(password && { password: new Secret(password) }) },
+    const credentials = {
+      ...(user && { user }),
+      ...(password && { password: new Secret(password) }),
+    };
+    if (!withAddress) return credentials;
+    this.#storeOfEnvironment ??= this.#fromEnvironment(
+      "KFLOW_STORE_ADDR",
+      (text) => parseStoreAddress(text, resolvePath),
     );
+    return merge(this.#storeOfEnvironment, credentials);
   }
 
   #natsOfEnvironment(): Layer<NatsAddress> {
@@ -223,7 +227,7 @@ export class Config {
 
 /** Whether the task's own `addr` is that of a store. */
 function usesStoreAddress({ type }: TaskDraft): boolean {
-  return type === "fs-source" || type === "s3-sink" || type === "raw" || type === "raw-source";
+  return type === "fs-source" || type === "s3-sink" || type === "raw";
 }
 
 /** For each field, what the first layer that has it says. */

@@ -1,4 +1,5 @@
 import type { Finding } from "../errors.ts";
+import { checkTask } from "./check_task.ts";
 import { Config } from "./config.ts";
 import { checkEdges } from "./edges.ts";
 import { flowIdOf } from "./flow_id.ts";
@@ -15,7 +16,7 @@ import { resolveValues } from "./resolve.ts";
 import type { PipelineDocument } from "./schema.ts";
 import { checkShape } from "./shape.ts";
 import { draftTasks, type TaskDraft } from "./task_draft.ts";
-import { checkTask, planTask } from "./task_plan.ts";
+import { planTask } from "./task_plan.ts";
 
 export interface LoadPlanInput {
   /** The file as the user named it. */
@@ -72,7 +73,7 @@ async function makePlan(input: LoadPlanInput, report: Report): Promise<Plan | un
   if (!document) return undefined;
   warnLiteralSecrets(document, { report, isExpanded });
   if (document.dag === undefined && !report.isBroken(["dag"])) {
-    report.error([], "dag is missing; add 'dag' with a list of tasks");
+    report.error(["dag"], "dag is missing; add 'dag' with a list of tasks");
   } else if (document.dag?.length === 0) {
     report.error(["dag"], "dag is empty; add at least one task");
   }
@@ -112,6 +113,7 @@ function completePlan(
     }) ?? []
   );
   checkGroups(tasks, graph, report);
+  warnWithoutCode(graph, module, report);
   return {
     file,
     folder,
@@ -144,6 +146,24 @@ function checkSideOutIds(drafts: readonly TaskDraft[], report: Report): void {
         report.error(at, `side out "${side.id}" has the id of a task; choose another`);
       }
     }
+  }
+}
+
+function warnWithoutCode(
+  graph: Graph,
+  module: (task: NamedTask) => string | undefined,
+  report: Report,
+): void {
+  for (const task of graph.tasks) {
+    if (task.type !== "raw" && task.type !== "raw-source") continue;
+    if (task.document.image !== undefined || module(task) !== undefined) continue;
+    if (report.isBroken([...task.path, "image"]) || report.isBroken([...task.path, "module"])) {
+      continue;
+    }
+    report.warning(
+      task.path,
+      `${task.type} task "${task.id}" has neither image nor module; add module: ./${task.id}.ts`,
+    );
   }
 }
 

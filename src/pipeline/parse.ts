@@ -92,7 +92,7 @@ function explain(mistake: YAMLError): { problem: string; hint?: string } {
       if (/call stack/i.test(mistake.message)) {
         return { problem: "nested too deeply", hint: "a pipeline needs a few levels only" };
       }
-      return { problem: mistake.message.replace(/\.$/, "").split("\n")[0]! };
+      return { problem: mistake.message.replace(/(: ".*|\.)$/s, "").split("\n")[0]! };
   }
 }
 

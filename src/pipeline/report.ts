@@ -6,7 +6,8 @@ export class Report {
   readonly places: Places;
   readonly #errors: Finding[] = [];
   readonly #warnings: Finding[] = [];
-  readonly #broken = new Set<string>();
+  readonly #reported = new Set<string>();
+  readonly #lost = new Set<string>();
 
   constructor(places: Places) {
     this.places = places;
@@ -14,7 +15,7 @@ export class Report {
 
   /** @param text `problem` or `problem; hint` */
   error(path: Path, text: string, part: "key" | "value" = "value"): void {
-    this.#broken.add(JSON.stringify(path));
+    this.#reported.add(JSON.stringify(path));
     this.#errors.push(this.#finding(path, text, part));
   }
 
@@ -27,10 +28,16 @@ export class Report {
     this.#errors.push(finding);
   }
 
-  /** Whether the value at this path, or one around it, is already reported: what follows from it is not worth a second line. */
+  /** The value at this path was reported and taken out, with all in it. */
+  lose(path: Path): void {
+    this.#lost.add(JSON.stringify(path));
+  }
+
+  /** Whether the value is already reported, or lost with one around it: what follows from that is not worth a second line. */
   isBroken(path: Path): boolean {
-    for (let length = path.length; length >= 0; length--) {
-      if (this.#broken.has(JSON.stringify(path.slice(0, length)))) return true;
+    if (this.#reported.has(JSON.stringify(path))) return true;
+    for (let length = path.length; length > 0; length--) {
+      if (this.#lost.has(JSON.stringify(path.slice(0, length)))) return true;
     }
     return false;
   }

@@ -35,6 +35,7 @@ export function checkShape(value: unknown, report: Report): PipelineDocument | u
           isEmptyTask ? `dag[${path[1]}] is empty; write a task or remove the dash` : issue.message,
         );
       }
+      report.lose(path);
       remove(document, path);
     }
   }

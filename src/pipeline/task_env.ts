@@ -1,3 +1,4 @@
+import { readSettings } from "../settings.ts";
 import type { Path } from "./places.ts";
 import type { Report } from "./report.ts";
 import { got, quote } from "./schema.ts";
@@ -8,6 +9,7 @@ export function readEnv(
   { path, report }: { path: Path; report: Report },
 ): Record<string, string> {
   const env: Record<string, string> = {};
+  const places = new Map<string, Path>();
   const add = (name: unknown, text: unknown, at: Path) => {
     if (typeof name !== "string" || !/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) {
       report.error(
@@ -20,6 +22,7 @@ export function readEnv(
       report.error(at, `variable "${name}" is there twice; remove one`);
     } else if (typeof text === "string" || typeof text === "number" || typeof text === "boolean") {
       env[name] = String(text);
+      places.set(name, at);
     } else report.error(at, `expected string, got ${got(text)}; give the variable a value`);
   };
   if (value === undefined) return env;
@@ -42,5 +45,11 @@ export function readEnv(
   } else if (typeof value === "object" && value !== null) {
     for (const [name, text] of Object.entries(value)) add(name, text, [...path, name]);
   } else report.error(path, `expected mapping, got ${got(value)}; write NAME: value`);
+  for (const finding of readSettings((name) => env[name]).findings) {
+    report.error(
+      places.get(finding.path!)!,
+      `${finding.path}: ${finding.problem}; ${finding.hint}`,
+    );
+  }
   return env;
 }

@@ -1,0 +1,118 @@
+import type { Finding } from "./errors.ts";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { Secret } from "./secret.ts";
+
+/** What the `KFLOW_*` variables say. A variable that is empty counts as unset. */
+export interface Settings {
+  /** `KFLOW_RUNTIME_LOG_LEVEL` @default "INFO" */
+  readonly logLevel: LogLevel;
+  /** `KFLOW_LONG_RUNNING_PROCESSING`: the ack wait does not run while the function does. @default false */
+  readonly longRunning: boolean;
+  /** `KFLOW_SKIP_DOWNLOAD_ERROR`: a failed download leaves `localPath` undefined. @default false */
+  readonly skipDownloadError: boolean;
+  /** `KFLOW_DL_UP_PROGRESS`: percent of a download or upload between two log lines; absent: none. */
+  readonly progressPercent?: number;
+  /** `KFLOW_CREATE_SIDESTREAM`: a missing stream for error records is created. @default false */
+  readonly createSideStream: boolean;
+  /** `KFLOW_SHUTDOWN_GRACE_MS`: time to finish what is begun. @default 25000 */
+  readonly shutdownGraceMs: number;
+  /** `KFLOW_RUN_ID` */
+  readonly runId?: string;
+  /** `KFLOW_STATE_DIR`: folder of the embedded broker's state. */
+  readonly stateFolder?: string;
+  /** `KFLOW_FLOW_ID` */
+  readonly flowId?: string;
+  /** `KFLOW_NATS_ADDR`, as written: checked where the pipeline leaves it out. */
+  readonly natsAddr?: string;
+  /** `KFLOW_STORE_ADDR`, likewise. */
+  readonly storeAddr?: string;
+  /** `KFLOW_STORE_USER` */
+  readonly storeUser?: string;
+  /** `KFLOW_STORE_PASSWORD` */
+  readonly storePassword?: Secret;
+}
+
+const SHUTDOWN_GRACE_MS = 25_000;
+const DAY_MS = 86_400_000;
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  "1": true,
+  false: false,
+  "0": false,
+};
+
+/**
+ * Reads every `KFLOW_*` variable. All mistakes are found together, each with the file `environment` and the variable as its path;
+ * a variable with a mistake has its default in `settings`. Flow id and addresses are checked with the pipeline.
+ */
+export function readSettings(
+  env: (name: string) => string | undefined,
+): { settings: Settings; findings: Finding[] } {
+  const findings: Finding[] = [];
+  const text = (name: string) => env(name) || undefined;
+
+  function read<T>(
+    name: string,
+    parse: (value: string) => T | undefined,
+    allowed: string,
+  ): T | undefined {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    const parsed = parse(value);
+    if (parsed === undefined) {
+      const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+      findings.push({
+        file: "environment",
+        path: name,
+        problem: `expected ${allowed}, got ${shown}`,
+        hint: "change it or unset it",
+      });
+    }
+    return parsed;
+  }
+  const flag = (name: string) =>
+    read(
+      name,
+      (value) => Object.hasOwn(BOOLEANS, value) ? BOOLEANS[value] : undefined,
+      "one of true, false, 1, 0",
+    ) ?? false;
+  const integer = (name: string, least: number, most: number) =>
+    read(name, (value) => {
+      const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+      return number >= least && number <= most ? number : undefined;
+    }, `integer ${least}..${most}`);
+
+  const logLevel = read(
+    "KFLOW_RUNTIME_LOG_LEVEL",
+    (value) => LOG_LEVELS.find((level) => level === value),
+    `one of ${LOG_LEVELS.join(", ")}`,
+  );
+  const progressPercent = integer("KFLOW_DL_UP_PROGRESS", 1, 100);
+  const runId = read(
+    "KFLOW_RUN_ID",
+    (value) => /^[A-Za-z0-9_-]{1,64}$/.test(value) ? value : undefined,
+    "string [A-Za-z0-9_-]{1,64}",
+  );
+  const stateFolder = text("KFLOW_STATE_DIR");
+  const flowId = text("KFLOW_FLOW_ID");
+  const natsAddr = text("KFLOW_NATS_ADDR");
+  const storeAddr = text("KFLOW_STORE_ADDR");
+  const storeUser = text("KFLOW_STORE_USER");
+  const storePassword = text("KFLOW_STORE_PASSWORD");
+  const settings: Settings = {
+    logLevel: logLevel ?? "INFO",
+    longRunning: flag("KFLOW_LONG_RUNNING_PROCESSING"),
+    skipDownloadError: flag("KFLOW_SKIP_DOWNLOAD_ERROR"),
+    createSideStream: flag("KFLOW_CREATE_SIDESTREAM"),
+    shutdownGraceMs: integer("KFLOW_SHUTDOWN_GRACE_MS", 0, DAY_MS) ?? SHUTDOWN_GRACE_MS,
+    ...(progressPercent !== undefined && { progressPercent }),
+    ...(runId !== undefined && { runId }),
+    ...(stateFolder !== undefined && { stateFolder }),
+    ...(flowId !== undefined && { flowId }),
+    ...(natsAddr !== undefined && { natsAddr }),
+    ...(storeAddr !== undefined && { storeAddr }),
+    ...(storeUser !== undefined && { storeUser }),
+    ...(storePassword !== undefined && { storePassword: new Secret(storePassword) }),
+  };
+  return { settings, findings };
+}
