@@ -21,7 +21,10 @@ export class DecodeError extends Error {
 
 /** Reads messages of one schema. Synchronous: the record path makes no promise per record. */
 export interface RecordReader {
-  /** @throws {DecodeError} Bounded in time and memory for any input. */
+  /**
+   * A plain object, bytes in memory of their own. A `long` is a number, beyond 2^53 a bigint.
+   * @throws {DecodeError} Bounded in time and memory for any input.
+   */
   decode(body: Uint8Array): RecordValue;
 }
 
@@ -36,8 +39,11 @@ export interface RecordSchema extends RecordReader {
   /** Field names with the plain name of their type (`string`, `long`, `record`, `union`, …), in order. */
   readonly fields: ReadonlyMap<string, string>;
   /**
-   * The record's bytes, in memory of their own.
-   * A Uint8Array fits `bytes` and `fixed`; a field that the schema lacks is an error (avsc would drop it silently), a field with a default may be absent.
+   * The record's bytes, in memory that is never written again. Small records share ArrayBuffers of a few KiB: copy what is kept for long.
+   *
+   * A Uint8Array fits `bytes` and `fixed`, a bigint fits `long` (and is needed beyond 2^53). A field that the schema lacks is an error; a
+   * field with a default may be absent, and so may one whose union has null. Branches of a union are plain values, unless two of
+   * them look the same in JavaScript: then `{ "branch name": value }`.
    * @throws {RecordError} naming the first field that does not fit.
    */
   encode(record: unknown): Uint8Array;
@@ -48,7 +54,7 @@ export interface RecordSchema extends RecordReader {
    * @throws {SchemaError} if the Avro rules of schema resolution do not allow it, naming the field.
    */
   readerFor(writer: RecordSchema): RecordReader;
-  /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers (beyond 2^53 as strings), unions without wrapping. */
+  /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers (beyond 2^53 as strings), unions without wrapping, NaN and infinities as null. */
   toJson(record: RecordValue): unknown;
 }
 

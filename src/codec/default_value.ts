@@ -2,15 +2,22 @@ import { SchemaError } from "./codec.ts";
 import { show } from "./mismatch.ts";
 import { branchName, type SchemaNode } from "./schema_node.ts";
 
+const FIRST = ", the first branch of the union";
+
 /**
  * The value that a default of the schema's JSON stands for: bytes are written as a text of one character a byte, and a union's default
  * belongs to its first branch (Avro specification, "Complex Types", records).
  *
  * @throws {SchemaError} naming the place.
  */
-export function defaultValue(node: SchemaNode, json: unknown, place: string): unknown {
+export function defaultValue(
+  node: SchemaNode,
+  json: unknown,
+  place: string,
+  note = "",
+): unknown {
   const wrong = (): never => {
-    throw new SchemaError(`schema ${place}: ${showJson(json)} is no ${node.kind}`);
+    throw new SchemaError(`schema ${place}: ${showJson(json)} is no ${node.kind}${note}`);
   };
   switch (node.kind) {
     case "null":
@@ -57,7 +64,7 @@ export function defaultValue(node: SchemaNode, json: unknown, place: string): un
         return [field.name, defaultValue(field.type, given, at)];
       }));
     case "union":
-      return wrapped(node, 0, defaultValue(node.branches[0]!, json, place));
+      return wrapped(node, 0, defaultValue(node.branches[0]!, json, place, FIRST));
   }
 }
 

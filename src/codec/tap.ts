@@ -260,7 +260,8 @@ export class Tap {
   }
 
   skipBytes(): void {
-    this.pos += this.#readLength();
+    const length = this.#readLength();
+    this.pos += length;
   }
 
   readString(): string {
@@ -271,7 +272,8 @@ export class Tap {
   }
 
   skipString(): void {
-    this.pos += this.#readLength();
+    const length = this.#readLength();
+    this.pos += length;
   }
 
   #reserve(length: number): void {

@@ -1,0 +1,173 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import { RecordError } from "../../src/codec/codec.ts";
+
+const codec = new AvroCodec();
+
+const schema = codec.parse({
+  type: "record",
+  name: "Order",
+  namespace: "shop",
+  fields: [
+    { name: "id", type: "long" },
+    { name: "amount", type: "long", default: 1 },
+    { name: "note", type: ["null", "string"] },
+    {
+      name: "address",
+      type: {
+        type: "record",
+        name: "Address",
+        fields: [{ name: "street", type: "string" }, { name: "zip", type: "int" }],
+      },
+    },
+    { name: "tags", type: { type: "array", items: "string" }, default: [] },
+    { name: "prices", type: { type: "map", values: "double" }, default: {} },
+    { name: "color", type: { type: "enum", name: "Color", symbols: ["RED", "BLUE"] } },
+    { name: "hash", type: { type: "fixed", name: "Hash", size: 2 } },
+    { name: "either", type: ["null", "int", "long"], default: null },
+    { name: "ratio", type: "float", default: 0 },
+    { name: "raw", type: ["null", "bytes", "boolean"], default: null },
+  ],
+});
+
+const good = {
+  id: 1,
+  address: { street: "Main", zip: 1 },
+  color: "RED",
+  hash: new Uint8Array(2),
+};
+
+/** A change to a good record, and the error it must give. */
+const MISTAKES: [object, string][] = [
+  [{ id: "abc" }, 'id: expected long, got "abc"'],
+  [{ id: undefined }, "id: missing, expected long"],
+  [{ id: null }, "id: expected long, got null"],
+  [{ id: NaN }, "id: expected long, got NaN"],
+  [{ id: 1.5 }, "id: expected long, got 1.5"],
+  [{ id: Infinity }, "id: expected long, got Infinity"],
+  [{ id: 2 ** 53 }, "id: expected long, got 9007199254740992; give numbers beyond 2^53 as bigint"],
+  [{ id: 2n ** 63n }, "id: expected long (64 bits), got 9223372036854775808"],
+  [{ id: new Date(0) }, "id: expected long, got an object"],
+  [{ amount: "5" }, 'amount: expected long, got "5"'],
+  [{ note: 5 }, "note: expected null or string, got 5"],
+  [{ address: undefined }, "address: missing, expected record shop.Address"],
+  [{ address: "x" }, 'address: expected record shop.Address, got "x"'],
+  [{ address: [] }, "address: expected record shop.Address, got a list of 0"],
+  [{ address: { street: 5, zip: 1 } }, "address.street: expected string, got 5"],
+  [
+    { address: { street: "", zip: 2 ** 31 } },
+    "address.zip: expected int (32 bits), got 2147483648",
+  ],
+  [{ address: { street: "", zip: NaN } }, "address.zip: expected int, got NaN"],
+  [{ address: { street: "", zip: 1n } }, "address.zip: expected int, got 1n"],
+  [
+    { address: { street: "", zip: 1, zipp: 2 } },
+    'address.zipp: shop.Address has no such field; did you mean "zip"?',
+  ],
+  [
+    { address: { stret: "", zip: 1 } },
+    'address.street: missing, expected string; did you mean it by "stret"?',
+  ],
+  [{ tags: ["a", "b", "c", 4] }, "tags[3]: expected string, got 4"],
+  [{ tags: ["a", undefined] }, "tags[1]: expected string, got undefined"],
+  [{ tags: "a" }, 'tags: expected array, got "a"'],
+  [{ prices: { a: 1, b: "2" } }, 'prices.b: expected double, got "2"'],
+  [{ prices: [1] }, "prices: expected map, got a list of 1"],
+  [{ color: "GREEN" }, 'color: expected one of RED and BLUE, got "GREEN"'],
+  [{ color: "constructor" }, 'color: expected one of RED and BLUE, got "constructor"'],
+  [{ color: ["RED"] }, "color: expected enum, got a list of 1"],
+  [{ hash: new Uint8Array(3) }, "hash: expected 2 bytes, got 3 bytes"],
+  [{ hash: [1, 2] }, "hash: expected fixed (a Uint8Array), got a list of 2"],
+  [
+    { either: 5 },
+    'either: expected a branch of null, int or long written as { "int": … }, got 5',
+  ],
+  [{ either: { int: 2 ** 40 } }, "either.int: expected int (32 bits), got 1099511627776"],
+  [
+    { either: { toString: 1 } },
+    'either: expected a branch of null, int or long written as { "int": … }, got an object',
+  ],
+  [{ ratio: 1e300 }, "ratio: expected float (32 bits), got 1e+300"],
+  [{ raw: "text" }, 'raw: expected null, bytes or boolean, got "text"'],
+  [{ raw: new Uint16Array(1) }, "raw: expected null, bytes or boolean, got an object"],
+  [{ ammount: 5 }, 'ammount: shop.Order has no such field; did you mean "amount"?'],
+  [
+    { zzzzzzz: 5 },
+    "zzzzzzz: shop.Order has no such field; fields are id, amount, note, address, tags, prices, " +
+    "color, hash, either, ratio and raw",
+  ],
+  [{ note: "x".repeat(50), id: "y".repeat(99) }, `id: expected long, got "${"y".repeat(37)}..."`],
+];
+
+describe("RecordSchema.encode()", () => {
+  it("fills defaults, and null where a nullable field is absent", () => {
+    assert.deepEqual(schema.decode(schema.encode(good)), {
+      ...good,
+      amount: 1,
+      note: null,
+      tags: [],
+      prices: {},
+      either: null,
+      ratio: 0,
+      raw: null,
+    });
+  });
+
+  for (const [change, message] of MISTAKES) {
+    it(`says ${message.slice(0, 90)}`, () => {
+      assert.throws(() => schema.encode({ ...good, ...change }), (error) => {
+        assert.ok(error instanceof RecordError, String(error));
+        assert.equal(error.message, message);
+        assert.equal(error.path, message.slice(0, message.indexOf(":")));
+        return true;
+      });
+    });
+  }
+
+  it("says what is wrong with something that is no record", () => {
+    for (const [value, shown] of [[null, "null"], [5, "5"], [[], "a list of 0"]] as const) {
+      assert.throws(() => schema.encode(value), {
+        name: "RecordError",
+        message: `shop.Order: expected record shop.Order, got ${shown}`,
+      });
+    }
+  });
+
+  it("takes an undefined field that the schema lacks as absent", () => {
+    assert.ok(schema.encode({ ...good, other: undefined }));
+  });
+
+  it("takes fields of a class instance, getters included", () => {
+    class Address {
+      street = "Main";
+      get zip() {
+        return 7;
+      }
+    }
+    const body = schema.encode({ ...good, address: new Address() });
+    assert.deepEqual(schema.decode(body).address, { street: "Main", zip: 7 });
+  });
+
+  it("takes no field from what every object inherits", () => {
+    const fields = [
+      { name: "constructor", type: "string" },
+      { name: "toString", type: "int", default: 4 },
+      { name: "valueOf", type: ["null", "string"] },
+    ];
+    const odd = codec.parse({ type: "record", name: "Odd", fields });
+    assert.throws(() => odd.encode({}), { message: "constructor: missing, expected string" });
+    assert.deepEqual(odd.decode(odd.encode({ constructor: "x" })), {
+      constructor: "x",
+      toString: 4,
+      valueOf: null,
+    });
+  });
+
+  it("takes a Buffer for bytes, and a bigint for a long", () => {
+    const body = schema.encode({ ...good, id: 5n, raw: new TextEncoder().encode("hi") });
+    const record = schema.decode(body);
+    assert.equal(record.id, 5);
+    assert.deepEqual(record.raw, new Uint8Array([104, 105]));
+  });
+});
