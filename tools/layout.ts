@@ -13,7 +13,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/app.ts"],
   ["mod.ts"],
   ["adapters/shared/"],
-  ["adapters/"],
+  ["adapters/bun/", "adapters/deno/", "adapters/http/", "adapters/kubernetes/"],
   ["examples/"],
   ["tools/"],
   ["bench/"],
@@ -43,7 +43,7 @@ export const ONLY: readonly { from: string; to: readonly string[]; why: string }
   },
   {
     from: "adapters/",
-    to: ["mod.ts", "adapters/"],
+    to: ["mod.ts", "adapters/shared/"],
     why: "an adapter uses what every user can use",
   },
   { from: "examples/", to: ["mod.ts", "examples/"], why: "an example shows what users write" },

@@ -39,7 +39,7 @@ export const SERVER_BINARIES = {
 export type ServerName = keyof typeof SERVER_BINARIES;
 export const SERVER_NAMES = Object.keys(SERVER_BINARIES) as ServerName[];
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where built servers are kept between runs. */
 export function cacheFolder(env: Environment = process.env): string {
@@ -61,10 +61,14 @@ export function findServer(name: ServerName, env: Environment = process.env): st
   return candidates.find(isExecutable);
 }
 
-/** First program of this name on PATH, or where Go's own installation puts it. */
-export function findProgram(program: string, env: Environment = process.env): string | undefined {
-  const folders = [...(env.PATH ?? "").split(delimiter).filter(Boolean), "/usr/local/go/bin"];
-  return folders.map((folder) => join(folder, program)).find(isExecutable);
+/** First program of this name on PATH or else in one of the folders. */
+export function findProgram(
+  program: string,
+  env: Environment = process.env,
+  folders: readonly string[] = [],
+): string | undefined {
+  const onPath = (env.PATH ?? "").split(delimiter).filter(Boolean);
+  return [...onPath, ...folders].map((folder) => join(folder, program)).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

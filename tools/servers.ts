@@ -4,6 +4,7 @@ import process from "node:process";
 import { Commands } from "./process.ts";
 import {
   cachedPath,
+  type Environment,
   findProgram,
   findServer,
   SERVER_BINARIES,
@@ -12,6 +13,8 @@ import {
 } from "./server_binaries.ts";
 
 const BUILD_LIMIT_MS = 20 * 60_000;
+/** Where Go's own installer puts it. */
+const GO_FOLDERS = ["/usr/local/go/bin"];
 
 export interface PreparedServer {
   readonly name: ServerName;
@@ -20,13 +23,22 @@ export interface PreparedServer {
   readonly problem?: string;
 }
 
+export interface PrepareOptions {
+  commands: Commands;
+  say: (line: string) => void;
+  /** @default process.env */
+  env?: Environment;
+  /** Where to look for Go beside PATH. @default ["/usr/local/go/bin"] */
+  goFolders?: readonly string[];
+}
+
 /**
  * Sees to it that the servers are there: found, copied from PATH if the version is the right one, or built by Go.
  * Several processes may do so at once: a file gets its name only when it is complete.
  */
 export async function prepareServers(
   names: readonly ServerName[],
-  options: { commands: Commands; say: (line: string) => void },
+  options: PrepareOptions,
 ): Promise<PreparedServer[]> {
   const servers: PreparedServer[] = [];
   for (const name of names) servers.push(await prepareServer(name, options));
@@ -35,18 +47,18 @@ export async function prepareServers(
 
 async function prepareServer(
   name: ServerName,
-  { commands, say }: { commands: Commands; say: (line: string) => void },
+  { commands, say, env = process.env, goFolders = GO_FOLDERS }: PrepareOptions,
 ): Promise<PreparedServer> {
-  const found = findServer(name);
+  const found = findServer(name, env);
   if (found) return { name, path: found };
 
   const { program, version, module, purpose } = SERVER_BINARIES[name];
-  const target = cachedPath(name);
-  const go = findProgram("go");
+  const target = cachedPath(name, env);
+  const go = findProgram("go", env, goFolders);
   await mkdir(dirname(target), { recursive: true });
   const folder = await mkdtemp(join(dirname(target), ".building-"));
   try {
-    const onPath = findProgram(program);
+    const onPath = findProgram(program, env);
     if (onPath && await hasVersion(onPath, { version, go, commands })) {
       await copyFile(onPath, join(folder, program));
     } else if (go) {

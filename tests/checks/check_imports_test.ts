@@ -1,0 +1,131 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { checkImports } from "../../tools/check_imports.ts";
+import { importsOf, toSource } from "../../tools/sources.ts";
+
+/** What is said of a file with this one import. */
+function verdict(path: string, specifier: string): string {
+  return checkImports([toSource(path, `import { x } from "${specifier}";\n`)]).join("\n");
+}
+
+const ALLOWED: readonly [path: string, specifier: string][] = [
+  ["src/log.ts", "./secret.ts"],
+  ["src/broker/memory.ts", "./broker.ts"],
+  ["src/broker/nats.ts", "../errors.ts"],
+  ["src/store/directory.ts", "../files/files.ts"],
+  ["src/host.ts", "./files/files.ts"],
+  ["src/runtime/task.ts", "../broker/broker.ts"],
+  ["src/functions/raw.ts", "../runtime/context.ts"],
+  ["src/app.ts", "./broker/nats.ts"],
+  ["mod.ts", "./src/app.ts"],
+  ["mod.ts", "./adapters/deno/main.ts"],
+  ["adapters/deno/main.ts", "../../mod.ts"],
+  ["adapters/bun/main.ts", "../shared/node_files.ts"],
+  ["adapters/shared/node_files.ts", "../../src/files/files.ts"],
+  ["adapters/shared/nats_tcp.ts", "nats"],
+  ["adapters/bun/main.ts", "node:fs"],
+  ["src/broker/nats_connection.ts", "nats.ws"],
+  ["src/codec/avro.ts", "node:buffer"],
+  ["src/pipeline/schema.ts", "zod"],
+  ["tests/broker/nats_test.ts", "nats.ws"],
+  ["tests/runtime/task_test.ts", "../../src/broker/memory.ts"],
+  ["examples/quickstart/describe.ts", "kflow"],
+];
+
+const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [
+  ["src/errors.ts", "./broker/broker.ts", /imports go down only/],
+  ["src/broker/broker.ts", "../store/store.ts", /do not know each other/],
+  ["src/store/s3.ts", "../files/files.ts", /do not know each other/],
+  ["src/store/directory.ts", "../files/memory.ts", /do not know each other/],
+  ["src/functions/raw.ts", "../http/app.ts", /do not know each other/],
+  ["src/runtime/task.ts", "../functions/print.ts", /imports go down only/],
+  ["src/runtime/task.ts", "../app.ts", /imports go down only/],
+  ["src/app.ts", "../mod.ts", /imports go down only/],
+  ["src/app.ts", "../adapters/shared/nats_tcp.ts", /imports go down only/],
+  ["src/runtime/task.ts", "kflow", /imports go down only/],
+  ["src/runtime/runner.ts", "../broker/memory.ts", /only src\/app\.ts chooses one/],
+  ["src/functions/s3_sink.ts", "../store/s3.ts", /only src\/app\.ts chooses one/],
+  ["mod.ts", "./bench/bench.ts", /imports go down only/],
+  ["adapters/deno/main.ts", "../bun/main.ts", /do not know each other/],
+  ["adapters/deno/main.ts", "../../src/app.ts", /instead of mod\.ts or adapters\/shared\//],
+  ["adapters/shared/node_files.ts", "../deno/main.ts", /imports go down only/],
+  ["examples/quickstart/describe.ts", "../../src/app.ts", /what users write/],
+  ["src/broker/broker.ts", "../../other/x.ts", /in no layer/],
+  ["src/runtime/task.ts", "nats.ws", /past its door/],
+  ["src/pipeline/meta.ts", "yaml", /past its door/],
+  ["src/store/store.ts", "zod", /no place here/],
+  ["src/log.ts", "node:fs", /src\/host\.ts/],
+  ["src/log.ts", "left-pad", /no door/],
+  ["adapters/deno/main.ts", "npm:left-pad@1.0.0", /no door/],
+];
+
+describe("checkImports", () => {
+  for (const [path, specifier] of ALLOWED) {
+    it(`lets ${path} import "${specifier}"`, () => assert.equal(verdict(path, specifier), ""));
+  }
+
+  for (const [path, specifier, says] of REFUSED) {
+    it(`judges ${path} importing "${specifier}"`, () =>
+      assert.match(verdict(path, specifier), says));
+  }
+
+  it("lets only one file be a dependency's door, though several could", () => {
+    const door = `import { connect } from "nats.ws";\n`;
+    const problems = checkImports([
+      toSource("src/broker/nats.ts", door),
+      toSource("src/broker/nats_state.ts", door),
+    ]);
+    assert.deepEqual(problems, [
+      'src/broker/nats_state.ts:1: imports "nats.ws", whose door is already src/broker/nats.ts',
+    ]);
+  });
+
+  it("refuses a word that a folder may not say, comments aside", () => {
+    assert.deepEqual(checkImports([toSource("src/runtime/task.ts", "// as on NATS\n")]), []);
+    assert.match(
+      checkImports([toSource("src/runtime/task.ts", `export const X = "nats";\n`)]).join(),
+      /says "nats": the runtime knows the broker port only/,
+    );
+  });
+});
+
+describe("importsOf", () => {
+  it("finds every way of importing, with its line", () => {
+    const text = [
+      `import "a";`,
+      `import b, { c, type d as e } from "b";`,
+      `import type { F } from 'c';`,
+      `import {`,
+      `  g,`,
+      `} from "d";`,
+      `export * from "e";`,
+      `export { h } from "f";`,
+      `const i = await import("g");`,
+      `import * as j from "h" with { type: "json" };`,
+      `type K = import("i").L;`,
+    ].join("\n");
+    assert.deepEqual(
+      importsOf(toSource("x.ts", text)).map(({ specifier, line }) => `${specifier}:${line}`),
+      ["a:1", "b:2", "c:3", "d:4", "e:7", "f:8", "g:9", "h:10", "i:11"],
+    );
+    const kinds = importsOf(toSource("x.ts", text)).map((
+      { typeOnly, dynamic },
+    ) => [typeOnly, dynamic]);
+    assert.deepEqual(kinds[2], [true, false]);
+    assert.deepEqual(kinds[6], [false, true]);
+  });
+
+  it("sees none in comments, strings, templates and regular expressions", () => {
+    const text = [
+      `// import "a";`,
+      `/* import "b"; */`,
+      `const c = 'import "c"';`,
+      'const d = `import "d"`;',
+      `const e = /import "e"/;`,
+      `const f = text.split(/["'\`]/); import "f";`,
+      `const g = 4 / 2; // import "g"`,
+      `export const from = "h";`,
+    ].join("\n");
+    assert.deepEqual(importsOf(toSource("x.ts", text)).map(({ specifier }) => specifier), ["f"]);
+  });
+});

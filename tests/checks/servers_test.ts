@@ -1,0 +1,110 @@
+import { after, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Commands } from "../../tools/process.ts";
+import { cachedPath, findServer, SERVER_BINARIES } from "../../tools/server_binaries.ts";
+import { type PreparedServer, prepareServers } from "../../tools/servers.ts";
+
+describe("prepareServers", () => {
+  const folder = mkdtempSync(join(tmpdir(), "kflow-servers-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const bin = join(folder, "bin");
+  const env = { XDG_CACHE_HOME: join(folder, "cache"), PATH: bin };
+  let said: string[] = [];
+
+  beforeEach(() => {
+    for (const name of ["bin", "cache"]) {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
+    mkdirSync(bin, { recursive: true });
+    said = [];
+  });
+
+  function program(name: string, script: string): void {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(bin, name), 0o755);
+  }
+
+  /** Builds a program that holds the words of the command line. */
+  function fakeGo(): void {
+    program("go", '[ "$1" = install ] && /bin/sleep 0.2 && echo "$@" > "$GOBIN/nats-server"');
+  }
+
+  async function prepare(): Promise<PreparedServer> {
+    const options = {
+      commands: new Commands(),
+      say: (line: string) => said.push(line),
+      env,
+      goFolders: [],
+    };
+    const [server] = await prepareServers(["nats-server"], options);
+    assert.ok(server);
+    return server;
+  }
+
+  const { version } = SERVER_BINARIES["nats-server"];
+
+  it("says what is missing and what to do when there is no Go", async () => {
+    const { path, problem } = await prepare();
+    assert.equal(path, undefined);
+    assert.match(problem ?? "", /Cannot find nats-server v[\d.]+ for tests on NATS JetStream/);
+    assert.match(problem ?? "", /install Go .*npm run servers.*KFLOW_TEST_BIN_DIR/);
+  });
+
+  it("builds with Go, once, and keeps the version in the name", async () => {
+    fakeGo();
+    const { path } = await prepare();
+    assert.equal(path, cachedPath("nats-server", env));
+    assert.ok(path?.endsWith(`nats-server@${version}`));
+    assert.equal(
+      readFileSync(path, "utf8"),
+      `install ${SERVER_BINARIES["nats-server"].module}@${version}\n`,
+    );
+    assert.equal(said.length, 1);
+    assert.equal((await prepare()).path, path);
+    assert.equal(said.length, 1);
+  });
+
+  it("leaves one whole program and nothing else when several build at once", async () => {
+    fakeGo();
+    const servers = await Promise.all([prepare(), prepare(), prepare()]);
+    assert.equal(new Set(servers.map(({ path }) => path)).size, 1);
+    assert.deepEqual(readdirSync(join(folder, "cache", "kflow-test", "bin")), [
+      `nats-server@${version}`,
+    ]);
+  });
+
+  it("tells what Go said when it cannot build", async () => {
+    program("go", "echo no such module >&2; exit 1");
+    assert.match((await prepare()).problem ?? "", /Cannot build nats-server .*: no such module$/);
+    assert.equal(findServer("nats-server", env), undefined);
+  });
+
+  it("takes a program on PATH of the right version", async () => {
+    program("nats-server", `echo "nats-server: ${version}"`);
+    assert.equal((await prepare()).path, cachedPath("nats-server", env));
+    assert.deepEqual(said, []);
+  });
+
+  it("does not take a program on PATH of another version", async () => {
+    program("nats-server", `echo "nats-server: ${version}-beta"`);
+    assert.match((await prepare()).problem ?? "", /Cannot find/);
+  });
+
+  it("takes what KFLOW_TEST_BIN_DIR holds as it is", () => {
+    program("minio", "exit 0");
+    assert.equal(findServer("minio", { ...env, KFLOW_TEST_BIN_DIR: bin }), join(bin, "minio"));
+    assert.equal(findServer("minio", env), undefined);
+  });
+});
