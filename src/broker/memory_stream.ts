@@ -1,5 +1,6 @@
 import type { Origin, OutMessage, QueueSpec, Receipt } from "./broker.ts";
 import type { MemoryGroup } from "./memory_group.ts";
+import { RecentIds } from "./recent_ids.ts";
 
 /** A message as a memory stream holds it. */
 export interface StoredMessage {
@@ -23,11 +24,13 @@ export class MemoryStream {
   readonly groups = new Map<string, MemoryGroup>();
   readonly #messages = new Map<number, StoredMessage>();
   readonly #waiting: { message: OutMessage; receipt: Receipt }[] = [];
-  readonly #ids = new Map<string, number>();
+  readonly #ids: RecentIds;
   lastSequence = 0;
   bytes = 0;
 
-  constructor(readonly spec: QueueSpec) {}
+  constructor(readonly spec: QueueSpec) {
+    this.#ids = new RecentIds({ windowMs: spec.duplicateWindowMs, most: MOST_IDS });
+  }
 
   get messages(): Iterable<StoredMessage> {
     return this.#messages.values();
@@ -92,23 +95,12 @@ export class MemoryStream {
   }
 
   #isKnown(message: OutMessage, parent: StoredMessage | undefined): boolean {
-    if (parent === undefined) return this.#isKnownInWindow(message.id);
+    if (parent === undefined) return this.#ids.seen(message.id);
     const outputs = parent.outputs ??= [];
     for (const output of outputs) {
       if (output.id === message.id && output.stream === this) return true;
     }
     outputs.push({ stream: this, id: message.id });
-    return false;
-  }
-
-  #isKnownInWindow(id: string): boolean {
-    const now = Date.now();
-    for (const [known, until] of this.#ids) {
-      if (until > now && this.#ids.size < MOST_IDS) break;
-      this.#ids.delete(known);
-    }
-    if (this.#ids.has(id)) return true;
-    this.#ids.set(id, now + this.spec.duplicateWindowMs);
     return false;
   }
 }
