@@ -34,7 +34,9 @@ function ask(): void {
   const free = IN_FLIGHT - held - asked;
   if (free < IN_FLIGHT / 2) return;
   asked += free;
-  nc.publish(nextSubject, JSON.stringify({ batch: free, expires: 30_000_000_000 }), { reply: pullInbox });
+  nc.publish(nextSubject, JSON.stringify({ batch: free, expires: 30_000_000_000 }), {
+    reply: pullInbox,
+  });
 }
 
 function settle(reply: string): void {

@@ -42,8 +42,15 @@ try {
     for (const runtime of Object.keys(RUNTIMES) as Runtime[]) {
       for (const contender of ["bare", "kflow", "js-publish"] as Contender[]) {
         const result = await compete(runtime, contender, `${contender}-${runtime}-${round}`);
-        rows.push({ runtime, contender, rate: result.records / (result.milliseconds / 1000), rss: result.rss });
-        console.error(`round ${round} ${runtime} ${contender}: ${Math.round(rows.at(-1)!.rate)} records/s`);
+        rows.push({
+          runtime,
+          contender,
+          rate: result.records / (result.milliseconds / 1000),
+          rss: result.rss,
+        });
+        console.error(
+          `round ${round} ${runtime} ${contender}: ${Math.round(rows.at(-1)!.rate)} records/s`,
+        );
       }
     }
   }
@@ -71,7 +78,9 @@ async function fill(): Promise<void> {
   }
   await nc.flush();
   const { state } = await jsm.streams.info(INPUT_STREAM);
-  if (state.messages !== records) throw new Error(`${state.messages} of ${records} records are there`);
+  if (state.messages !== records) {
+    throw new Error(`${state.messages} of ${records} records are there`);
+  }
   await nc.close();
 }
 

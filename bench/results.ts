@@ -15,8 +15,12 @@ export function table(rows: readonly Row[]): string {
     const sorted = rates.toSorted((a, b) => a - b);
     const [runtime, contender] = name.split(" ") as [string, string];
     lines.push(
-      `${runtime.padEnd(8)} ${contender.padEnd(12)} ${String(Math.round(median(rates))).padStart(17)} ` +
-        `${String(Math.round(sorted[0]!)).padStart(8)} ${String(Math.round(sorted.at(-1)!)).padStart(8)}`,
+      `${runtime.padEnd(8)} ${contender.padEnd(12)} ${
+        String(Math.round(median(rates))).padStart(17)
+      } ` +
+        `${String(Math.round(sorted[0]!)).padStart(8)} ${
+          String(Math.round(sorted.at(-1)!)).padStart(8)
+        }`,
     );
   }
   return lines.join("\n");

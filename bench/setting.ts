@@ -31,7 +31,12 @@ export interface S3List {
 /** A record of about 110 bytes. */
 export function recordOf(i: number): S3List {
   const key = `archive/2026/11/22/scans/document-${i}.pdf`;
-  return { url: `s3a://docs/${key}`, lastModifiedUnixMilli: 1_760_000_000_000 + i, bucket: "docs", key };
+  return {
+    url: `s3a://docs/${key}`,
+    lastModifiedUnixMilli: 1_760_000_000_000 + i,
+    bucket: "docs",
+    key,
+  };
 }
 
 /** The function under test: reads every field, makes a new record. */

@@ -7,6 +7,7 @@ import { makeFunction } from "./functions/registry.ts";
 import type { Host } from "./host.ts";
 import type { Logger } from "./log.ts";
 import type { Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
+import { sweepDownloads } from "./runtime/download.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
 import { type RunnerSettings, type RunReport, runTasks } from "./runtime/runner.ts";
@@ -35,6 +36,8 @@ export interface AppRunOptions {
   /** Tasks whose workers run here. */
   tasks: readonly TaskPlan[];
   run: string;
+  /** Whether nobody can ask for the run again. */
+  forgetRun?: boolean;
   /** Workers of each task; absent: as the plan says. */
   workers?: number;
   stop: AbortSignal;
@@ -63,7 +66,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     const folder = task.meta.getString("download.directory", `/tmp/${host.hostname}`);
     let files = downloadAreas.get(folder);
     if (files === undefined) {
-      files = host.files(folder, { below: "/tmp" });
+      files = host.files(folder, { below: "/tmp" }).then(async (area) => {
+        await sweepDownloads(area, log);
+        return area;
+      });
       downloadAreas.set(folder, files);
     }
     return files;

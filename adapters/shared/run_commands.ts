@@ -25,8 +25,10 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
   try {
     const app = await createApp({ plan, host, log, settings, dialTcp });
     try {
-      const run = options.run ?? settings.runId ?? crypto.randomUUID();
-      const report = await app.run({ tasks: plan.tasks, run, ...shutdown });
+      const given = options.run ?? settings.runId;
+      const run = given ?? crypto.randomUUID();
+      const forgetRun = given === undefined;
+      const report = await app.run({ tasks: plan.tasks, run, forgetRun, ...shutdown });
       host.stdout.write(formatReport(plan, report));
       return statusOf(report);
     } finally {

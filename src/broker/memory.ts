@@ -131,7 +131,9 @@ class MemoryPublisher implements Publisher {
     }
     const stream = this.#routes.get(message.subject) ?? this.#route(message.subject);
     if (stream === undefined) {
-      return receipt.failed(new Error(`Cannot publish to "${message.subject}": no stream takes it`));
+      return receipt.failed(
+        new Error(`Cannot publish to "${message.subject}": no stream takes it`),
+      );
     }
     const open = new OpenReceipt(receipt, this);
     stream.publish(message, open, parentOf(message));
@@ -153,7 +155,9 @@ class MemoryPublisher implements Publisher {
       const mine = stream.withdraw((receipt) =>
         receipt instanceof OpenReceipt && receipt.owner === this
       );
-      for (const receipt of mine) receipt.failed(new Error("Cannot publish: the publisher was closed"));
+      for (const receipt of mine) {
+        receipt.failed(new Error("Cannot publish: the publisher was closed"));
+      }
     }
   }
 

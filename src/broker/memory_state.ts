@@ -31,7 +31,9 @@ export class MemoryState implements StateStore {
   async put(key: string, value: string, options: { revision?: number } = {}): Promise<number> {
     await this.#load();
     const found = this.#entries.get(key)?.revision ?? 0;
-    if (options.revision !== undefined && options.revision !== found) throw new RevisionConflict(key);
+    if (options.revision !== undefined && options.revision !== found) {
+      throw new RevisionConflict(key);
+    }
     const revision = ++this.#revision;
     this.#entries.set(key, { value, revision });
     await this.#changed(key);

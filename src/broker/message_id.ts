@@ -25,7 +25,9 @@ export class MessageIds {
  */
 export async function sourceId(parts: readonly string[]): Promise<string> {
   const text = parts.map((part) => `${part.length}:${part}`).join("");
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  const digest = new Uint8Array(
+    await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)),
+  );
   let hex = "";
   for (let i = 0; i < 16; i++) hex += digest[i]!.toString(16).padStart(2, "0");
   return hex;

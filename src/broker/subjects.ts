@@ -55,7 +55,9 @@ export class FlowNames {
 function token(text: string): string {
   if (!TOKEN.test(text)) {
     throw new RangeError(
-      `Cannot use ${JSON.stringify(text)} as a name: 1 to 64 letters, digits, "_" and "-" are allowed`,
+      `Cannot use ${
+        JSON.stringify(text)
+      } as a name: 1 to 64 letters, digits, "_" and "-" are allowed`,
     );
   }
   return text;

@@ -80,6 +80,25 @@ export class Downloads {
   }
 }
 
+/** Folders made by `Downloads`, and so nothing else that may lie in the same place. */
+const FOLDER = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** Other workers of this host may be using younger ones. */
+const ABANDONED_MS = 24 * 3_600_000;
+
+/** Removes what workers left that were killed: downloads older than a day. Never rejects. */
+export async function sweepDownloads(files: Files, log: Logger, now = Date.now()): Promise<void> {
+  try {
+    for (const { path, modifiedUnixMilli } of await files.list("")) {
+      if (FOLDER.test(path) && now - modifiedUnixMilli > ABANDONED_MS) await files.remove(path);
+    }
+  } catch (error) {
+    log.warning("Cannot sweep the download folder", {
+      folder: files.root,
+      reason: reasonOf(error),
+    });
+  }
+}
+
 /** The end of the key's last segment, so that the extension survives; for people and for libraries that look at it. */
 function fileName(key: string): string {
   const last = key.split("/").filter((segment) => segment !== "").at(-1) ?? "";

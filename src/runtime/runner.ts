@@ -36,6 +36,8 @@ export interface RunnerOptions {
   readonly tasks: readonly TaskPlan[];
   /** Id of the run, for a batch. */
   readonly run: string;
+  /** Whether nobody can ask for the run again, so that what is known of it goes with its end. @default false */
+  readonly forgetRun?: boolean;
   readonly broker: Broker;
   readonly codec: Codec;
   readonly log: Logger;
@@ -76,7 +78,7 @@ export interface Shared extends RunnerOptions {
   readonly end: BatchEnd;
   readonly deadLetters: DeadLetters;
   readonly batch: boolean;
-  /** Aborted when the last task of a whole flow is done, for sources that wait to see their records through. */
+  /** Resolves when the last consumer in this process is done, for sources that wait to see their records through. */
   readonly downstream: Promise<void>;
 }
 
@@ -135,6 +137,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     consumersDone.resolve();
     const sourcesBefore = await Promise.all(sources);
     if (failure !== undefined) throw failure.error;
+    if (options.forgetRun && !stop.aborted) await shared.end.forget();
     return {
       tasks: [...progress.values()],
       finished: batch && !stop.aborted,
