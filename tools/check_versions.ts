@@ -59,6 +59,15 @@ export function checkVersions(files: VersionFiles): string[] {
       problems.push(`deno.lock lacks npm:${name}@${version}`);
     }
   }
+  const imported = new Set(
+    Object.entries(imports).map(([name, version]) => `npm:${name}@${version}`),
+  );
+  for (const specifier of Object.keys(denoLock.specifiers ?? {})) {
+    if (imported.has(specifier)) continue;
+    problems.push(
+      `deno.lock has ${specifier}, which deno.json lacks: every first run would fetch it`,
+    );
+  }
   return problems;
 }
 

@@ -58,6 +58,7 @@ describe("checkVersions", () => {
     assert.deepEqual(problems, [
       "yaml is 2.0.0 in package.json and 2.0.1 in deno.json",
       "deno.lock lacks npm:yaml@2.0.1",
+      "deno.lock has npm:yaml@2.0.0, which deno.json lacks: every first run would fetch it",
     ]);
   });
 
@@ -88,6 +89,15 @@ describe("checkVersions", () => {
       files({ packageLock: (json) => json.packages![""]!.dependencies = { yaml: "1.9.0" } }),
     );
     assert.deepEqual(problems, ["yaml is 2.0.0 in package.json and 1.9.0 in package-lock.json"]);
+  });
+
+  it("finds a package in Deno's lock file that only tests need", () => {
+    const problems = checkVersions(
+      files({ denoLock: (json) => json.specifiers!["npm:deno@3.0.0"] = "3.0.0" }),
+    );
+    assert.deepEqual(problems, [
+      "deno.lock has npm:deno@3.0.0, which deno.json lacks: every first run would fetch it",
+    ]);
   });
 
   it("finds a registry in the lock file", () => {
