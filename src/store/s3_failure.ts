@@ -1,0 +1,190 @@
+import { reasonOf } from "../errors.ts";
+import { AttemptTimeout } from "./s3_attempt.ts";
+import { parseErrorBody } from "./s3_xml.ts";
+import type { StoreError, StoreErrorKind } from "./store.ts";
+import { REASONS, type StoreCall, storeError } from "./store_failure.ts";
+
+/** Why one attempt failed, and whether another may do better. */
+export class S3Failure extends Error {
+  override readonly name = "S3Failure";
+  readonly kind: StoreErrorKind;
+  readonly retry: boolean;
+  /** The server asked for this much patience. */
+  readonly retryAfterMs?: number;
+  /** S3's own name for the error. */
+  readonly code?: string;
+
+  constructor(
+    message: string,
+    options: {
+      kind: StoreErrorKind;
+      retry?: boolean;
+      retryAfterMs?: number;
+      code?: string;
+      cause?: unknown;
+    },
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = options.kind;
+    this.retry = options.retry ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+    this.code = options.code;
+  }
+
+  toStoreError(call: StoreCall, tries: number): StoreError {
+    const after = tries > 1 ? `, after ${tries} tries` : "";
+    return storeError(call, {
+      kind: this.kind,
+      reason: this.message + after,
+      cause: this.cause ?? this,
+    });
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** As much of it as is worth reading. */
+  readonly body: string;
+}
+
+export interface AnswerContext {
+  readonly address: string;
+  readonly user?: string;
+  /** Of this machine, ms. */
+  readonly now: number;
+}
+
+/** 499 is what MinIO says when it is being stopped. */
+const RETRIED_STATUS = new Set([408, 429, 499, 500, 502, 503, 504]);
+const RETRIED_CODES = new Set([
+  "InternalError",
+  "SlowDown",
+  "SlowDownRead",
+  "SlowDownWrite",
+  "ServiceUnavailable",
+  "RequestTimeout",
+  "OperationAborted",
+  "OperationTimedOut",
+  "ConditionalRequestConflict",
+  "BadDigest",
+  "IncompleteBody",
+  "XAmzContentSHA256Mismatch",
+]);
+const BAD_NAME_CODES = new Set([
+  "InvalidBucketName",
+  "KeyTooLongError",
+  "InvalidURI",
+  "XMinioInvalidObjectName",
+  "XMinioParentIsObject",
+  "XMinioObjectExistsAsDirectory",
+]);
+const DENIED_CODES = new Set([
+  "AuthorizationHeaderMalformed",
+  "AuthorizationQueryParametersError",
+  "ExpiredToken",
+  "InvalidToken",
+  "MissingSecurityHeader",
+]);
+
+/** What an answer that is no success means. */
+export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failure {
+  const { status, headers } = answer;
+  const found = parseErrorBody(answer.body);
+  // MinIO names the error in a header where there is no body.
+  const code = found?.code || headers.get("x-minio-error-code") || undefined;
+  const failure = (kind: StoreErrorKind, message: string) => new S3Failure(message, { kind, code });
+
+  if (status >= 300 && status < 400 && status !== 304) return redirected(answer, context);
+  if (code === "RequestTimeTooSkewed") return skewed(headers, context);
+  if (RETRIED_STATUS.has(status) || (code !== undefined && RETRIED_CODES.has(code))) {
+    return new S3Failure(described(status, code, found?.message), {
+      kind: "unavailable",
+      retry: true,
+      retryAfterMs: retryAfter(headers, context.now),
+      code,
+    });
+  }
+  if (status === 401 || status === 403 || (code !== undefined && DENIED_CODES.has(code))) {
+    return denied(answer, { code, message: found?.message }, context);
+  }
+  if (code === "NoSuchBucket") return failure("missing-bucket", REASONS.missingBucket);
+  if (code === "NoSuchKey") return failure("missing-key", REASONS.missingKey);
+  if (status === 412) return failure("precondition", REASONS.changed);
+  if (code !== undefined && BAD_NAME_CODES.has(code)) {
+    return failure("bad-name", described(status, code, found?.message));
+  }
+  if (status === 404 && answer.body === "") return failure("missing-key", REASONS.missingKey);
+  const hint = code ? "" : "; is this the address of an S3 server?";
+  return failure("unavailable", described(status, code, found?.message) + hint);
+}
+
+/** What an error of the connection means. */
+export function failureOfConnection(cause: unknown): S3Failure {
+  if (cause instanceof AttemptTimeout) {
+    const message = `${cause.message}; check the address and that the server is well`;
+    return new S3Failure(message, { kind: "unavailable", retry: true, cause });
+  }
+  return new S3Failure(
+    `the server cannot be reached: ${
+      oneLine(reasonOf(cause))
+    }; check the address and that the server runs`,
+    { kind: "unavailable", retry: true, cause },
+  );
+}
+
+function redirected({ status, headers, body }: Answer, context: AnswerContext): S3Failure {
+  let target = "elsewhere";
+  try {
+    target = `to ${new URL(headers.get("location") ?? "", context.address).origin}`;
+  } catch {
+    // No address that could be named.
+  }
+  const region = headers.get("x-amz-bucket-region");
+  const code = parseErrorBody(body)?.code;
+  const hint = region
+    ? `set the region to ${region}`
+    : "give the address and region of the bucket itself";
+  return new S3Failure(
+    `the server redirects ${target} (${status}), which is not followed; ${hint}`,
+    { kind: "denied", code },
+  );
+}
+
+function skewed(headers: Headers, { now }: AnswerContext): S3Failure {
+  const theirs = headers.get("date") ?? "unknown";
+  return new S3Failure(
+    `this machine's clock (${
+      new Date(now).toUTCString()
+    }) and the server's (${theirs}) are too far apart; set the clock`,
+    { kind: "denied", code: "RequestTimeTooSkewed" },
+  );
+}
+
+function denied(
+  { status }: Answer,
+  found: { code?: string; message?: string },
+  { address, user }: AnswerContext,
+): S3Failure {
+  const said = found.code ? ` (${found.code})` : ` (status ${status})`;
+  const who = user === undefined
+    ? `without a user${said}; give a user and a password for ${address}`
+    : `to user ${JSON.stringify(user)}${said}; check user, password and permissions at ${address}`;
+  return new S3Failure(`access is denied ${who}`, { kind: "denied", code: found.code });
+}
+
+function described(status: number, code: string | undefined, message: string | undefined): string {
+  const details = [code, message].filter((part) => part).join(": ");
+  return `the server answered ${status}${details ? ` (${oneLine(details)})` : ""}`;
+}
+
+function retryAfter(headers: Headers, now: number): number | undefined {
+  const value = headers.get("retry-after")?.trim();
+  if (!value) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").slice(0, 300);
+}

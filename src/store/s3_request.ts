@@ -1,0 +1,213 @@
+import { joinChunks } from "../body_chunks.ts";
+import { Attempt } from "./s3_attempt.ts";
+import { failureOfAnswer, failureOfConnection, S3Failure } from "./s3_failure.ts";
+import { createSigner, type S3Credentials, type Signer } from "./s3_sign.ts";
+import { s3Url } from "./s3_url.ts";
+import { parseErrorBody } from "./s3_xml.ts";
+import type { StoreCall } from "./store_failure.ts";
+import { StoreError } from "./store.ts";
+
+/** A page of 1,000 keys of 1,024 bytes, percent-encoded, stays well below. */
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+const MAX_ERROR_BYTES = 64 * 1024;
+
+type FetchInit = RequestInit & { decompress: boolean };
+
+export interface S3Timing {
+  /** No sign of the server for this long ends an attempt. @default 30_000 */
+  idleMs?: number;
+  /** How long an attempt may wait for the server altogether, besides what its bytes need. @default 60_000 */
+  totalMs?: number;
+  /** The slowest transfer that is put up with: adds to `totalMs` by size. @default 32_768 */
+  bytesPerSecond?: number;
+  /** Tries of one request. @default 8 */
+  tries?: number;
+  /** First wait before trying again; doubles each time, and a random half of it is left out. @default 200 */
+  backoffMs?: number;
+  /** No more waiting between the tries of one request than this. @default 10_000 */
+  patienceMs?: number;
+}
+
+export interface S3ClientOptions {
+  base: string;
+  credentials?: S3Credentials;
+  region: string;
+  timing?: S3Timing;
+  fetch: (url: string, init: RequestInit) => Promise<Response>;
+  now: () => number;
+  random: () => number;
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export interface S3Request {
+  readonly call: StoreCall;
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+}
+
+export interface OpenAnswer {
+  readonly response: Response;
+  /** Covers the body too: the reader waits with it and ends it. */
+  readonly attempt: Attempt;
+}
+
+export interface TextAnswer {
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+/** Sends requests to one S3 server, again where that may help. */
+export class S3Client {
+  readonly timing: Required<S3Timing>;
+  readonly #options: S3ClientOptions;
+  readonly #sign: Signer;
+  readonly #closed = new AbortController();
+
+  constructor(options: S3ClientOptions) {
+    this.#options = options;
+    this.#sign = createSigner(options);
+    this.timing = {
+      idleMs: 30_000,
+      totalMs: 60_000,
+      bytesPerSecond: 32 * 1024,
+      tries: 8,
+      backoffMs: 200,
+      patienceMs: 10_000,
+      ...options.timing,
+    };
+  }
+
+  /** A successful answer whose body is still to be read. */
+  async open(request: S3Request): Promise<OpenAnswer> {
+    return await this.#withRetries(request, (answer) => Promise.resolve(answer));
+  }
+
+  /** A successful answer with its whole text. An error in the body of a success is a failure like any other. */
+  async text(request: S3Request): Promise<TextAnswer> {
+    return await this.#withRetries(request, async ({ response, attempt }) => {
+      const { text, whole } = await this.#read(response, attempt, MAX_TEXT_BYTES);
+      attempt.end();
+      if (!whole) {
+        const message = `the answer has more than ${MAX_TEXT_BYTES} bytes`;
+        throw new S3Failure(message, { kind: "unavailable" });
+      }
+      if (parseErrorBody(text)) throw this.#failure(response, text);
+      return { text, headers: response.headers };
+    });
+  }
+
+  /** How long a transfer of so many bytes may take, beyond the usual wait. */
+  transferMs(bytes: number): number {
+    return bytes / this.timing.bytesPerSecond * 1000;
+  }
+
+  /** Ends everything under way. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  async #withRetries<T>(
+    request: S3Request,
+    use: (answer: OpenAnswer) => Promise<T>,
+  ): Promise<T> {
+    const { tries, backoffMs, patienceMs } = this.timing;
+    const { call, signal } = request;
+    let waited = 0;
+    for (let tried = 1;; tried++) {
+      try {
+        return await this.#once(request, use);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof S3Failure)) throw error;
+        const backoff = backoffMs * 2 ** (tried - 1) * (1 - this.#options.random() / 2);
+        const wait = Math.max(backoff, error.retryAfterMs ?? 0);
+        if (!error.retry || tried >= tries || waited + wait > patienceMs) {
+          throw error.toStoreError(call, tried);
+        }
+        waited += wait;
+        await this.#options.sleep(wait, signal);
+      }
+    }
+  }
+
+  async #once<T>(request: S3Request, use: (answer: OpenAnswer) => Promise<T>): Promise<T> {
+    if (this.#closed.signal.aborted) {
+      throw new S3Failure("the store is closed", { kind: "unavailable" });
+    }
+    const { call, method, query, body } = request;
+    const url = s3Url(this.#options.base, { bucket: call.bucket, key: call.key, query });
+    const sending = this.transferMs(body?.length ?? 0);
+    const attempt = new Attempt(this.timing.totalMs + sending, [
+      request.signal,
+      this.#closed.signal,
+    ]);
+    try {
+      const headers = await this.#sign({ method, url, headers: request.headers ?? {}, body });
+      const init: FetchInit = {
+        method,
+        headers,
+        body,
+        signal: attempt.signal,
+        // Whoever is redirected would sign for, and talk to, a host that nobody named.
+        redirect: "manual",
+        // Bun unpacks what is stored packed unless told not to; elsewhere "accept-encoding" is enough.
+        decompress: false,
+      };
+      const response = await attempt.wait(
+        this.timing.idleMs + sending,
+        () => this.#options.fetch(url, init),
+      );
+      if (!response.ok) {
+        const { text } = await this.#read(response, attempt, MAX_ERROR_BYTES);
+        throw this.#failure(response, text);
+      }
+      return await use({ response, attempt });
+    } catch (error) {
+      attempt.end();
+      throw this.failureOf(error, request.signal);
+    }
+  }
+
+  /** What was thrown while waiting for the server, as a failure; an abort of the caller's stays what it is. */
+  failureOf(error: unknown, signal?: AbortSignal): unknown {
+    if (signal?.aborted) return signal.reason;
+    if (error instanceof S3Failure || error instanceof StoreError) return error;
+    if (this.#closed.signal.aborted) {
+      return new S3Failure("the store was closed meanwhile", { kind: "unavailable", cause: error });
+    }
+    return failureOfConnection(error);
+  }
+
+  #failure(response: Response, body: string): S3Failure {
+    const { status, headers } = response;
+    const { base, credentials, now } = this.#options;
+    const context = { address: base, user: credentials?.user, now: now() };
+    return failureOfAnswer({ status, headers, body }, context);
+  }
+
+  /** The text of an answer, up to a limit; what is beyond is not fetched. */
+  async #read(
+    response: Response,
+    attempt: Attempt,
+    limit: number,
+  ): Promise<{ text: string; whole: boolean }> {
+    const reader = response.body?.getReader();
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    let whole = true;
+    while (reader) {
+      const { done, value } = await attempt.wait(this.timing.idleMs, () => reader.read());
+      if (done) break;
+      parts.push(value);
+      size += value.length;
+      if (size <= limit) continue;
+      whole = false;
+      await reader.cancel();
+      break;
+    }
+    return { text: new TextDecoder().decode(joinChunks(parts)), whole };
+  }
+}
