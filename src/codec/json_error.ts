@@ -8,6 +8,7 @@ export interface JsonError {
 }
 
 const TOKEN =
+  // deno-lint-ignore no-control-regex
   /[ \t\r\n]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;
 
 /** Looks for it. `undefined`: the text is JSON, nested no deeper than `maxDepth`. */
