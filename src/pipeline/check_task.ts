@@ -18,10 +18,11 @@ const FORMATS: Readonly<Record<string, readonly string[]>> = {
   "fs-source": ["list"],
   "s3-sink": ["json", "ndjson", "avro"],
 };
-const EXAMPLES = {
-  topics: "topics: s3a://bucket/prefix",
-  addr: "addr: host:port",
-  schema: "an Avro schema",
+const TOPICS: Readonly<Record<string, string>> = {
+  "fs-source": "s3a://bucket/prefix",
+  "s3-sink": "s3a://bucket/prefix",
+  "nats-source": "stream.subject",
+  "elastic-sink": "name-of-the-index",
 };
 
 /** Checks what a task says about itself, whatever its neighbours are. */
@@ -46,9 +47,7 @@ export function checkTask(task: TaskDraft, report: Report): void {
   if (document.format !== undefined && formats && !formats.includes(document.format)) {
     report.error(
       [...path, "format"],
-      `expected ${formats.length > 1 ? "one of " : ""}${formats.join(", ")}, got ${
-        quote(document.format)
-      }; change the format`,
+      `format of ${type} must be ${formats.join(" or ")}, got ${quote(document.format)}; change it`,
     );
   }
   if (kind === "sink" && (document.out ?? []).length > 0) {
@@ -77,7 +76,9 @@ export function checkTask(task: TaskDraft, report: Report): void {
 function checkNeeds({ document, path, type }: TaskDraft, report: Report): void {
   for (const name of NEEDED[type ?? ""] ?? []) {
     if (document[name] === undefined && !report.isBroken([...path, name])) {
-      report.error([...path, name], `${type} needs ${name}; add ${EXAMPLES[name]}`);
+      const example =
+        { topics: TOPICS[type ?? ""], addr: "host:port", schema: "an Avro record" }[name];
+      report.error([...path, name], `${type} needs ${name}; add ${name}: ${example}`);
     }
   }
 }

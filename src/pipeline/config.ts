@@ -66,15 +66,28 @@ export class Config {
     this.nats = { ...merged, address: merged.address ?? { kind: "embedded" } };
   }
 
-  /** The task's store; a task's own `addr`, `user` and `password` count for types that use a store. */
-  store(task: TaskDraft): PartialStore {
+  /** The store as the file has it; a task's own `addr`, `user` and `password` count for types that use a store. */
+  writtenStore(task: TaskDraft): PartialStore {
     const { globalConfig } = task.document;
     const own = usesStoreAddress(task) ? this.#storeLayer(task.document, task.path) : {};
     const local = this.#storeLayer(globalConfig?.store, [...task.path, "globalConfig", "store"]);
-    const written = merge(own, local, this.#store);
+    return merge(own, local, this.#store);
+  }
+
+  /** The task's store, with what the environment adds. */
+  store(task: TaskDraft): PartialStore {
+    const written = this.writtenStore(task);
     const merged = merge(written, this.#environment(written.address === undefined));
     if (merged.address && merged.address.kind !== "s3") return { address: merged.address };
     return merged;
+  }
+
+  /** Whether an address that the task would use is there, but wrong. */
+  isStoreBroken(task: TaskDraft): boolean {
+    const { report, env } = this.#options;
+    const places = [task.path, [...task.path, "globalConfig", "store"], ["globalConfig", "store"]];
+    return Boolean(env("KFLOW_STORE_ADDR")) ||
+      places.some((path) => report.isBroken(path) || report.isBroken([...path, "addr"]));
   }
 
   /** Whether objects are downloaded for the task. Only user code can use them. */

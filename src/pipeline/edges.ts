@@ -44,7 +44,7 @@ function checkReference(edge: Edge, fields: ReadonlyMap<string, string>, report:
       lacking.length > 1 ? "s" : ""
     } ${names}, which the schema of ${
       nameOf(edge)
-    } lacks; add them there, or set autoDownload: false here`,
+    } lacks; add to it, or set autoDownload: false here`,
   );
 }
 

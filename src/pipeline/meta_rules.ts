@@ -7,6 +7,7 @@ import { suggest } from "./suggest.ts";
 /** Checks one value; the text says what was expected, undefined that it is right. */
 type Rule = (value: unknown) => string | undefined;
 
+const DEFAULT_POLL_MS = 120_000;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 
@@ -101,6 +102,7 @@ export function checkMeta(
     }
   }
   warnShortPoll(entries, report);
+  warnShortWindow(entries, report);
   warnIdleBulk(entries, report);
 }
 
@@ -115,6 +117,20 @@ function warnShortPoll(entries: ReadonlyMap<string, MetaEntry>, report: Report):
   report.warning(
     entry.path,
     `${entry.value} is under 11000, so that a slow record may be processed more than once; use 11000 or more`,
+  );
+}
+
+/** A crash between publish and ack is redelivered after the poll interval, and must still find its message ids remembered. */
+function warnShortWindow(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
+  const window = entries.get("duplicate.window.ms");
+  const interval = entries.get("max.poll.interval.ms")?.value ?? DEFAULT_POLL_MS;
+  if (typeof window?.value !== "number" || typeof interval !== "number") return;
+  if (window.value >= 5 * interval || report.isBroken(window.path)) return;
+  report.warning(
+    window.path,
+    `${window.value} is under 5 times max.poll.interval.ms (${interval}), so that a redelivered record may be stored twice; use ${
+      5 * interval
+    } or more`,
   );
 }
 

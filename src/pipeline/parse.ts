@@ -17,7 +17,7 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
 const MAX_VALUES = 50_000;
 const MAX_SYNTAX_ERRORS = 10;
-const TOO_DEEP = "nested too deeply; a pipeline needs a few levels only";
+const TOO_MUCH = "too many values or levels; no pipeline needs so many";
 const KNOWN_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
 
 /**
@@ -53,12 +53,17 @@ export function parsePipeline(text: string, report: Report): unknown {
     });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    report.error([], TOO_DEEP);
+    report.error([], TOO_MUCH);
     return undefined;
   }
   const mistakes = [...document.errors, ...document.warnings].toSorted((a, b) =>
     a.pos[0] - b.pos[0]
   );
+  // The parser catches its own stack overflow, at a depth that depends on the platform.
+  if (mistakes.some((mistake) => /call stack/i.test(mistake.message))) {
+    report.error([], TOO_MUCH);
+    return undefined;
+  }
   if (mistakes.length > 0) {
     for (const mistake of mistakes.slice(0, MAX_SYNTAX_ERRORS)) {
       const { problem, hint } = explain(mistake);
@@ -68,9 +73,9 @@ export function parsePipeline(text: string, report: Report): unknown {
   }
   const reader = new Reader(document, { place, report });
   const value = reader.read(document.contents, [], 0);
-  if (report.hasErrors) return undefined;
+  if (reader.isTooLarge) return undefined;
   if (value === null || value === undefined) {
-    report.error([], "document is empty; expected a mapping with 'dag'");
+    if (!report.hasErrors) report.error([], "document is empty; expected a mapping with 'dag'");
     return undefined;
   }
   return value;
@@ -89,9 +94,6 @@ function explain(mistake: YAMLError): { problem: string; hint?: string } {
     case "TAB_AS_INDENT":
       return { problem: "Tabs are not allowed as indentation", hint: "use spaces" };
     default:
-      if (/call stack/i.test(mistake.message)) {
-        return { problem: "nested too deeply", hint: "a pipeline needs a few levels only" };
-      }
       return { problem: mistake.message.replace(/(: ".*|\.)$/s, "").split("\n")[0]! };
   }
 }
@@ -107,6 +109,7 @@ class Reader {
   readonly #report: Report;
   readonly #places: Places;
   #values = 0;
+  isTooLarge = false;
 
   constructor(document: Document.Parsed, options: ReaderOptions) {
     this.#document = document;
@@ -118,9 +121,10 @@ class Reader {
   read(node: Node | null | undefined, path: Path, depth: number): unknown {
     if (!node) return null;
     if (depth > MAX_DEPTH || ++this.#values > MAX_VALUES) {
-      if (!this.#report.isBroken([])) {
-        this.#report.error([], "too many values or levels; no pipeline needs so many");
+      if (!this.isTooLarge) {
+        this.#report.error([], TOO_MUCH);
       }
+      this.isTooLarge = true;
       return null;
     }
     if (isAlias(node)) {

@@ -103,10 +103,9 @@ async function reference(inner: string, sources: ResolveSources, depth: number):
   const cut = inner.indexOf(":-");
   const name = cut < 0 ? inner : inner.slice(0, cut);
   if (!VARIABLE.test(name)) {
+    // What is inside is not quoted: it may be part of a password.
     throw new ExpandError(
-      `"\${${
-        shorten(inner)
-      }}" names no variable; write \${NAME}, \${NAME:-default} or \${file:/path}, or "$\${" for a plain "\${"`,
+      '"${…}" must hold a variable or a file; write ${NAME}, ${NAME:-default} or ${file:/path}, or "$${" for a plain "${"',
     );
   }
   const value = sources.env(name);

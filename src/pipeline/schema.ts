@@ -58,7 +58,8 @@ function flag() {
 }
 
 function oneOf<const T extends readonly string[]>(values: T) {
-  return z.enum(values, { error: expected(`one of ${values.join(", ")}`) }).optional();
+  const what = values.length === 1 ? `"${values[0]}"` : `one of ${values.join(", ")}`;
+  return z.enum(values, { error: expected(what) }).optional();
 }
 
 function mapping<T extends z.ZodRawShape>(shape: T) {

@@ -1,4 +1,4 @@
-/** ` did you mean "parallelism"?` as a hint, or what to choose from when nothing is near. */
+/** `did you mean "parallelism"?` as a hint, or what to choose from when nothing is near. */
 export function suggest(word: string, candidates: Iterable<string>, listed: string): string {
   const all = [...candidates];
   const near = closest(word, all);
@@ -16,7 +16,11 @@ export function closest(word: string, candidates: Iterable<string>): string | un
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];
   }
-  return best;
+  if (best !== undefined || word.length < 3) return best;
+  const [start] = [...candidates].filter((candidate) =>
+    candidate.length > 2 && (candidate.startsWith(word) || word.startsWith(candidate))
+  );
+  return start;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours. */

@@ -46,10 +46,9 @@ export function readEnv(
     for (const [name, text] of Object.entries(value)) add(name, text, [...path, name]);
   } else report.error(path, `expected mapping, got ${got(value)}; write NAME: value`);
   for (const finding of readSettings((name) => env[name]).findings) {
-    report.error(
-      places.get(finding.path!)!,
-      `${finding.path}: ${finding.problem}; ${finding.hint}`,
-    );
+    const at = places.get(finding.path!)!;
+    const name = at.at(-1) === finding.path ? "" : `${finding.path} is wrong: `;
+    report.error(at, `${name}${finding.problem}; change it or remove it`);
   }
   return env;
 }

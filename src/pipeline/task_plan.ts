@@ -83,11 +83,9 @@ function storeOf(task: NamedTask, { graph, config, report }: StoreOptions): Stor
   const needs = task.type === "fs-source" || task.type === "s3-sink" || config.autoDownload(task);
   const upstream = task.type === "raw" ? listedStores(task, { graph, config, report }) : [];
   const different = new Set(upstream.map((store) => JSON.stringify([store.address, store.user])));
-  if (upstream[0] && different.size === 1) return { ...upstream[0], ...own };
+  if (upstream[0] && different.size === 1) return { ...upstream[0], ...config.writtenStore(task) };
   const hint = "set addr here, globalConfig.store.addr or KFLOW_STORE_ADDR";
-  if (
-    needs && !report.isBroken([...task.path, "addr"]) && !report.isBroken(["globalConfig", "store"])
-  ) {
+  if (needs && !config.isStoreBroken(task)) {
     report.error(
       [...task.path, "addr"],
       different.size > 1
