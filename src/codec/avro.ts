@@ -1,11 +1,7 @@
 import avsc from "avsc";
 import { reasonOf } from "../errors.ts";
-import {
-  type AvscClasses,
-  type AvscResolver,
-  type AvscType,
-  createTypeHook,
-} from "./avro_guards.ts";
+import { createTypeHook } from "./avro_guards.ts";
+import type { AvscClasses, AvscResolver, AvscType } from "./avsc_types.ts";
 import {
   type Codec,
   DecodeError,
@@ -23,12 +19,15 @@ import { parseSchema } from "./parse_schema.ts";
 import { parseSchemaText } from "./parse_schema_text.ts";
 import type { RecordNode } from "./schema_node.ts";
 import { avscSchema } from "./avsc_schema.ts";
-import { Tap } from "./tap.ts";
+import { Taps } from "./taps.ts";
 
 /** Avro: schemas by our own parser, types and schema resolution by avsc, at a tap of our own. */
 export class AvroCodec implements Codec {
-  readonly #typeHook = createTypeHook(avsc.types as unknown as AvscClasses, newTap);
-  readonly #taps = new Taps();
+  readonly #taps = new Taps({
+    readText: (bytes, start, end) => utf8Slice.call(bytes, start, end),
+    writeText: (bytes, text, start) => utf8Write.call(bytes, text, start),
+  });
+  readonly #typeHook = createTypeHook(avsc.types as unknown as AvscClasses, this.#taps);
 
   parse(schema: unknown): RecordSchema {
     const { json, text } = parseSchemaText(schema);
@@ -77,13 +76,13 @@ class AvroSchema implements RecordSchema {
   encode(record: unknown): Uint8Array {
     const tap = this.#taps.takeWriter();
     try {
-      tap.startWriting();
+      tap.start();
       this.#type._write(tap, record);
-      return tap.written();
+      return tap.finish();
     } catch (error) {
       throw this.#misfit(record, error);
     } finally {
-      this.#taps.writer = tap;
+      this.#taps.giveBack(tap);
     }
   }
 
@@ -139,9 +138,9 @@ class AvroReader implements RecordReader {
   decode(body: Uint8Array): RecordValue {
     const tap = this.#taps.reader;
     try {
-      tap.startReading(body);
+      tap.start(body);
       const record = this.#type._read(tap);
-      tap.finishReading();
+      tap.finish();
       return record as RecordValue;
     } catch (error) {
       if (error instanceof DecodeError) throw error;
@@ -153,18 +152,6 @@ class AvroReader implements RecordReader {
   }
 }
 
-/** Taps are used again for the next message. Reading calls no code of users; writing may (a getter), and then takes a fresh one. */
-class Taps {
-  readonly reader = newTap();
-  writer: Tap | undefined = newTap();
-
-  takeWriter(): Tap {
-    const tap = this.writer ?? newTap();
-    this.writer = undefined;
-    return tap;
-  }
-}
-
 const forSchema = avsc.Type.forSchema as unknown as (schema: unknown, options: object) => AvscType;
 
 // Node's Buffer, as avsc has it: on both runtimes these two work on any Uint8Array, so that no Buffer has to be made around a message.
@@ -172,10 +159,3 @@ const { utf8Slice, utf8Write } = avsc.Type.forSchema("null").toBuffer(null) as u
   utf8Slice(start: number, end: number): string;
   utf8Write(text: string, start: number): number;
 };
-
-function newTap(): Tap {
-  return new Tap({
-    slice: (bytes, start, end) => utf8Slice.call(bytes, start, end),
-    write: (bytes, text, start) => utf8Write.call(bytes, text, start),
-  });
-}

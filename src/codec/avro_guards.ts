@@ -1,83 +1,15 @@
 import { recordConstructor, recordReader, recordWriter, writeLong } from "./record_code.ts";
 import { kindOfValue } from "./schema_node.ts";
-import type { Tap } from "./tap.ts";
-
-/** The inner side of avsc's types (version 5.7.9, `lib/types.js`): how they read, write and skip at a tap. */
-export interface AvscType {
-  readonly typeName: string;
-  readonly name?: string;
-  readonly branchName?: string;
-  /** Of an array. */
-  readonly itemsType?: AvscType;
-  /** Of a map. */
-  readonly valuesType?: AvscType;
-  /** Of a fixed. */
-  readonly size?: number;
-  /** Of a record. */
-  readonly fields?: readonly AvscField[];
-  /** Of a union. */
-  readonly types?: readonly AvscType[];
-  _read(tap: Tap): unknown;
-  _write(tap: Tap, value: unknown): void;
-  _skip(tap: Tap): void;
-  _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void;
-  createResolver(writer: AvscType, options: Partial<ResolverOptions>): AvscResolver;
-}
-
-interface ResolverOptions {
-  readonly ignoreNamespaces: boolean;
-  /** Resolvers of records that were begun, by both names. */
-  readonly registry: Record<string, AvscResolver>;
-}
-
-export interface AvscField {
-  readonly name: string;
-  readonly type: AvscType;
-  /** Undefined if the field has none. */
-  defaultValue(): unknown;
-}
-
-export interface AvscResolver {
-  _read(tap: Tap): unknown;
-  itemsType: AvscResolver | null;
-  valuesType: AvscResolver | null;
-}
-
-interface AvscRecordType extends AvscType {
-  readonly fields: readonly AvscField[];
-  _createConstructor(): object;
-  _createReader(): (tap: Tap) => unknown;
-  _createWriter(): (tap: Tap, value: unknown) => void;
-  _createSkipper(): (tap: Tap) => void;
-}
-type Constructor<T> = new (schema: object, options: object) => T;
-type Read = (this: AvscResolver, tap: Tap) => unknown;
-
-/** avsc's classes that are guarded here. They are handed in, because only `avro.ts` may import avsc. */
-export interface AvscClasses {
-  ArrayType: Constructor<AvscType & { readonly itemsType: AvscType }>;
-  MapType: Constructor<AvscType & { readonly valuesType: AvscType }>;
-  RecordType: Constructor<AvscRecordType>;
-  EnumType: Constructor<
-    AvscType & { readonly symbols: readonly string[]; readonly _indices: Record<string, number> }
-  >;
-  FixedType: Constructor<AvscType & { readonly size: number }>;
-  LongType: Constructor<AvscType>;
-  FloatType: Constructor<AvscType>;
-  BytesType: Constructor<AvscType>;
-  UnwrappedUnionType: Constructor<
-    AvscType & {
-      readonly types: readonly AvscType[];
-      readonly _bucketIndices: Record<string, number>;
-    }
-  >;
-  WrappedUnionType: Constructor<
-    AvscType & {
-      readonly types: readonly AvscType[];
-      readonly _branchIndices: Record<string, number>;
-    }
-  >;
-}
+import type {
+  AvscClasses,
+  AvscResolver,
+  AvscType,
+  Constructor,
+  ResolverOptions,
+} from "./avsc_types.ts";
+import type { ReadTap } from "./read_tap.ts";
+import type { Taps } from "./taps.ts";
+import type { WriteTap } from "./write_tap.ts";
 
 const MAX_FLOAT = 3.4028234663852886e38;
 /** More is not reserved before the items are seen to be there. */
@@ -90,17 +22,17 @@ const RESERVED_ITEMS = 1024;
  * longs are exact, enums and unions look nothing up on a prototype, `Uint8Array` is taken for bytes, fields that the schema lacks are
  * errors.
  *
- * @param newTap A tap of its own, for the bytes of defaults.
+ * @param taps For the bytes of defaults.
  */
 export function createTypeHook(
   avsc: AvscClasses,
-  newTap: () => Tap,
+  taps: Taps,
 ): (schema: unknown, options: object) => AvscType | undefined {
   class GuardedArray extends avsc.ArrayType {
-    override _read(tap: Tap): unknown {
+    override _read(tap: ReadTap): unknown {
       return readArray(tap, this.itemsType, smallestItem(this.itemsType));
     }
-    override _skip(tap: Tap): void {
+    override _skip(tap: ReadTap): void {
       const { itemsType } = this;
       const smallest = smallestItem(itemsType);
       for (let n = tap.readBlock(smallest); n > 0; n = tap.readBlock(smallest)) {
@@ -117,10 +49,10 @@ export function createTypeHook(
   }
 
   class GuardedMap extends avsc.MapType {
-    override _read(tap: Tap): unknown {
+    override _read(tap: ReadTap): unknown {
       return readMap(tap, this.valuesType, smallestEntry(this.valuesType));
     }
-    override _skip(tap: Tap): void {
+    override _skip(tap: ReadTap): void {
       const { valuesType } = this;
       const smallest = smallestEntry(valuesType);
       for (let n = tap.readBlock(smallest); n > 0; n = tap.readBlock(smallest)) {
@@ -130,7 +62,7 @@ export function createTypeHook(
         }
       }
     }
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       if (kindOfValue(value) !== "object") throw new TypeError("not a map");
       super._write(tap, value);
     }
@@ -145,25 +77,25 @@ export function createTypeHook(
 
   class GuardedRecord extends avsc.RecordType {
     override _createConstructor() {
-      return recordConstructor(this.fields, newTap);
+      return recordConstructor(this.fields, taps);
     }
     override _createReader() {
       return recordReader(this.fields);
     }
     override _createSkipper() {
       const { fields } = this;
-      return (tap: Tap) => {
+      return (tap: ReadTap) => {
         tap.enter();
         for (const field of fields) field.type._skip(tap);
         tap.depth--;
       };
     }
     override _createWriter() {
-      return recordWriter(this.fields, newTap);
+      return recordWriter(this.fields, taps);
     }
     override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
       super._update(resolver, writer, options);
-      const read: Read = resolver._read;
+      const read: (this: AvscResolver, tap: ReadTap) => unknown = resolver._read;
       resolver._read = function (tap) {
         tap.enter();
         const value = read.call(resolver, tap);
@@ -174,7 +106,7 @@ export function createTypeHook(
   }
 
   class GuardedEnum extends avsc.EnumType {
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       const index = typeof value === "string" ? this._indices[value] : undefined;
       if (typeof index !== "number") throw new TypeError("not a symbol");
       tap.writeLong(index);
@@ -182,7 +114,7 @@ export function createTypeHook(
   }
 
   class GuardedFixed extends avsc.FixedType {
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       if (!(value instanceof Uint8Array) || value.length !== this.size) {
         throw new TypeError("not fixed");
       }
@@ -191,23 +123,23 @@ export function createTypeHook(
   }
 
   class GuardedBytes extends avsc.BytesType {
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       if (!(value instanceof Uint8Array)) throw new TypeError("not bytes");
       tap.writeBytes(value);
     }
   }
 
   class GuardedLong extends avsc.LongType {
-    override _read(tap: Tap): unknown {
+    override _read(tap: ReadTap): unknown {
       return tap.readExactLong();
     }
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       writeLong(tap, value);
     }
   }
 
   class GuardedFloat extends avsc.FloatType {
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       if (typeof value !== "number") throw new TypeError("not a number");
       if (Math.abs(value) > MAX_FLOAT && Number.isFinite(value)) throw new RangeError("no float");
       tap.writeFloat(value);
@@ -215,26 +147,26 @@ export function createTypeHook(
   }
 
   class GuardedUnion extends avsc.UnwrappedUnionType {
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       const index = this._bucketIndices[kindOfValue(value)];
       if (index === undefined) throw new TypeError("not a branch");
       tap.writeLong(index);
       if (value !== null && value !== undefined) this.types[index]!._write(tap, value);
     }
-    override _read(tap: Tap): unknown {
+    override _read(tap: ReadTap): unknown {
       return branchAt(this.types, tap)._read(tap);
     }
     override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
       const reader = findBranch(this.types, writer, options)?.reader;
       if (reader) resolver._read = (tap) => reader._read(tap);
     }
-    override _skip(tap: Tap): void {
+    override _skip(tap: ReadTap): void {
       branchAt(this.types, tap)._skip(tap);
     }
   }
 
   class GuardedWrappedUnion extends avsc.WrappedUnionType {
-    override _write(tap: Tap, value: unknown): void {
+    override _write(tap: WriteTap, value: unknown): void {
       if (value === null || value === undefined) {
         const index = this._branchIndices.null;
         if (index === undefined) throw new TypeError("not a branch");
@@ -250,12 +182,12 @@ export function createTypeHook(
       tap.writeLong(index);
       this.types[index]!._write(tap, inner);
     }
-    override _read(tap: Tap): unknown {
+    override _read(tap: ReadTap): unknown {
       const branch = branchAt(this.types, tap);
       const value = branch._read(tap);
       return value === null ? null : { [branch.branchName!]: value };
     }
-    override _skip(tap: Tap): void {
+    override _skip(tap: ReadTap): void {
       branchAt(this.types, tap)._skip(tap);
     }
     override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
@@ -295,10 +227,10 @@ export function createTypeHook(
 }
 
 interface Readable {
-  _read(tap: Tap): unknown;
+  _read(tap: ReadTap): unknown;
 }
 
-function readArray(tap: Tap, items: Readable, smallest: 0 | 1): unknown[] {
+function readArray(tap: ReadTap, items: Readable, smallest: 0 | 1): unknown[] {
   let n = tap.readBlock(smallest);
   const values: unknown[] = n <= RESERVED_ITEMS ? new Array<unknown>(n) : [];
   for (let i = 0; n > 0; n = tap.readBlock(smallest)) {
@@ -307,7 +239,7 @@ function readArray(tap: Tap, items: Readable, smallest: 0 | 1): unknown[] {
   return values;
 }
 
-function readMap(tap: Tap, values: Readable, smallest: 1 | 2): Record<string, unknown> {
+function readMap(tap: ReadTap, values: Readable, smallest: 1 | 2): Record<string, unknown> {
   const map: Record<string, unknown> = {};
   for (let n = tap.readBlock(smallest); n > 0; n = tap.readBlock(smallest)) {
     while (n-- > 0) {
@@ -361,7 +293,7 @@ function findBranch(types: readonly AvscType[], writer: AvscType, options: Resol
   return undefined;
 }
 
-function branchAt(types: readonly AvscType[], tap: Tap): AvscType {
+function branchAt(types: readonly AvscType[], tap: ReadTap): AvscType {
   const index = tap.readLong();
   return types[index] ?? tap.fail(`union index ${index} is not below ${types.length}`);
 }

@@ -1,3 +1,4 @@
+import { MAX_DEPTH } from "./max_depth.ts";
 import { nearest } from "./nearest.ts";
 import { branchName, kindOfValue, type SchemaNode, valueKind } from "./schema_node.ts";
 
@@ -9,7 +10,6 @@ export interface Mismatch {
 }
 
 const MAX_FLOAT = 3.4028234663852886e38;
-const MAX_DEPTH = 512;
 
 /**
  * Looks for the place that made encoding fail. The encoder itself keeps no path, so that records that fit pay nothing for it; the

@@ -1,9 +1,11 @@
-import type { AvscField, AvscType } from "./avro_guards.ts";
+import type { AvscField, AvscType } from "./avsc_types.ts";
 import { fieldValue } from "./mismatch.ts";
-import type { Tap } from "./tap.ts";
+import type { ReadTap } from "./read_tap.ts";
+import type { Taps } from "./taps.ts";
+import type { WriteTap } from "./write_tap.ts";
 
-type Read = (tap: Tap) => unknown;
-type Write = (tap: Tap, value: unknown) => void;
+type Read = (tap: ReadTap) => unknown;
+type Write = (tap: WriteTap, value: unknown) => void;
 
 /**
  * Compiles the reader of a record: one object literal, primitives read at the tap without a call between. Field names are checked
@@ -27,13 +29,13 @@ export function recordReader(fields: readonly AvscField[]): Read {
  * Compiles the constructor that schema resolution calls with the fields that the writer has. Its instances are plain objects. A default
  * is decoded each time from its bytes, so that it has the same form as anything decoded, and is nobody else's.
  */
-export function recordConstructor(fields: readonly AvscField[], newTap: () => Tap): object {
+export function recordConstructor(fields: readonly AvscField[], taps: Taps): object {
   const defaults = fields.map((field) => {
-    const bytes = defaultBytes(field, newTap);
+    const bytes = defaultBytes(field, taps);
     if (!bytes) return undefined;
-    const tap = newTap();
+    const tap = taps.newReader();
     return () => {
-      tap.startReading(bytes);
+      tap.start(bytes);
       return field.type._read(tap);
     };
   });
@@ -48,13 +50,13 @@ export function recordConstructor(fields: readonly AvscField[], newTap: () => Ta
   return constructor;
 }
 
-function defaultBytes(field: AvscField, newTap: () => Tap): Uint8Array | undefined {
+function defaultBytes(field: AvscField, taps: Taps): Uint8Array | undefined {
   const value = field.defaultValue();
   if (value === undefined) return undefined;
-  const tap = newTap();
-  tap.startWriting();
+  const tap = taps.newWriter();
+  tap.start();
   field.type._write(tap, value);
-  return tap.written().slice();
+  return tap.finish().slice();
 }
 
 const READ: Readonly<Record<string, string | undefined>> = {
@@ -71,7 +73,7 @@ const READ: Readonly<Record<string, string | undefined>> = {
  * Compiles the writer of a record. It throws at whatever does not fit, without saying where: `findMismatch` does that. It counts the
  * fields that are there, and looks at the keys one by one only if the record has another number of them.
  */
-export function recordWriter(fields: readonly AvscField[], newTap: () => Tap): Write {
+export function recordWriter(fields: readonly AvscField[], taps: Taps): Write {
   const names: string[] = ["fail", "checkKeys", "fieldValue", "writeLong"];
   const values: unknown[] = [
     failWriting,
@@ -83,7 +85,7 @@ export function recordWriter(fields: readonly AvscField[], newTap: () => Tap): W
   const lines = fields.map((field, i) => {
     const { name, type } = field;
     names.push(`t${i}`, `d${i}`);
-    const bytes = defaultBytes(field, newTap);
+    const bytes = defaultBytes(field, taps);
     values.push(type, bytes);
     const v = `v${i}`;
     const get = name in Object.prototype ? `fieldValue(v, "${name}")` : `v.${name}`;
@@ -119,7 +121,7 @@ const WRITE: Readonly<Record<string, string | undefined>> = {
 };
 
 /** Writes a long of any form that `encode` takes. */
-export function writeLong(tap: Tap, value: unknown): void {
+export function writeLong(tap: WriteTap, value: unknown): void {
   if (Number.isSafeInteger(value)) return tap.writeLong(value as number);
   if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) failWriting();
   tap.writeBigLong(value);

@@ -1,88 +1,51 @@
 import { DecodeError } from "./codec.ts";
+import { MAX_DEPTH } from "./max_depth.ts";
 
-/** What the tap needs of Node's Buffer: both work on any Uint8Array and are much faster than the web's own on short texts. */
-export interface Utf8 {
-  slice(bytes: Uint8Array, start: number, end: number): string;
-  /** Returns the number of bytes written. */
-  write(bytes: Uint8Array, text: string, start: number): number;
-}
+/** Text from UTF-8, of any Uint8Array. */
+export type ReadText = (bytes: Uint8Array, start: number, end: number) => string;
 
 const EMPTY = new Uint8Array(0);
-/**
- * Small results are cut from blocks of this size: an ArrayBuffer each costs V8 ten times as much (measured). A block is never written
- * twice; one result that is kept for long keeps its whole block.
- */
+/** Small values are cut from blocks of this size: an ArrayBuffer each costs V8 ten times as much (measured). */
 const BLOCK_SIZE = 16 * 1024;
-/** Larger results get an ArrayBuffer of their own. */
 const SMALL_SIZE = 4 * 1024;
-/** A larger working buffer than this is not kept for the next message. */
-const KEPT_SIZE = 1 << 20;
-const MAX_DEPTH = 512;
 /** Items without any bytes (nulls, empty records) that one message may hold: nothing else bounds their number. */
 const MAX_EMPTY_ITEMS = 65_536;
 
 /**
- * Cursor over a message, in place of avsc's own tap, which runs over the end in silence and is checked only at the end: that is
- * too late for a count of 2^40 items. This one throws at the first byte that is missing. It has the methods avsc's types call.
+ * Reads a message, in place of avsc's own tap, which runs over the end in silence and is checked only at the end: that is too late
+ * for a count of 2^40 items. This one throws at the first byte that is missing. It has the methods that avsc's types call.
  */
-export class Tap {
-  buf: Uint8Array;
+export class ReadTap {
+  buf: Uint8Array = EMPTY;
   pos = 0;
   depth = 0;
   #emptyItems = 0;
-  /** Where the message that is being written begins. */
-  #start = 0;
   #block = EMPTY;
   #blockUsed = 0;
   readonly #view = new DataView(new ArrayBuffer(8));
   readonly #bytes = new Uint8Array(this.#view.buffer);
+  readonly #readText: ReadText;
 
-  constructor(readonly utf8: Utf8) {
-    this.buf = EMPTY;
+  constructor(readText: ReadText) {
+    this.#readText = readText;
   }
 
-  startReading(body: Uint8Array): void {
+  start(body: Uint8Array): void {
     this.buf = body;
     this.pos = 0;
     this.depth = 0;
     this.#emptyItems = 0;
   }
 
-  finishReading(): void {
-    const { pos, buf } = this;
-    if (pos !== buf.length) {
-      throw new DecodeError(
-        `Cannot decode message of ${buf.length} bytes: ${buf.length - pos} bytes follow the record`,
-      );
-    }
+  finish(): void {
+    const left = this.buf.length - this.pos;
+    if (left !== 0) this.fail(`${left} bytes follow the record`);
     this.buf = EMPTY;
-  }
-
-  startWriting(): void {
-    this.pos = this.#start;
-    this.depth = 0;
-  }
-
-  /** What was written, in memory that is never written again. */
-  written(): Uint8Array {
-    const { buf, pos } = this;
-    const start = this.#start;
-    const length = pos - start;
-    if (buf.length > BLOCK_SIZE) {
-      // Kept for the next large record, if it is not far too large; small ones go back to blocks.
-      if (length <= SMALL_SIZE || buf.length > KEPT_SIZE) this.buf = EMPTY;
-      return buf.slice(start, pos);
-    }
-    if (length > SMALL_SIZE) return buf.slice(start, pos);
-    this.#start = pos;
-    return new Uint8Array(buf.buffer, start, length);
   }
 
   /** Called on the way into a record; every cycle of a recursive schema passes through one. */
   enter(): void {
-    if (++this.depth > MAX_DEPTH) {
-      throw new DecodeError(`Cannot process record: nested deeper than ${MAX_DEPTH} records`);
-    }
+    if (++this.depth > MAX_DEPTH) this.fail(`nested deeper than ${MAX_DEPTH} records`);
   }
 
   /** Counts of the next block of an array or map; 0 at its end. */
@@ -268,127 +231,11 @@ export class Tap {
     const length = this.#readLength();
     const start = this.pos;
     this.pos = start + length;
-    return length === 0 ? "" : this.utf8.slice(this.buf, start, start + length);
+    return length === 0 ? "" : this.#readText(this.buf, start, start + length);
   }
 
   skipString(): void {
     const length = this.#readLength();
     this.pos += length;
   }
-
-  #reserve(length: number): void {
-    const { buf, pos } = this;
-    if (pos + length <= buf.length) return;
-    const start = this.#start;
-    const size = pos - start + length;
-    const larger = new Uint8Array(size <= BLOCK_SIZE ? BLOCK_SIZE : size * 2);
-    larger.set(buf.subarray(start, pos));
-    this.buf = larger;
-    this.pos = pos - start;
-    this.#start = 0;
-  }
-
-  writeBoolean(value: boolean): void {
-    this.#reserve(1);
-    this.buf[this.pos++] = value ? 1 : 0;
-  }
-
-  writeInt(value: number): void {
-    this.writeLong(value);
-  }
-
-  /** @param value A safe integer. */
-  writeLong(value: number): void {
-    this.#reserve(10);
-    const { buf } = this;
-    let { pos } = this;
-    if (value >= -1073741824 && value < 1073741824) {
-      let bits = (value << 1) ^ (value >> 31);
-      while (bits > 0x7f) {
-        buf[pos++] = (bits & 0x7f) | 0x80;
-        bits >>>= 7;
-      }
-      buf[pos++] = bits;
-    } else if (value >= -0xffffffffffff && value <= 0xffffffffffff) {
-      const bits = value >= 0 ? value * 2 : -value * 2 - 1;
-      // At least 31 bits: the low 28 take four bytes, the others are at least one.
-      buf[pos] = bits | 0x80;
-      buf[pos + 1] = (bits >>> 7) | 0x80;
-      buf[pos + 2] = (bits >>> 14) | 0x80;
-      buf[pos + 3] = (bits >>> 21) | 0x80;
-      pos += 4;
-      let high = Math.floor(bits / 0x10000000);
-      while (high > 0x7f) {
-        buf[pos++] = (high & 0x7f) | 0x80;
-        high >>>= 7;
-      }
-      buf[pos++] = high;
-    } else {
-      return this.writeBigLong(BigInt(value));
-    }
-    this.pos = pos;
-  }
-
-  writeBigLong(value: bigint): void {
-    this.#reserve(10);
-    let bits = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
-    while (bits > 0x7fn) {
-      this.buf[this.pos++] = Number(bits & 0x7fn) | 0x80;
-      bits >>= 7n;
-    }
-    this.buf[this.pos++] = Number(bits);
-  }
-
-  writeFloat(value: number): void {
-    this.#view.setFloat32(0, value, true);
-    this.writeFixed(this.#bytes, 4);
-  }
-
-  writeDouble(value: number): void {
-    this.#view.setFloat64(0, value, true);
-    this.writeFixed(this.#bytes, 8);
-  }
-
-  writeFixed(bytes: Uint8Array, length: number = bytes.length): void {
-    this.#reserve(length);
-    this.buf.set(length === bytes.length ? bytes : bytes.subarray(0, length), this.pos);
-    this.pos += length;
-  }
-
-  writeBytes(bytes: Uint8Array): void {
-    this.writeLong(bytes.length);
-    this.writeFixed(bytes);
-  }
-
-  writeString(text: string): void {
-    const { length } = text;
-    this.#reserve(length * 3 + 5);
-    const { buf, pos } = this;
-    if (length < 48) {
-      let at = pos + 1;
-      let i = 0;
-      for (; i < length; i++) {
-        const unit = text.charCodeAt(i);
-        if (unit > 0x7f) break;
-        buf[at++] = unit;
-      }
-      if (i === length) {
-        buf[pos] = length << 1;
-        this.pos = at;
-        return;
-      }
-    }
-    const guess = prefixSize(length);
-    const written = this.utf8.write(buf, text, pos + guess);
-    const size = prefixSize(written);
-    if (size !== guess) buf.copyWithin(pos + size, pos + guess, pos + guess + written);
-    this.writeLong(written);
-    this.pos = pos + size + written;
-  }
-}
-
-function prefixSize(length: number): number {
-  let size = 1;
-  for (let rest = length; rest > 0x3f; rest = Math.floor(rest / 128)) size++;
-  return size;
 }
