@@ -14,6 +14,7 @@ export class MemoryConsumer implements Consumer {
   constructor(group: MemoryGroup) {
     this.#group = group;
     group.members.add(this);
+    group.pump();
   }
 
   get slots(): number {

@@ -5,19 +5,22 @@
 export class RecentIds {
   readonly #windowMs: number;
   readonly #most: number;
+  readonly #now: () => number;
   #young = new Map<string, number>();
   #old = new Map<string, number>();
   /** When the young generation began. */
   #since = 0;
 
-  constructor(options: { windowMs: number; most: number }) {
+  /** @param options.now Milliseconds. @default Date.now */
+  constructor(options: { windowMs: number; most: number; now?: () => number }) {
     this.#windowMs = options.windowMs;
     this.#most = options.most;
+    this.#now = options.now ?? Date.now;
   }
 
   /** Whether the id was seen within the window; sees it now if not. */
   seen(id: string): boolean {
-    const now = Date.now();
+    const now = this.#now();
     if (this.#young.size >= this.#most / 2 || now - this.#since > this.#windowMs) {
       this.#old = this.#young;
       this.#young = new Map();

@@ -1,0 +1,33 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { RecentIds } from "../../src/broker/recent_ids.ts";
+
+describe("RecentIds", () => {
+  it("knows an id within the window and not after it", () => {
+    let now = 1000;
+    const ids = new RecentIds({ windowMs: 100, most: 1000, now: () => now });
+    assert.equal(ids.seen("a"), false);
+    now += 100;
+    assert.equal(ids.seen("a"), true);
+    now += 1;
+    assert.equal(ids.seen("a"), false);
+    assert.equal(ids.seen("a"), true);
+  });
+
+  it("does not count the window from a later sighting", () => {
+    let now = 0;
+    const ids = new RecentIds({ windowMs: 100, most: 1000, now: () => now });
+    ids.seen("a");
+    now = 60;
+    assert.equal(ids.seen("a"), true);
+    now = 101;
+    assert.equal(ids.seen("a"), false);
+  });
+
+  it("keeps at least half of the most it may, the newest, and no more than the most", () => {
+    const ids = new RecentIds({ windowMs: 1e9, most: 10, now: () => 0 });
+    for (let i = 0; i < 100; i++) ids.seen(String(i));
+    for (let i = 99; i > 94; i--) assert.equal(ids.seen(String(i)), true, String(i));
+    assert.equal(ids.seen("80"), false);
+  });
+});
