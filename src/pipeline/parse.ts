@@ -24,7 +24,8 @@ const KNOWN_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
  * Reads YAML 1.2 (core schema) into plain values and notes in `report.places` where each was written.
  * Returns undefined when mistakes of the syntax were reported.
  */
-export function parsePipeline(text: string, report: Report): unknown {
+export function parsePipeline(content: string, report: Report): unknown {
+  const text = content.replace(/^\ufeff/, "");
   report.places.set([], { file: report.places.file, line: 1, column: 1 });
   const bytes = text.length > MAX_BYTES ? text.length : new TextEncoder().encode(text).length;
   if (bytes > MAX_BYTES) {

@@ -1,0 +1,117 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { formatFinding } from "../src/errors.ts";
+import { readSettings } from "../src/settings.ts";
+
+function read(env: Record<string, string>) {
+  const { settings, findings } = readSettings((name) => env[name]);
+  return { settings, findings: findings.map(formatFinding) };
+}
+
+const BOOLEANS = [
+  ["KFLOW_LONG_RUNNING_PROCESSING", "longRunning"],
+  ["KFLOW_SKIP_DOWNLOAD_ERROR", "skipDownloadError"],
+  ["KFLOW_CREATE_SIDESTREAM", "createSideStream"],
+] as const;
+
+describe("readSettings()", () => {
+  it("has a default for everything", () => {
+    assert.deepEqual(read({}), {
+      settings: {
+        logLevel: "INFO",
+        longRunning: false,
+        skipDownloadError: false,
+        createSideStream: false,
+        shutdownGraceMs: 25_000,
+      },
+      findings: [],
+    });
+  });
+
+  it("reads every variable", () => {
+    const { settings, findings } = read({
+      KFLOW_RUNTIME_LOG_LEVEL: "WARNING",
+      KFLOW_DL_UP_PROGRESS: "25",
+      KFLOW_SHUTDOWN_GRACE_MS: "500",
+      KFLOW_RUN_ID: "run-7",
+      KFLOW_STATE_DIR: "/state",
+      KFLOW_FLOW_ID: "flow",
+      KFLOW_NATS_ADDR: "nats://h:4222",
+      KFLOW_STORE_ADDR: "h:9000",
+      KFLOW_STORE_USER: "user",
+      KFLOW_STORE_PASSWORD: "hunter2",
+    });
+    assert.deepEqual(findings, []);
+    const { storePassword, ...others } = settings;
+    assert.equal(storePassword?.reveal(), "hunter2");
+    assert.doesNotMatch(JSON.stringify(settings), /hunter2/);
+    assert.deepEqual(others, {
+      logLevel: "WARNING",
+      longRunning: false,
+      skipDownloadError: false,
+      createSideStream: false,
+      shutdownGraceMs: 500,
+      progressPercent: 25,
+      runId: "run-7",
+      stateFolder: "/state",
+      flowId: "flow",
+      natsAddr: "nats://h:4222",
+      storeAddr: "h:9000",
+      storeUser: "user",
+    });
+  });
+
+  for (const [variable, field] of BOOLEANS) {
+    it(`${variable} is true, false, 1 or 0 and nothing else`, () => {
+      for (const [text, value] of [["true", true], ["1", true], ["false", false], ["0", false]]) {
+        const { settings, findings } = read({ [variable]: String(text) });
+        assert.equal(settings[field], value);
+        assert.deepEqual(findings, []);
+      }
+      for (const text of ["flase", "TRUE", "yes", " true", "2", "toString"]) {
+        const { settings, findings } = read({ [variable]: text });
+        assert.equal(settings[field], false);
+        assert.deepEqual(findings, [
+          `environment ${variable}: expected one of true, false, 1, 0, got "${text}"; change it or unset it`,
+        ]);
+      }
+    });
+  }
+
+  it("an empty variable counts as unset", () => {
+    const names = [
+      ...BOOLEANS.map(([name]) => name),
+      "KFLOW_RUNTIME_LOG_LEVEL",
+      "KFLOW_DL_UP_PROGRESS",
+      "KFLOW_RUN_ID",
+      "KFLOW_STORE_PASSWORD",
+    ];
+    const empty = Object.fromEntries(names.map((name) => [name, ""]));
+    assert.deepEqual(read(empty), read({}));
+  });
+
+  it("finds all mistakes together", () => {
+    const { settings, findings } = read({
+      KFLOW_RUNTIME_LOG_LEVEL: "warn",
+      KFLOW_DL_UP_PROGRESS: "101",
+      KFLOW_RUN_ID: "a b",
+      KFLOW_SHUTDOWN_GRACE_MS: "25s",
+    });
+    assert.deepEqual(findings, [
+      'environment KFLOW_RUNTIME_LOG_LEVEL: expected one of DEBUG, INFO, WARNING, ERROR, CRITICAL, got "warn"; change it or unset it',
+      'environment KFLOW_DL_UP_PROGRESS: expected integer 1..100, got "101"; change it or unset it',
+      'environment KFLOW_RUN_ID: expected string [A-Za-z0-9_-]{1,64}, got "a b"; change it or unset it',
+      'environment KFLOW_SHUTDOWN_GRACE_MS: expected integer 0..86400000, got "25s"; change it or unset it',
+    ]);
+    assert.equal(settings.logLevel, "INFO");
+    assert.equal(settings.shutdownGraceMs, 25_000);
+  });
+
+  for (const text of ["0", "101", "abc", "-5", "5.5", "1e1", "0x10"]) {
+    it(`KFLOW_DL_UP_PROGRESS cannot be ${text}`, () => {
+      const { settings, findings } = read({ KFLOW_DL_UP_PROGRESS: text });
+      assert.equal(findings.length, 1);
+      assert.equal(settings.progressPercent, undefined);
+    });
+  }
+});
