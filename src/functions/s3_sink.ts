@@ -42,7 +42,13 @@ export function fillTemplate(template: string, record: RecordValue): string {
     }
     throw new TypeError(
       `Cannot fill the key template "${template}": field "${field}" is ${
-        value === undefined ? "missing" : value === null ? "null" : `a ${typeof value}`
+        value === undefined
+          ? "missing"
+          : value === null
+          ? "null"
+          : typeof value === "object"
+          ? "an object"
+          : `a ${typeof value}`
       }`,
     );
   });
