@@ -57,6 +57,9 @@ export class TaskWorker {
   readonly #options: TaskWorkerOptions;
   readonly #slots: Slots;
   readonly #flights = new Set<Flight>();
+  /** Calls of the function. */
+  readonly #calls = new Set<Promise<void>>();
+  /** What is done for deliveries after their calls. */
   readonly #running = new Set<Promise<void>>();
   readonly #idleWaiters: (() => void)[] = [];
   readonly #landed = (flight: Flight) => this.#land(flight);
@@ -145,9 +148,9 @@ export class TaskWorker {
       const answer = this.#begin(delivery, now);
       if (answer === undefined) continue;
       this.#waiting = [...batch.slice(i + 1), ...later];
-      this.#track(answer);
+      this.#track(answer, this.#calls);
       if (delivery.attempt >= SUSPECT_ATTEMPT) await this.#settled();
-      else if (this.#running.size >= this.#options.concurrency) await Promise.race(this.#running);
+      while (this.#calls.size >= this.#options.concurrency) await Promise.race(this.#calls);
       this.#turnAt = performance.now();
     }
     this.#waiting = later;
@@ -155,13 +158,15 @@ export class TaskWorker {
 
   /** Resolves when nothing runs and everything begun has landed. */
   async #settled(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#calls.size + this.#running.size > 0) {
+      await Promise.all([...this.#calls, ...this.#running]);
+    }
     await this.idle();
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#running.delete(tracked));
-    this.#running.add(tracked);
+  #track(work: Promise<void>, set = this.#running): void {
+    const tracked = work.finally(() => set.delete(tracked));
+    set.add(tracked);
   }
 
   #adapt(wallMs: number): void {
@@ -277,7 +282,7 @@ export class TaskWorker {
       if (flight.returned || longRunning) consumer.working(flight.delivery);
     }
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
-    const hangs = !longRunning && this.#running.size > 0 && now - this.#turnAt > ackWaitMs;
+    const hangs = !longRunning && this.#calls.size > 0 && now - this.#turnAt > ackWaitMs;
     for (const delivery of this.#waiting) {
       if (!hangs) consumer.working(delivery);
     }
