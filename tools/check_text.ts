@@ -26,7 +26,7 @@ const LINE_RULES: readonly LineRule[] = [
   },
   {
     where: /^(src|adapters|tools)\//,
-    pattern: /^\s*(public|private|protected)\s+(?!static\b.*\()/,
+    pattern: /^\s*(public|private|protected)\s+(?!constructor\b)/,
     problem: "TypeScript visibility: use #private",
   },
   {

@@ -32,6 +32,11 @@ export const EXCEPTIONS: readonly { from: RegExp; to: RegExp; why: string }[] = 
     to: /^adapters\/(deno|bun)\/[a-z_]+\.ts$/,
     why: "run as a program, mod.ts starts the command line of its platform",
   },
+  {
+    from: /^bench\//,
+    to: /^tests\/support\//,
+    why: "a bench starts the same servers as the tests",
+  },
 ];
 
 /** Folders whose files may reach down only to these. */

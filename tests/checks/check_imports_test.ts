@@ -30,6 +30,7 @@ const ALLOWED: readonly [path: string, specifier: string][] = [
   ["tests/broker/nats_test.ts", "nats.ws"],
   ["tests/runtime/task_test.ts", "../../src/broker/memory.ts"],
   ["examples/quickstart/describe.ts", "kflow"],
+  ["bench/bench.ts", "../tests/support/nats_server.ts"],
 ];
 
 const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [
@@ -45,6 +46,8 @@ const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [
   ["src/runtime/task.ts", "kflow", /imports go down only/],
   ["src/runtime/runner.ts", "../broker/memory.ts", /only src\/app\.ts chooses one/],
   ["src/functions/s3_sink.ts", "../store/s3.ts", /only src\/app\.ts chooses one/],
+  ["bench/bench.ts", "../tests/broker/nats_test.ts", /imports go down only/],
+  ["adapters/bun/main.ts", "bun", /no door/],
   ["mod.ts", "./bench/bench.ts", /imports go down only/],
   ["adapters/deno/main.ts", "../bun/main.ts", /do not know each other/],
   ["adapters/deno/main.ts", "../../src/app.ts", /instead of mod\.ts or adapters\/shared\//],
