@@ -58,7 +58,7 @@ class NodeFiles implements Files {
   }
 
   async read(path: string): Promise<ReadableStream<Uint8Array> | undefined> {
-    segmentsOf(path);
+    localSegments(path);
     return await this.#attempt("read", path, async () => {
       const place = await this.#place(path);
       // Opening anything but a file could block (a named pipe) or have effects (a device).
@@ -71,7 +71,7 @@ class NodeFiles implements Files {
 
   async write(path: string, body: Body, options: WriteOptions = {}): Promise<number> {
     try {
-      const segments = segmentsOf(path);
+      const segments = localSegments(path);
       const name = segments.pop()!;
       const folder = await this.#attempt("write", path, () => this.#makeFolders(segments));
       const temporary = nodePath.join(folder, unfinishedName());
@@ -94,12 +94,12 @@ class NodeFiles implements Files {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    const segments = path === "" ? [] : segmentsOf(path);
+    const segments = path === "" ? [] : localSegments(path);
     await this.#attempt("make folder", path, () => this.#makeFolders(segments));
   }
 
   async remove(path: string): Promise<void> {
-    segmentsOf(path);
+    localSegments(path);
     await this.#attempt("remove", path, async () => {
       const place = await this.#place(path);
       if (place === undefined) return;
@@ -132,7 +132,7 @@ class NodeFiles implements Files {
   /** Absolute path of `path`, with its folder's links resolved; undefined if that folder is missing. */
   async #place(path: string): Promise<string | undefined> {
     if (path === "") return this.root;
-    const segments = segmentsOf(path);
+    const segments = localSegments(path);
     const name = segments.pop()!;
     const folder = await resolved(nodePath.join(this.root, ...segments));
     if (folder === undefined) return undefined;
@@ -183,6 +183,15 @@ class NodeFiles implements Files {
       throw toFilesError(error, { action, path, root: this.root });
     }
   }
+}
+
+/** Where `\` separates folders too, it could say more than one segment, and `:` another disk. */
+function localSegments(path: string): string[] {
+  const segments = segmentsOf(path);
+  if (nodePath.sep === "\\" && /[\\:]/.test(path)) {
+    throw new RangeError(`Cannot use path ${JSON.stringify(path)}: it has "\\" or ":"`);
+  }
+  return segments;
 }
 
 async function resolved(place: string): Promise<string | undefined> {

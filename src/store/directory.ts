@@ -5,13 +5,13 @@ import { compareUtf8 } from "../utf8_order.ts";
 import { exactBody } from "./exact_body.ts";
 import { checkNames, checkPrefix } from "./object_name.ts";
 import { putBody } from "./put_body.ts";
-import {
-  type GetOptions,
-  type ObjectInfo,
-  type PutOptions,
-  type Store,
-  type StoredObject,
-  type StoreErrorKind,
+import type {
+  GetOptions,
+  ObjectInfo,
+  PutOptions,
+  Store,
+  StoredObject,
+  StoreErrorKind,
 } from "./store.ts";
 import { REASONS, type StoreCall, storeError } from "./store_failure.ts";
 

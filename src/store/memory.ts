@@ -4,13 +4,7 @@ import { compareUtf8 } from "../utf8_order.ts";
 import { exactBody } from "./exact_body.ts";
 import { checkNames, checkPrefix } from "./object_name.ts";
 import { putBody } from "./put_body.ts";
-import {
-  type GetOptions,
-  type ObjectInfo,
-  type PutOptions,
-  type Store,
-  type StoredObject,
-} from "./store.ts";
+import type { GetOptions, ObjectInfo, PutOptions, Store, StoredObject } from "./store.ts";
 import { REASONS, type StoreCall, storeError } from "./store_failure.ts";
 
 const PAGE = 1000;

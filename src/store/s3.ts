@@ -7,7 +7,7 @@ import { putBody } from "./put_body.ts";
 import { s3Body } from "./s3_body.ts";
 import { S3Client, type S3Request, type S3Timing } from "./s3_request.ts";
 import { upload } from "./s3_upload.ts";
-import { parseEndpoint } from "./s3_url.ts";
+import { parseEndpoint, type S3Endpoint } from "./s3_url.ts";
 import { type ListPage, parseListPage, unquoted } from "./s3_xml.ts";
 import {
   type GetOptions,
@@ -19,6 +19,8 @@ import {
 } from "./store.ts";
 import { type StoreCall, storeError } from "./store_failure.ts";
 
+/** What a header can carry; anything else in one would be an error of its own, or another header. */
+const HEADER_TEXT = /^[\x20-\x7e]*$/;
 const PART_SIZE = 8 * 1024 * 1024;
 /** Pages in a row without an object; a server may have a few after a mass deletion. */
 const MAX_EMPTY_PAGES = 100;
@@ -61,13 +63,18 @@ export class S3Store implements Store {
     this.address = endpoint.base;
     this.#partSize = options.partSize ?? PART_SIZE;
     this.#checkMs = options.checkMs ?? 12_000;
-    const user = options.user ?? endpoint.user;
-    const password = options.password ??
-      (endpoint.password === undefined ? undefined : new Secret(endpoint.password));
+    const { user, password } = credentialsOf(options, endpoint);
     if ((user === undefined) !== (password === undefined)) {
       const lacking = user === undefined ? "password without a user" : "user without a password";
       throw new TypeError(
         `Cannot use store ${this.address}: it has a ${lacking}; give both or none`,
+      );
+    }
+    if (user !== undefined && !/^[\x21-\x7e]+$/.test(user)) {
+      throw new TypeError(
+        `Cannot use store ${this.address}: the user ${
+          quote(user)
+        } has blanks or letters outside ASCII`,
       );
     }
     this.#client = new S3Client({
@@ -135,9 +142,12 @@ export class S3Store implements Store {
   async get(bucket: string, key: string, options: GetOptions = {}): Promise<StoredObject> {
     const { signal, ifMatch } = options;
     const call = this.#begin({ action: "get", bucket, key }, signal);
-    // What fetch would unpack could not be checked against the object's size.
-    const headers: Record<string, string> = { "accept-encoding": "identity" };
+    const headers: Record<string, string> = {};
     if (ifMatch !== undefined) headers["if-match"] = `"${ifMatch}"`;
+    if (ifMatch !== undefined && !HEADER_TEXT.test(ifMatch)) {
+      const reason = `no object can have the ETag ${quote(ifMatch)}`;
+      throw storeError(call, { kind: "precondition", reason });
+    }
     const request: S3Request = { call, method: "GET", headers, signal };
     const answer = await this.#client.open(request);
     const { response } = answer;
@@ -172,6 +182,11 @@ export class S3Store implements Store {
   ): Promise<{ etag: string }> {
     try {
       const call = this.#begin({ action: "put", bucket, key }, options.signal);
+      const { contentType = "" } = options;
+      if (!HEADER_TEXT.test(contentType)) {
+        const reason = `${quote(contentType)} is no content type`;
+        throw storeError(call, { kind: "bad-name", reason });
+      }
       return await upload(this.#client, call, {
         body: putBody(call, body, options),
         options: { ...options, partSize: this.#partSize },
@@ -221,6 +236,16 @@ export class S3Store implements Store {
       throw storeError(call, { kind: "unavailable", reason, cause });
     }
   }
+}
+
+/** What is empty, as an environment variable may be, is not given. */
+function credentialsOf(
+  options: S3StoreOptions,
+  endpoint: S3Endpoint,
+): { user?: string; password?: Secret } {
+  const user = options.user || endpoint.user;
+  if (options.password?.reveal()) return { user, password: options.password };
+  return { user, password: endpoint.password ? new Secret(endpoint.password) : undefined };
 }
 
 function quote(text: string): string {

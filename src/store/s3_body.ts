@@ -1,6 +1,6 @@
 import { S3Failure } from "./s3_failure.ts";
 import type { OpenAnswer, S3Client, S3Request } from "./s3_request.ts";
-import { StoreError } from "./store.ts";
+import type { StoreError } from "./store.ts";
 import { storeError } from "./store_failure.ts";
 
 /** So many times in a row a connection may break that brought less than the progress expected of it. */
@@ -90,7 +90,10 @@ export function s3Body(
   return new ReadableStream<Uint8Array>({
     start(controller) {
       // Nobody may be pulling when the caller gives up.
-      watchAbort = () => controller.error(request.signal?.reason);
+      watchAbort = () => {
+        controller.error(request.signal?.reason);
+        finish();
+      };
       request.signal?.addEventListener("abort", watchAbort, { once: true });
     },
     async pull(controller) {

@@ -24,7 +24,7 @@ export interface S3Timing {
   tries?: number;
   /** First wait before trying again; doubles each time, and a random half of it is left out. @default 200 */
   backoffMs?: number;
-  /** No more waiting between the tries of one request than this. @default 10_000 */
+  /** No more waiting between the tries of one request than this; a Retry-After that is longer is not followed. @default 10_000 */
   patienceMs?: number;
 }
 
@@ -123,7 +123,9 @@ export class S3Client {
         signal?.throwIfAborted();
         if (!(error instanceof S3Failure)) throw error;
         const backoff = backoffMs * 2 ** (tried - 1) * (1 - this.#options.random() / 2);
-        const wait = Math.max(backoff, error.retryAfterMs ?? 0);
+        const { retryAfterMs = 0 } = error;
+        // MinIO asks for a minute with every 503, also while it starts, which takes a second.
+        const wait = retryAfterMs > patienceMs ? backoff : Math.max(backoff, retryAfterMs);
         if (!error.retry || tried >= tries || waited + wait > patienceMs) {
           throw error.toStoreError(call, tried);
         }
@@ -146,6 +148,8 @@ export class S3Client {
     ]);
     try {
       const headers = await this.#sign({ method, url, headers: request.headers ?? {}, body });
+      // What fetch would unpack could not be checked against its size. Not signed: proxies change this header.
+      headers.set("accept-encoding", "identity");
       const init: FetchInit = {
         method,
         headers,
@@ -153,7 +157,7 @@ export class S3Client {
         signal: attempt.signal,
         // Whoever is redirected would sign for, and talk to, a host that nobody named.
         redirect: "manual",
-        // Bun unpacks what is stored packed unless told not to; elsewhere "accept-encoding" is enough.
+        // Bun unpacks nevertheless what is stored packed; elsewhere nobody knows this word.
         decompress: false,
       };
       const response = await attempt.wait(

@@ -36,7 +36,7 @@ export async function upload(
         const { headers: answer } = await client.text(request);
         return { etag: unquoted(answer.get("etag") ?? "") };
       }
-      upload ??= await MultipartUpload.begin(client, { call, signal, headers });
+      upload ??= await beginUpload(client, { call, signal, headers });
       await upload.send(bytes);
       if (last) return await upload.complete();
     }
@@ -47,35 +47,40 @@ export async function upload(
   }
 }
 
+interface UploadStart {
+  readonly call: StoreCall;
+  readonly signal?: AbortSignal;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+async function beginUpload(client: S3Client, start: UploadStart): Promise<MultipartUpload> {
+  const { call, signal } = start;
+  const mark = crypto.randomUUID();
+  const headers = { ...start.headers, [MARK]: mark };
+  const query = { uploads: "" };
+  const { text } = await client.text({ call, signal, method: "POST", query, headers });
+  const id = understood(call, () => parseUploadId(text));
+  return new MultipartUpload(client, { call, signal, id, mark });
+}
+
 class MultipartUpload {
   readonly #client: S3Client;
-  readonly #request: { call: StoreCall; signal?: AbortSignal };
+  readonly #request: { readonly call: StoreCall; readonly signal?: AbortSignal };
   readonly #id: string;
+  /** Kept with the object as metadata: it tells whose upload made it. */
   readonly #mark: string;
   readonly #etags: string[] = [];
   #size = 0;
 
-  private constructor(
+  constructor(
     client: S3Client,
-    options: { request: { call: StoreCall; signal?: AbortSignal }; id: string; mark: string },
+    options: { call: StoreCall; signal?: AbortSignal; id: string; mark: string },
   ) {
+    const { call, signal, id, mark } = options;
     this.#client = client;
-    this.#request = options.request;
-    this.#id = options.id;
-    this.#mark = options.mark;
-  }
-
-  static async begin(
-    client: S3Client,
-    options: { call: StoreCall; signal?: AbortSignal; headers: Record<string, string> },
-  ): Promise<MultipartUpload> {
-    const { call, signal } = options;
-    const mark = crypto.randomUUID();
-    const headers = { ...options.headers, [MARK]: mark };
-    const query = { uploads: "" };
-    const { text } = await client.text({ call, signal, method: "POST", query, headers });
-    const id = understood(call, () => parseUploadId(text));
-    return new MultipartUpload(client, { request: { call, signal }, id, mark });
+    this.#request = { call, signal };
+    this.#id = id;
+    this.#mark = mark;
   }
 
   async send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {

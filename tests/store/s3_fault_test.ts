@@ -112,13 +112,21 @@ describe("S3Store: tries again", () => {
     assert.deepEqual(waits, [2_000, 5_000]);
   });
 
-  it("not when Retry-After asks for more patience than there is", async () => {
-    const { store, waits, requests } = await storeOn((_, response) =>
-      send(response, 503, "", { "retry-after": "3600" })
+  it("in its own time when Retry-After asks for more patience than there is", async () => {
+    const { store, waits } = await storeOn(({ index }, response) => {
+      if (index < 2) send(response, 503, "", { "retry-after": "3600" });
+      else send(response, 204);
+    }, { random: () => 0 });
+    await store.delete(BUCKET, "x");
+    assert.deepEqual(waits, [200, 400]);
+  });
+
+  it("no longer than its patience lasts", async () => {
+    const { store, waits } = await storeOn((_, response) =>
+      send(response, 503, "", { "retry-after": "4" })
     );
     await rejectsWith("unavailable", () => store.delete(BUCKET, "x"));
-    assert.deepEqual(waits, []);
-    assert.equal(requests.length, 1);
+    assert.deepEqual(waits, [4_000, 4_000]);
   });
 
   it("after a connection that was cut before the answer", async () => {
@@ -495,6 +503,7 @@ describe("S3Store: its options", () => {
       { endpoint: "http://host?x=1" },
       { endpoint: "http://host", user: "someone" },
       { endpoint: "http://host", password: new Secret("canary") },
+      { endpoint: "http://host", user: "some one", password: new Secret("canary") },
     ];
     for (const options of wrong) {
       assert.throws(() => new S3Store(options), (error) => {
@@ -508,6 +517,23 @@ describe("S3Store: its options", () => {
   it("an address without a scheme means http, and a path in it is kept", () => {
     assert.equal(new S3Store({ endpoint: "host:9000" }).address, "http://host:9000");
     assert.equal(new S3Store({ endpoint: "https://host/s3/" }).address, "https://host/s3");
+  });
+
+  it("an ETag or content type that no header can carry is refused before anything is sent", async () => {
+    const { store, requests } = await storeOn((_, response) => send(response, 200));
+    await rejectsWith("precondition", () => store.get(BUCKET, "x", { ifMatch: "a\r\nx: y" }));
+    const options = { contentType: "text/plain\r\nx: y" };
+    await rejectsWith("bad-name", () => store.put(BUCKET, "x", bytes("."), options));
+    assert.equal(requests.length, 0);
+  });
+
+  it("an empty user and an empty password are none", async () => {
+    const { store, requests } = await storeOn((_, response) => send(response, 200, pageXml([])), {
+      user: "",
+      password: new Secret(""),
+    });
+    await store.check(BUCKET);
+    assert.equal(requests[0]?.headers.authorization, undefined);
   });
 
   it("requests without a user carry no signature", async () => {

@@ -14,7 +14,7 @@ export interface MinioServer {
   readonly endpoint: string;
   readonly user: string;
   readonly password: string;
-  /** Ends the server and removes its data. Safe to call twice. */
+  /** Ends the server at once and removes its data. Safe to call twice. */
   stop(): Promise<void>;
   /** SIGKILL; the data stay. */
   kill(): Promise<void>;
@@ -54,22 +54,20 @@ export async function startMinio(): Promise<MinioServer> {
     const deadline = Date.now() + START_MS;
     while (!await answers(endpoint)) {
       if (started.exitCode !== null || Date.now() > deadline) {
-        await end("SIGKILL");
+        await end();
         throw new Error(`Cannot start ${binary} on ${endpoint}: it does not answer\n${output}`);
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
-  async function end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  async function end(): Promise<void> {
     const ending = child;
     child = undefined;
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => ending.once("exit", () => resolve()));
-    ending.kill(signal);
-    const timer = setTimeout(() => ending.kill("SIGKILL"), 5_000);
+    ending.kill("SIGKILL");
     await gone;
-    clearTimeout(timer);
   }
 
   try {
@@ -83,21 +81,22 @@ export async function startMinio(): Promise<MinioServer> {
     user,
     password,
     async stop() {
-      await end("SIGTERM");
+      await end();
       await rm(folder, { recursive: true, force: true });
     },
-    kill: () => end("SIGKILL"),
+    kill: end,
     restart: start,
   };
 }
 
+/** The health address answers before buckets can be used; a refusal for lack of a signature is what shows that they can. */
 async function answers(endpoint: string): Promise<boolean> {
   try {
-    const response = await fetch(`${endpoint}/minio/health/ready`, {
+    const response = await fetch(`${endpoint}/no-bucket?list-type=2`, {
       signal: AbortSignal.timeout(1_000),
     });
     await response.body?.cancel();
-    return response.ok;
+    return response.status === 403;
   } catch {
     return false;
   }
