@@ -202,7 +202,9 @@ export function show(value: unknown): string {
       if (value === null) return "null";
       if (Array.isArray(value)) return `a list of ${value.length}`;
       if (value instanceof Uint8Array) return `${value.length} bytes`;
-      return "an object";
+      return Symbol.toStringTag in value || value instanceof Date
+        ? `a ${Object.prototype.toString.call(value).slice(8, -1)}`
+        : "an object";
     case "function":
     case "symbol":
       return `a ${typeof value}`;

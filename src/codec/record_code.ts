@@ -1,5 +1,6 @@
 import type { AvscField, AvscType } from "./avsc_types.ts";
 import { fieldValue } from "./mismatch.ts";
+import { kindOfValue } from "./schema_node.ts";
 import type { ReadTap } from "./read_tap.ts";
 import type { Taps } from "./taps.ts";
 import type { WriteTap } from "./write_tap.ts";
@@ -74,12 +75,13 @@ const READ: Readonly<Record<string, string | undefined>> = {
  * fields that are there, and looks at the keys one by one only if the record has another number of them.
  */
 export function recordWriter(fields: readonly AvscField[], taps: Taps): Write {
-  const names: string[] = ["fail", "checkKeys", "fieldValue", "writeLong"];
+  const names: string[] = ["fail", "checkKeys", "fieldValue", "writeLong", "kindOfValue"];
   const values: unknown[] = [
     failWriting,
     keyChecker(fields.map((field) => field.name)),
     fieldValue,
     writeLong,
+    kindOfValue,
   ];
   let required = 0;
   const lines = fields.map((field, i) => {
@@ -101,7 +103,7 @@ export function recordWriter(fields: readonly AvscField[], taps: Taps): Write {
     return `const ${v} = ${get}; ${write}`;
   });
   const body = `return function writeRecord(t, v) {
-    if (typeof v !== "object" || v === null || Array.isArray(v)) fail();
+    if (${required > 0 ? PLAIN : 'kindOfValue(v) !== "object"'}) fail();
     t.enter();
     let n = ${required};
     ${lines.join("\n    ")}
@@ -111,6 +113,9 @@ export function recordWriter(fields: readonly AvscField[], taps: Taps): Write {
   };`;
   return compile(names, body, values) as Write;
 }
+
+/** Enough where some field must be there: that is missing from whatever else passes. */
+const PLAIN = 'typeof v !== "object" || v === null || Array.isArray(v)';
 
 const WRITE: Readonly<Record<string, string | undefined>> = {
   boolean: 'if (typeof $ !== "boolean") fail(); t.writeBoolean($);',

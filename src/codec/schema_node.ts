@@ -99,11 +99,15 @@ export function valueKind(node: SchemaNode): string {
   }
 }
 
-/** The kind of a value, in the words of {@linkcode valueKind}; `undefined` stands for null. */
+/**
+ * The kind of a value, in the words of {@linkcode valueKind}; `undefined` stands for null. A Map, a Date or a promise that nobody awaited
+ * is "other": its keys are not its content, and it would be written as empty.
+ */
 export function kindOfValue(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "bigint") return "number";
   if (typeof value !== "object") return typeof value;
   if (Array.isArray(value)) return "array";
-  return value instanceof Uint8Array ? "buffer" : "object";
+  if (value instanceof Uint8Array) return "buffer";
+  return Symbol.toStringTag in value || value instanceof Date ? "other" : "object";
 }

@@ -120,4 +120,17 @@ describe("AvroCodec", () => {
     const schema = schemaOf("int");
     assert.throws(() => schema.decode(new Uint8Array([2, 0])), DecodeError);
   });
+
+  it("encode() writes valid UTF-8 for half a surrogate pair", () => {
+    for (const text of ["\ud800", "x".repeat(100) + "\udc00"]) {
+      assert.equal(roundTrip("string", text), text.toWellFormed());
+    }
+  });
+
+  it("encode() keeps small and large records apart", () => {
+    const schema = schemaOf("string");
+    const texts = Array.from({ length: 400 }, (_, i) => String(i % 10).repeat(i * i % 40_000));
+    const bodies = texts.map((v) => schema.encode({ v }));
+    assert.deepEqual(bodies.map((body) => schema.decode(body).v), texts);
+  });
 });

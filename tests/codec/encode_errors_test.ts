@@ -28,6 +28,15 @@ const schema = codec.parse({
     { name: "either", type: ["null", "int", "long"], default: null },
     { name: "ratio", type: "float", default: 0 },
     { name: "raw", type: ["null", "bytes", "boolean"], default: null },
+    {
+      name: "options",
+      type: {
+        type: "record",
+        name: "Options",
+        fields: [{ name: "fast", type: "boolean", default: false }],
+      },
+      default: {},
+    },
   ],
 });
 
@@ -48,7 +57,7 @@ const MISTAKES: [object, string][] = [
   [{ id: Infinity }, "id: expected long, got Infinity"],
   [{ id: 2 ** 53 }, "id: expected long, got 9007199254740992; give numbers beyond 2^53 as bigint"],
   [{ id: 2n ** 63n }, "id: expected long (64 bits), got 9223372036854775808"],
-  [{ id: new Date(0) }, "id: expected long, got an object"],
+  [{ id: new Date(0) }, "id: expected long, got a Date"],
   [{ amount: "5" }, 'amount: expected long, got "5"'],
   [{ note: 5 }, "note: expected null or string, got 5"],
   [{ address: undefined }, "address: missing, expected record shop.Address"],
@@ -74,6 +83,9 @@ const MISTAKES: [object, string][] = [
   [{ tags: "a" }, 'tags: expected array, got "a"'],
   [{ prices: { a: 1, b: "2" } }, 'prices.b: expected double, got "2"'],
   [{ prices: [1] }, "prices: expected map, got a list of 1"],
+  [{ prices: new Map([["a", 1]]) }, "prices: expected map, got a Map"],
+  [{ prices: Promise.resolve({}) }, "prices: expected map, got a Promise"],
+  [{ options: new Date(0) }, "options: expected record shop.Options, got a Date"],
   [{ color: "GREEN" }, 'color: expected one of RED and BLUE, got "GREEN"'],
   [{ color: "constructor" }, 'color: expected one of RED and BLUE, got "constructor"'],
   [{ color: ["RED"] }, "color: expected enum, got a list of 1"],
@@ -90,12 +102,12 @@ const MISTAKES: [object, string][] = [
   ],
   [{ ratio: 1e300 }, "ratio: expected float (32 bits), got 1e+300"],
   [{ raw: "text" }, 'raw: expected null, bytes or boolean, got "text"'],
-  [{ raw: new Uint16Array(1) }, "raw: expected null, bytes or boolean, got an object"],
+  [{ raw: new Uint16Array(1) }, "raw: expected null, bytes or boolean, got a Uint16Array"],
   [{ ammount: 5 }, 'ammount: shop.Order has no such field; did you mean "amount"?'],
   [
     { zzzzzzz: 5 },
     "zzzzzzz: shop.Order has no such field; fields are id, amount, note, address, tags, prices, " +
-    "color, hash, either, ratio and raw",
+    "color, hash, either, ratio, raw and options",
   ],
   [{ note: "x".repeat(50), id: "y".repeat(99) }, `id: expected long, got "${"y".repeat(37)}..."`],
 ];
@@ -111,6 +123,7 @@ describe("RecordSchema.encode()", () => {
       either: null,
       ratio: 0,
       raw: null,
+      options: { fast: false },
     });
   });
 
