@@ -1,11 +1,10 @@
 import { sourceId } from "../broker/message_id.ts";
 import type { RecordValue } from "../codec/codec.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
-import { waitAtMost } from "../runtime/batch_end.ts";
 import type { SourceContext, SourceFunction } from "../runtime/function.ts";
-import { aborted } from "../runtime/source_worker.ts";
 import type { ObjectInfo, Store } from "../store/store.ts";
 import { ListedObjects } from "./listed_objects.ts";
+import { aborted, waitAtMost } from "../runtime/waiting.ts";
 
 const POLL_INTERVAL_MS = 10_000;
 /** What was worked off in memory is written to the checkpoint this often. */
@@ -30,6 +29,10 @@ class FsSource implements SourceFunction {
   constructor(task: TaskPlan, store: Store) {
     this.#task = task;
     this.#store = store;
+  }
+
+  open(signal: AbortSignal): Promise<void> {
+    return this.#store.check(this.#task.bucket!.bucket, signal);
   }
 
   async run(ctx: SourceContext): Promise<void> {

@@ -2,6 +2,7 @@ import type { StateStore } from "../broker/state.ts";
 import type { FlowNames } from "../broker/subjects.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { waitAtMost } from "./waiting.ts";
 
 /** A change may be missed while the connection is away, so whoever waits looks this often all the same. */
 const LOOK_EVERY_MS = 1000;
@@ -73,16 +74,5 @@ export class BatchEnd {
 
   #key(task: string): string {
     return this.#names.state("finished", this.#run, task);
-  }
-}
-
-/** Resolves with the promise, or after the time. */
-export async function waitAtMost(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -14,6 +14,8 @@ export class Flight implements Receipt {
   download?: Download;
   /** Whether the function has returned: from then on only confirmations are waited for. */
   returned = false;
+  /** Whether nothing is done for it until a store is back. */
+  waits = false;
   /** Side out records sent so far: part of their message ids. */
   sideRecords = 0;
   error?: Error;

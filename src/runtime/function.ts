@@ -73,6 +73,8 @@ export interface ProcessFunction<I = RecordValue, O = unknown> {
 
 /** A function that makes records from the outside. */
 export interface SourceFunction {
+  /** Once, before `run`: whether what the source reads is there. An error stops the worker. */
+  open?(signal: AbortSignal): Promise<void>;
   /** Resolves when there is no more to emit, or soon after `ctx.signal` is aborted. */
   run(ctx: SourceContext): Promise<void>;
   /** After the last record was worked off or the worker stops: time to remember what is done. */

@@ -1,13 +1,14 @@
 import { reasonOf } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { StoreError } from "../store/store.ts";
-import { waitAtMost } from "./batch_end.ts";
 import type { SourceFunction } from "./function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { deliveryMeta } from "./queues.ts";
 import type { Shared } from "./runner.ts";
 import { SourceEmitter } from "./source.ts";
+import { openError } from "./open_error.ts";
+import { aborted, waitAtMost } from "./waiting.ts";
 
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 60_000;
@@ -31,6 +32,7 @@ export async function runSource(
       publisher,
       maxPayload: broker.maxPayload,
     });
+    await openSource(made.source, task, stop);
     await outputs.open(shared.schemas, undefined);
     const emitter = new SourceEmitter({
       flow: plan.flowId,
@@ -58,6 +60,18 @@ export async function runSource(
   }
 }
 
+async function openSource(
+  source: SourceFunction,
+  task: TaskPlan,
+  stop: AbortSignal,
+): Promise<void> {
+  try {
+    await source.open?.(stop);
+  } catch (error) {
+    throw openError(task, error);
+  }
+}
+
 /** True if the source came to its end; false if it was stopped. Throws if it cannot go on. */
 async function runWithRetries(
   source: SourceFunction,
@@ -67,7 +81,8 @@ async function runWithRetries(
   const { task, shared, progress } = options;
   const { stop, log, batch } = shared;
   const { maxAttempts } = deliveryMeta(task, { batch, concurrency: 1 });
-  for (let attempt = 1;; attempt++) {
+  let attempts = 0;
+  for (let failures = 0;; failures++) {
     try {
       await source.run(emitter);
       await emitter.flush();
@@ -78,26 +93,15 @@ async function runWithRetries(
         return false;
       }
       progress.add("errors");
-      if (isPermanent(error) || attempt >= maxAttempts) throw error;
-      const delayMs = Math.min(FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 20), LONGEST_DELAY_MS);
+      const kind = error instanceof StoreError ? error.kind : undefined;
+      // A store that is away comes back; anything else of a store does not change by itself.
+      if (kind !== "unavailable" && (kind !== undefined || ++attempts >= maxAttempts)) throw error;
+      const delayMs = Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 20), LONGEST_DELAY_MS);
       log.warning(`Source failed and is tried again in ${delayMs} ms`, {
         task: task.id,
-        attempt,
         error: reasonOf(error),
       });
       await waitAtMost(aborted(stop), delayMs);
     }
   }
-}
-
-function isPermanent(error: unknown): boolean {
-  return error instanceof StoreError && error.kind !== "unavailable";
-}
-
-/** Resolves when the signal is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true })
-  );
 }

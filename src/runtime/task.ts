@@ -279,7 +279,7 @@ export class TaskWorker {
     const { consumer, longRunning, ackWaitMs } = this.#options;
     const now = performance.now();
     for (const flight of this.#flights) {
-      if (flight.returned || longRunning) consumer.working(flight.delivery);
+      if (flight.returned || flight.waits || longRunning) consumer.working(flight.delivery);
     }
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
     const hangs = !longRunning && this.#calls.size > 0 && now - this.#turnAt > ackWaitMs;

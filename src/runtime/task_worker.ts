@@ -1,9 +1,8 @@
 import { type Consumer, isWorkedOff } from "../broker/broker.ts";
-import { reasonOf, StartError } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { Acknowledge } from "./acknowledge.ts";
-import { waitAtMost } from "./batch_end.ts";
 import { CallContext, type CallScope } from "./call_context.ts";
 import { measureStep, processStep, type Step } from "./chain.ts";
 import { Downloads } from "./download.ts";
@@ -13,8 +12,10 @@ import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { deliveryMeta, groupOf, queueOf } from "./queues.ts";
 import type { Shared } from "./runner.ts";
-import { aborted } from "./source_worker.ts";
+import { openError } from "./open_error.ts";
+import { patientStep } from "./patience.ts";
 import { TaskWorker } from "./task.ts";
+import { aborted, waitAtMost } from "./waiting.ts";
 
 /** Acked messages are tidied away this often. */
 const TIDY_EVERY_MS = 5000;
@@ -125,7 +126,7 @@ async function openFunction(
   try {
     await process.open(context);
   } catch (error) {
-    throw new StartError(`Cannot open task "${task.id}": ${reasonOf(error)}`, { cause: error });
+    throw openError(task, error);
   }
   return context.schemaOut;
 }
@@ -141,15 +142,17 @@ async function chainOf(
     process.process(record, new CallContext(scope, flight))
   );
   const measured = measureStep(call, progress);
-  if (!task.autoDownload) return measured;
+  const patience = { store: scope.store, log: scope.log, stop: shared.stop };
+  if (!task.autoDownload) return patientStep(measured, patience);
   const files = await shared.downloadFiles(task);
-  return downloadStep(measured, {
+  const downloading = downloadStep(measured, {
     downloads: new Downloads({ files, store: scope.store, log: scope.log }),
     metrics: progress,
     log: scope.log,
     signal: shared.kill,
     skipErrors: shared.settings.skipDownloadError,
   });
+  return patientStep(downloading, patience);
 }
 
 /** Calls `finished` once the task is, whoever found it out. Never rejects: what it cannot ask now it asks again. */
