@@ -47,7 +47,9 @@ export class HeaderEncoder {
 }
 
 function encodePrefix(headers: Headers): Uint8Array {
-  return ENCODER.encode(`NATS/1.0\r\n${lines(headers)}Nats-Msg-Id: `);
+  // Headers of a delivery may be passed on whole; the id is the message's own.
+  const rest = Object.entries(headers).filter(([name]) => name.toLowerCase() !== "nats-msg-id");
+  return ENCODER.encode(`NATS/1.0\r\n${lines(Object.fromEntries(rest))}Nats-Msg-Id: `);
 }
 
 /** Headers without an id. */
@@ -59,7 +61,7 @@ export function encodeHeaders(headers: Headers): { encode(): Uint8Array } {
 function lines(headers: Headers): string {
   let text = "";
   for (const [name, value] of Object.entries(headers)) {
-    if (!NAME.test(name) || BAD_VALUE.test(value) || name.toLowerCase() === "nats-msg-id") {
+    if (!NAME.test(name) || BAD_VALUE.test(value)) {
       throw new RangeError(
         `Cannot send header ${JSON.stringify(name)} with value ${
           JSON.stringify(value)

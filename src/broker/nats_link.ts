@@ -26,6 +26,8 @@ export interface NatsLinkOptions {
 
 const WATCH_MS = 1_000;
 const CLOSE_MS = 2_000;
+/** Codes of the client that say that the answer did not come, not that it was no. */
+const PASSING = new Set(["TIMEOUT", "DISCONNECT", "CONNECTION_CLOSED", "CONNECTION_DRAINING"]);
 
 /** The connection as the rest of the NATS broker sees it: lost, restored, even replaced, but always there. */
 export class NatsLink {
@@ -75,8 +77,8 @@ export class NatsLink {
   }
 
   /**
-   * Sends a request and returns the answer's bytes. While the connection is away or nobody is there to answer it waits, up to the
-   * time of a call; then `BrokerError`.
+   * Sends a request and returns the answer's bytes; sends it again when the connection was lost in between, so it must do no harm
+   * twice. While nobody is there to answer it waits, up to the time of a call; then `BrokerError`.
    */
   async call(
     subject: string,
@@ -98,25 +100,20 @@ export class NatsLink {
         );
       }
       if (!this.connected) {
-        await this.#restoredWithin(left);
+        await this.#change(left);
         continue;
       }
       try {
-        const answer = await this.#nc.request(subject, payload, {
-          timeout: Math.max(1, left),
-          headers: headers as never,
-        });
-        return answer.data;
+        return await this.#ask({ subject, payload, headers, timeout: left });
       } catch (error) {
-        if (this.closed) continue;
         const code = natsCode(error);
         // While a server starts, its API is not there yet.
-        if (code === "503") await pause(Math.min(100, left));
-        else if (code !== "TIMEOUT" && code !== "DISCONNECT" && code !== "CONNECTION_CLOSED") {
+        if (code === "503") await pause(Math.min(50, left));
+        else if (!PASSING.has(code ?? "")) {
           throw new BrokerError(`Cannot ask NATS for "${subject}": ${reasonOf(error)}`, {
             cause: error,
           });
-        } else if (code !== "TIMEOUT") await pause(Math.min(50, left));
+        } else await pause(Math.min(10, left));
       }
     }
   }
@@ -206,17 +203,45 @@ export class NatsLink {
     await this.#letGo(old);
   }
 
-  #restoredWithin(ms: number): Promise<void> {
+  /** One request; undone when the connection goes, for then its answer never comes. */
+  async #ask(
+    request: {
+      subject: string;
+      payload: Uint8Array | string;
+      headers?: HeaderBytes;
+      timeout: number;
+    },
+  ): Promise<Uint8Array> {
+    const { subject, payload, headers, timeout } = request;
+    let leave: () => void = () => {};
+    const lost = new Promise<never>((_, reject) => {
+      leave = this.listen({ lost: () => reject(new ConnectionLost()) });
+    });
+    const options = { timeout: Math.max(1, timeout), headers: headers as never };
+    try {
+      const answer = await Promise.race([this.#nc.request(subject, payload, options), lost]);
+      return answer.data;
+    } finally {
+      leave();
+    }
+  }
+
+  /** Waits until the connection comes or is closed. */
+  #change(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
         leave();
         resolve();
       };
-      const timer = setTimeout(done, Math.min(ms, 500));
-      const leave = this.listen({ restored: done });
+      const timer = setTimeout(done, ms);
+      const leave = this.listen({ restored: done, lost: done });
     });
   }
+}
+
+class ConnectionLost extends Error {
+  readonly code = "DISCONNECT";
 }
 
 /** What the client asks of headers: nothing but their bytes. */

@@ -121,7 +121,9 @@ export class NatsState implements StateStore {
     message: { body: Uint8Array; revision?: number; operation?: string },
   ): Promise<number> {
     const { body, revision, operation } = message;
+    // With an id the server knows a put that is sent again after its answer was lost.
     const headers = encodeHeaders({
+      "Nats-Msg-Id": crypto.randomUUID(),
       ...(operation === undefined ? {} : { "KV-Operation": operation }),
       ...(revision === undefined
         ? {}

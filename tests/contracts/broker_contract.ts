@@ -1,0 +1,523 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "@std/testing/bdd";
+import { type Broker, type Consumer, isWorkedOff } from "../../src/broker/broker.ts";
+import {
+  eventually,
+  nothingFor,
+  numbered,
+  Place,
+  publish,
+  receive,
+  receiveOne,
+  textOf,
+  within,
+} from "../support/broker_probes.ts";
+import { testDurableBroker } from "./durable_broker_contract.ts";
+
+/** Facts about an implementation. */
+export interface BrokerFeatures {
+  /** Messages outlive the process: `restartServer` and `cutConnection` are there, and acked messages stay until `tidy()`. */
+  durable: boolean;
+}
+
+export interface BrokerUnderTest {
+  broker: Broker;
+  /** The same broker as another process sees it. */
+  another: Broker;
+  /** Kills the server and starts it again; returns when it answers. */
+  restartServer?(): Promise<void>;
+  /** Breaks the connections, which may be made again at once. */
+  cutConnection?(): void;
+  end(): Promise<void>;
+}
+
+/** What every Broker has in common: one test per sentence of the port. */
+export function testBroker(
+  name: string,
+  features: BrokerFeatures,
+  make: () => Promise<BrokerUnderTest>,
+): void {
+  describe(`${name} broker`, () => {
+    let under: BrokerUnderTest;
+    let broker: Broker;
+
+    before(async () => {
+      under = await make();
+      broker = under.broker;
+    });
+    after(() => under?.end());
+
+    async function join(place: Place, slots = 100, from = broker): Promise<Consumer> {
+      const consumer = await from.consume(place.group());
+      consumer.slots = slots;
+      return consumer;
+    }
+
+    it("says whether it is durable and connected", () => {
+      assert.equal(broker.durable, features.durable);
+      assert.equal(broker.isConnected(), true);
+      assert.ok(broker.maxPayload >= 1024);
+    });
+
+    describe("publisher", () => {
+      it("a message comes with its subject, id, body and headers", async () => {
+        const place = new Place();
+        const consumer = await join(place);
+        const publisher = broker.publisher();
+        const headers = { "Kflow-Schema": "abc", traceparent: "00-1-2-03" };
+        const body = Uint8Array.from([0, 255, 13, 10, 0]);
+        assert.equal(
+          await publish(publisher, place.message("an-id", { body, headers })),
+          "stored",
+        );
+        const delivery = await receiveOne(consumer);
+        assert.equal(delivery.subject, place.subject);
+        assert.equal(delivery.id, "an-id");
+        assert.deepEqual([...delivery.body], [...body]);
+        assert.ok(delivery.body instanceof Uint8Array);
+        assert.equal(delivery.header("Kflow-Schema"), "abc");
+        assert.equal(delivery.header("traceparent"), "00-1-2-03");
+        assert.equal(delivery.header("Absent"), undefined);
+        assert.deepEqual(Object.entries(delivery.headers()).slice(0, 2), Object.entries(headers));
+        assert.equal(delivery.attempt, 1);
+        assert.equal(delivery.sequence, 1);
+        assert.match(delivery.timestamp, /^\d{19}$/);
+        assert.ok(Math.abs(Date.now() - Number(delivery.timestamp.slice(0, 13))) < 60_000);
+        assert.ok(performance.now() - delivery.receivedAt < 10_000);
+        publisher.close();
+        await consumer.close();
+      });
+
+      it("an empty body and no headers are a message too", async () => {
+        const place = new Place();
+        const consumer = await join(place);
+        const publisher = broker.publisher();
+        await publish(publisher, place.message("x", { body: new Uint8Array() }));
+        const delivery = await receiveOne(consumer);
+        assert.equal(delivery.body.length, 0);
+        assert.equal(delivery.header("Kflow-Schema"), undefined);
+        publisher.close();
+        await consumer.close();
+      });
+
+      it("messages are stored and delivered in the order given", async () => {
+        const place = new Place();
+        const consumer = await join(place, 700);
+        await place.fill(broker, numbered(2_000));
+        const taken: string[] = [];
+        while (taken.length < 2_000) {
+          for (const delivery of await within(consumer.next(), 10_000, "deliveries")) {
+            taken.push(textOf(delivery));
+            consumer.ack(delivery);
+          }
+        }
+        assert.deepEqual(taken, numbered(2_000));
+        await consumer.close();
+      });
+
+      it("a second message with the same id is not stored, even when the first was acked", async () => {
+        const place = new Place();
+        const consumer = await join(place);
+        const publisher = broker.publisher();
+        assert.equal(await publish(publisher, place.message("same")), "stored");
+        assert.equal(await publish(publisher, place.message("same")), "duplicate");
+        consumer.ack(await receiveOne(consumer));
+        await eventually(async () => isWorkedOff(await consumer.state()), "ack");
+        assert.equal(await publish(publisher, place.message("same")), "duplicate");
+        const elsewhere = under.another.publisher();
+        assert.equal(await publish(elsewhere, place.message("same")), "duplicate");
+        assert.equal(await publish(elsewhere, place.message("other")), "stored");
+        assert.equal(textOf(await receiveOne(consumer)), "other");
+        publisher.close();
+        elsewhere.close();
+        await consumer.close();
+      });
+
+      it("a message larger than the broker takes fails, and the next ones go on", async () => {
+        const place = new Place();
+        await broker.ensureQueue(place.queue);
+        const publisher = broker.publisher();
+        const body = new Uint8Array(broker.maxPayload + 1);
+        const large = publish(publisher, place.message("large", { body }));
+        const small = publish(publisher, place.message("small"));
+        const fate = await within(large, 5_000, "answer");
+        assert.ok(fate instanceof Error);
+        assert.match(fate.message, new RegExp(`${broker.maxPayload}`));
+        assert.equal(await within(small, 5_000, "answer"), "stored");
+        publisher.close();
+      });
+
+      it("a full stream makes publishers wait; nothing is lost when there is room again", async () => {
+        const place = new Place({ maxBytes: 20_000 });
+        const consumer = await join(place, 10);
+        const publisher = broker.publisher({ limit: 50 });
+        const body = new Uint8Array(400);
+        const ids = numbered(200);
+        const fates = ids.map((id) => publish(publisher, place.message(id, { body })));
+        await eventually(async () => (await consumer.state()).bytes > 15_000, "full stream");
+        assert.ok(publisher.outstanding >= 100);
+        const ready = publisher.ready();
+        const got = new Set<string>();
+        let over = false;
+        const take = async () => {
+          while (got.size < ids.length && !over) {
+            for (const delivery of await consumer.next()) {
+              assert.equal(got.has(delivery.id), false, `"${delivery.id}" came twice`);
+              got.add(delivery.id);
+              consumer.ack(delivery);
+            }
+            await consumer.tidy();
+          }
+        };
+        await within(take(), 30_000, "end").finally(() => {
+          over = true;
+          consumer.wake();
+        });
+        assert.deepEqual(new Set(await Promise.all(fates)), new Set(["stored"]));
+        assert.deepEqual([...got].sort(), [...ids].sort());
+        assert.equal(publisher.outstanding, 0);
+        await ready;
+        publisher.close();
+        await consumer.close();
+      });
+
+      it("flush() waits for what was handed over, close() fails what was not stored", async () => {
+        const place = new Place({ maxBytes: 1_500 });
+        await broker.ensureQueue(place.queue);
+        const publisher = broker.publisher({ limit: 1 });
+        await publisher.flush();
+        await publisher.ready();
+        const first = publish(publisher, place.message("1", { body: new Uint8Array(600) }));
+        await within(publisher.flush(), 5_000, "flush");
+        assert.equal(await first, "stored");
+        const second = publish(publisher, place.message("2", { body: new Uint8Array(1_200) }));
+        const end = new AbortController();
+        const waiting = Promise.allSettled([
+          publisher.ready(end.signal),
+          publisher.flush(end.signal),
+        ]);
+        end.abort();
+        await within(waiting, 5_000, "end by signal");
+        assert.equal(publisher.outstanding, 1);
+        publisher.close();
+        assert.ok(await within(second, 1_000, "answer") instanceof Error);
+        assert.equal(publisher.outstanding, 0);
+        publisher.close();
+        assert.ok(await publish(publisher, place.message("3")) instanceof Error);
+      });
+    });
+
+    describe("consumer", () => {
+      it("a delivery that is not settled comes again after the ack wait, as the same message", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const consumer = await broker.consume(place.group({ ackWaitMs: 400 }));
+        consumer.slots = 10;
+        const first = await receiveOne(consumer);
+        const second = await receiveOne(consumer);
+        assert.ok(second.receivedAt - first.receivedAt >= 300);
+        assert.equal(first.attempt, 1);
+        assert.equal(second.attempt, 2);
+        assert.equal(second.sequence, first.sequence);
+        assert.equal(second.timestamp, first.timestamp);
+        assert.equal(second.id, first.id);
+        assert.deepEqual(second.body, first.body);
+        consumer.ack(second);
+        consumer.forget(first);
+        await consumer.close();
+      });
+
+      it("a message made anew on the same sequence has another timestamp or id", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a", "b"]);
+        const consumer = await join(place);
+        const [a, b] = await receive(consumer, 2);
+        assert.notEqual(`${a!.sequence}.${a!.timestamp}`, `${b!.sequence}.${b!.timestamp}`);
+        await consumer.close();
+      });
+
+      it("nak() redelivers at once, with a delay not before it", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const consumer = await join(place);
+        const first = await receiveOne(consumer);
+        consumer.nak(first);
+        const second = await receiveOne(consumer, 5_000);
+        assert.equal(second.attempt, 2);
+        const at = performance.now();
+        consumer.nak(second, 700);
+        const third = await receiveOne(consumer);
+        assert.ok(performance.now() - at >= 650, `came after ${performance.now() - at} ms`);
+        assert.equal(third.attempt, 3);
+        consumer.ack(third);
+        await consumer.close();
+      });
+
+      it("working() starts the ack wait anew", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const consumer = await broker.consume(place.group({ ackWaitMs: 600 }));
+        consumer.slots = 10;
+        const delivery = await receiveOne(consumer);
+        const heartbeat = setInterval(() => consumer.working(delivery), 150);
+        await nothingFor(consumer, 1_500);
+        clearInterval(heartbeat);
+        assert.equal((await receiveOne(consumer)).attempt, 2);
+        await consumer.close();
+      });
+
+      it("a second settling does nothing", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const consumer = await join(place);
+        const delivery = await receiveOne(consumer);
+        consumer.ack(delivery);
+        consumer.ack(delivery);
+        consumer.nak(delivery);
+        consumer.working(delivery);
+        await nothingFor(consumer, 300);
+        await eventually(async () => isWorkedOff(await consumer.state()), "ack");
+        await consumer.close();
+      });
+
+      it("the members of a group share its deliveries", async () => {
+        const place = new Place();
+        const here = await join(place, 5);
+        const there = await join(place, 5, under.another);
+        const got: string[] = [];
+        let byThere = 0;
+        const read = async (consumer: Consumer, count: () => void) => {
+          for (;;) {
+            const deliveries = await consumer.next();
+            if (deliveries.length === 0) return;
+            for (const delivery of deliveries) {
+              got.push(delivery.id);
+              count();
+              consumer.ack(delivery);
+            }
+          }
+        };
+        const readers = [read(here, () => {}), read(there, () => byThere++)];
+        await place.fill(broker, numbered(300));
+        await eventually(() => got.length >= 300, "deliveries");
+        here.stop();
+        there.stop();
+        await Promise.all(readers);
+        assert.deepEqual([...got].sort(), numbered(300).sort());
+        assert.ok(byThere > 0 && byThere < 300, `one member got ${byThere}`);
+        await here.close();
+        await there.close();
+      });
+
+      it("every group gets every message", async () => {
+        const place = new Place();
+        const one = await broker.consume(place.group({ group: "one" }));
+        const two = await under.another.consume(place.group({ group: "two" }));
+        one.slots = two.slots = 100;
+        await place.fill(broker, numbered(20));
+        for (const consumer of [one, two]) {
+          const deliveries = await receive(consumer, 20);
+          assert.deepEqual(deliveries.map((delivery) => delivery.id), numbered(20));
+          for (const delivery of deliveries) consumer.ack(delivery);
+        }
+        await one.close();
+        await two.close();
+      });
+
+      it("never holds more than slots deliveries unsettled", async () => {
+        const place = new Place();
+        await place.fill(broker, numbered(60));
+        const consumer = await join(place, 4);
+        const held = await receive(consumer, 4);
+        await nothingFor(consumer, 300);
+        consumer.ack(held.pop()!);
+        consumer.nak(held.pop()!, 60_000);
+        held.push(...await receive(consumer, 2));
+        await nothingFor(consumer, 300);
+        consumer.slots = 10;
+        held.push(...await receive(consumer, 6));
+        await nothingFor(consumer, 300);
+        consumer.slots = 3;
+        for (let i = 0; i < 7; i++) consumer.ack(held.pop()!);
+        await nothingFor(consumer, 300);
+        assert.equal((await consumer.state()).ackPending, 3 + 1);
+        consumer.ack(held.pop()!);
+        await receive(consumer, 1);
+        await consumer.close();
+      });
+
+      it("a group holds no more than maxAckPending", async () => {
+        const place = new Place();
+        await place.fill(broker, numbered(20));
+        const consumer = await broker.consume(place.group({ maxAckPending: 5 }));
+        consumer.slots = 10;
+        const held = await receive(consumer, 5);
+        await nothingFor(consumer, 300);
+        for (const delivery of held) consumer.ack(delivery);
+        await receive(consumer, 5);
+        await consumer.close();
+      });
+
+      it("bodies stay as they were while later ones come", async () => {
+        const place = new Place();
+        const consumer = await join(place, 3_000);
+        const publisher = broker.publisher();
+        const fates = numbered(1_000).map((id, i) =>
+          publish(publisher, place.message(id, { body: new Uint8Array(500 + i).fill(i) }))
+        );
+        await Promise.all(fates);
+        const deliveries = await receive(consumer, 1_000);
+        for (const [i, delivery] of deliveries.entries()) {
+          assert.equal(delivery.id, `m${i}`);
+          assert.equal(delivery.body.length, 500 + i);
+          assert.ok(delivery.body.every((byte) => byte === i % 256), `body ${i} has changed`);
+        }
+        publisher.close();
+        await consumer.close();
+      });
+
+      it("wake() ends a wait, or the next one", async () => {
+        const place = new Place();
+        const consumer = await join(place);
+        const waiting = consumer.next();
+        consumer.wake();
+        assert.deepEqual(await within(waiting, 1_000, "return"), []);
+        consumer.wake();
+        assert.deepEqual(await within(consumer.next(), 1_000, "return"), []);
+        await place.fill(broker, ["a"]);
+        assert.equal((await receiveOne(consumer)).id, "a");
+        await consumer.close();
+      });
+
+      it("stop() ends a wait, and next() returns nothing from then on", async () => {
+        const place = new Place();
+        const consumer = await join(place);
+        const waiting = consumer.next();
+        consumer.stop();
+        assert.deepEqual(await within(waiting, 1_000, "return"), []);
+        await place.fill(broker, ["a"]);
+        assert.deepEqual(await within(consumer.next(), 1_000, "return"), []);
+        consumer.stop();
+        await consumer.close();
+      });
+
+      it("stop() hands back what was not taken; what was taken can still be settled", async () => {
+        const place = new Place();
+        await place.fill(broker, numbered(30));
+        const leaving = await join(place, 10);
+        const taken = await within(leaving.next(), 5_000, "deliveries");
+        for (const delivery of taken) leaving.ack(delivery);
+        await eventually(async () => (await leaving.state()).ackPending >= 8, "full slots");
+        leaving.stop();
+        assert.deepEqual(await leaving.next(), []);
+        await leaving.close();
+        const staying = await join(place, 100, under.another);
+        const rest = await receive(staying, 30 - taken.length, 5_000);
+        const all = [...taken, ...rest].map((delivery) => delivery.id);
+        assert.deepEqual(all.sort(), numbered(30).sort());
+        await staying.close();
+      });
+
+      it("close() waits until settlings are confirmed, and is safe to call twice", async () => {
+        const place = new Place();
+        await place.fill(broker, numbered(50));
+        const consumer = await join(place);
+        for (const delivery of await receive(consumer, 50)) consumer.ack(delivery);
+        await within(Promise.all([consumer.close(), consumer.close()]), 5_000, "close");
+        await consumer.close();
+        const state = await broker.queueState(place.queue.stream, "workers");
+        assert.ok(state !== undefined && isWorkedOff(state));
+        assert.equal(state.ackFloor, 50);
+      });
+
+      it("what is unsettled at close() comes again after the ack wait", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const leaving = await broker.consume(place.group({ ackWaitMs: 500 }));
+        await receiveOne(leaving);
+        await leaving.close();
+        const staying = await under.another.consume(place.group({ ackWaitMs: 500 }));
+        assert.equal((await receiveOne(staying)).attempt, 2);
+        await staying.close();
+      });
+    });
+
+    describe("queue", () => {
+      it("ensureQueue() may be called by anyone, at once and again", async () => {
+        const place = new Place();
+        const all = [broker, under.another, broker, under.another].map((each) =>
+          each.ensureQueue(place.queue)
+        );
+        await Promise.all(all);
+        await broker.ensureQueue(place.queue);
+      });
+
+      it("queueState() is undefined without stream or group, and counts what is there", async () => {
+        const place = new Place();
+        const { stream } = place.queue;
+        assert.equal(await broker.queueState(stream, "workers"), undefined);
+        await place.fill(broker, numbered(10));
+        assert.equal(await broker.queueState(stream, "workers"), undefined);
+        const consumer = await join(place, 4);
+        const [first, second] = await receive(consumer, 4);
+        const held = await broker.queueState(stream, "workers");
+        assert.ok(held !== undefined && !isWorkedOff(held));
+        const { bytes, ...counts } = held;
+        assert.ok(bytes > 0);
+        assert.deepEqual(counts, {
+          lastSequence: 10,
+          ackFloor: 0,
+          messages: 10,
+          pending: 6,
+          ackPending: 4,
+        });
+        consumer.stop();
+        consumer.ack(first!);
+        consumer.ack(second!);
+        await eventually(async () => (await consumer.state()).ackFloor === 2, "ack floor of 2");
+        await consumer.close();
+      });
+
+      it("an empty queue is worked off", async () => {
+        const place = new Place();
+        const consumer = await join(place);
+        assert.ok(isWorkedOff(await consumer.state()));
+        await consumer.close();
+      });
+
+      it("tidy() leaves what is not acked", async () => {
+        const place = new Place();
+        await place.fill(broker, numbered(10));
+        const consumer = await join(place);
+        const deliveries = await receive(consumer, 10);
+        await consumer.tidy();
+        assert.equal((await consumer.state()).messages, 10);
+        for (const delivery of deliveries) consumer.nak(delivery);
+        await consumer.close();
+        const next = await join(place);
+        await receive(next, 10);
+        await next.close();
+      });
+    });
+
+    if (features.durable) testDurableBroker(() => under);
+
+    it("close() ends everything and is safe to call twice", async () => {
+      const ending = await make();
+      const place = new Place();
+      const consumer = await join(place, 10, ending.broker);
+      const waiting = consumer.next();
+      const publisher = ending.broker.publisher();
+      await within(
+        Promise.all([ending.broker.close(), ending.broker.close()]),
+        10_000,
+        "close",
+      );
+      assert.deepEqual(await within(waiting, 1_000, "return"), []);
+      assert.equal(ending.broker.isConnected(), false);
+      const fate = await publish(publisher, place.message("x"));
+      assert.ok(fate instanceof Error);
+      await ending.end();
+    });
+  });
+}

@@ -1,0 +1,4 @@
+import { createLogger } from "../../src/log.ts";
+
+/** Writes nothing. */
+export const quiet = createLogger({ level: "CRITICAL", write: () => {} });
