@@ -27,7 +27,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     return new S3Store({ endpoint, user, password: new Secret(minio.password), ...options });
   }
 
-  // Not a hook: Bun gives those five seconds, whatever they ask for.
+  // The server starts and ends in cases of its own: Bun gives a hook five seconds, whatever it asks for.
   it("starts with a bucket", SLOW, async () => {
     minio = await startMinio();
     bucket = await makeBucket(minio);
@@ -311,4 +311,6 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
       }
     },
   );
+
+  it("ends and leaves nothing behind", SLOW, () => minio.stop());
 });
