@@ -25,6 +25,9 @@ class FsSource implements SourceFunction {
   #listed?: ListedObjects;
   /** Whether listings are remembered in the flow's state, and not only in this process. */
   #remembers = false;
+  /** Emitted by this process, done or not. */
+  readonly #begun = new Set<string>();
+  #committing?: ReturnType<typeof setInterval>;
 
   constructor(task: TaskPlan, store: Store) {
     this.#task = task;
@@ -39,36 +42,44 @@ class FsSource implements SourceFunction {
     const { meta, signal } = ctx;
     const checkpoint = meta.getBoolean("checkpoint", false);
     const pollMs = meta.getInteger("poll.interval.ms", POLL_INTERVAL_MS);
-    // A batch without a checkpoint remembers for its run only: a worker started again goes on where it was.
-    const listed = new ListedObjects(ctx.memory, checkpoint ? "listed" : `run-${ctx.run}`);
     this.#remembers = checkpoint || (ctx.batch && ctx.durable);
-    this.#listed = listed;
-    if (this.#remembers) await listed.load();
-    const begun = new Set<string>();
-    const committing = ctx.durable || !checkpoint ? undefined : setInterval(() => {
-      // What fails here is written with the next commit; the last one, in close(), is awaited.
-      listed.commit().catch(() => {});
-    }, COMMIT_EVERY_MS);
-    try {
-      for (;;) {
-        await this.#pass(ctx, { listed, begun, checkpoint });
-        if (ctx.batch || signal.aborted) break;
-        await waitAtMost(aborted(signal), pollMs);
-        if (signal.aborted) break;
-      }
-    } finally {
-      clearInterval(committing);
+    const listed = await this.#remembered(ctx, checkpoint);
+    if (!ctx.durable && checkpoint) {
+      // Until close(): records are worked off long after the last was emitted. What fails here is written with the next commit.
+      this.#committing ??= setInterval(() => void listed.commit().catch(() => {}), COMMIT_EVERY_MS);
+    }
+    for (;;) {
+      await this.#pass(ctx, { listed, checkpoint });
+      if (ctx.batch || signal.aborted) break;
+      await waitAtMost(aborted(signal), pollMs);
+      if (signal.aborted) break;
     }
     if (ctx.batch && !signal.aborted && !checkpoint && this.#remembers) await listed.clear();
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#committing);
     if (this.#remembers) await this.#listed?.commit();
+  }
+
+  /**
+   * What was listed before. A source in memory that is tried again goes on with what it knows: the records it has emitted are on their
+   * way, and emitted once more they would count as done at once, being duplicates.
+   */
+  async #remembered(ctx: SourceContext, checkpoint: boolean): Promise<ListedObjects> {
+    if (!ctx.durable && this.#listed !== undefined) return this.#listed;
+    this.#begun.clear();
+    // A batch without a checkpoint remembers for its run only: a worker started again goes on where it was.
+    const listed = new ListedObjects(ctx.memory, checkpoint ? "listed" : `run-${ctx.run}`);
+    if (this.#remembers) await listed.load();
+    this.#listed = listed;
+    return listed;
   }
 
   /** Lists the bucket once and emits what is new. */
   async #pass(ctx: SourceContext, pass: Pass): Promise<void> {
-    const { listed, begun, checkpoint } = pass;
+    const { listed, checkpoint } = pass;
+    const begun = this.#begun;
     const { bucket, prefix } = this.#task.bucket!;
     const { signal, durable } = ctx;
     const all = new Set<string>();
@@ -81,11 +92,11 @@ class FsSource implements SourceFunction {
         if (listed.has(id) || begun.has(id)) continue;
         if (signal.aborted) break;
         const messageId = checkpoint ? id : await sourceId([ctx.run, id]);
-        begun.add(id);
         await ctx.emit(recordOf(object, ctx), {
           id: messageId,
           settled: (ok) => ok ? listed.add(id) : undefined,
         });
+        begun.add(id);
         if (signal.aborted) break;
         emitted.push(id);
       }
@@ -103,8 +114,6 @@ class FsSource implements SourceFunction {
 interface Pass {
   /** Done: not to be listed again. */
   readonly listed: ListedObjects;
-  /** Emitted by this process, done or not. */
-  readonly begun: Set<string>;
   readonly checkpoint: boolean;
 }
 
