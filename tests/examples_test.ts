@@ -1,0 +1,29 @@
+import { after, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { CommandLine } from "./support/command.ts";
+import { FlowFolder } from "./support/flow_folder.ts";
+import { resultsIn } from "./support/quickstart.ts";
+
+const SLOW = { timeout: 60_000 };
+
+describe("examples/quickstart", () => {
+  const kflow = new CommandLine();
+  after(() => kflow.endAll());
+
+  it("gives what its expected.json says, and a report by task", SLOW, async () => {
+    const folder = await FlowFolder.make("quickstart");
+    try {
+      const { status, stdout } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+      const expected = JSON.parse(new TextDecoder().decode(await folder.read("expected.json")));
+      const count = Object.keys(expected).length;
+      assert.deepEqual(resultsIn(await folder.files("data/results")), expected);
+      assert.equal(status, 0);
+      assert.match(stdout, /^task +in +out +errors +redelivered +dead +time$/m);
+      assert.match(stdout, new RegExp(`^list +0 +${count} +0 +0 +0 +[\\d.]+ s$`, "m"));
+      assert.match(stdout, new RegExp(`^describe +${count} +${count} +0 +0 +0 +[\\d.]+ s$`, "m"));
+      assert.match(stdout, new RegExp(`^store +${count} +0 +0 +0 +0 +[\\d.]+ s$`, "m"));
+    } finally {
+      await folder.remove();
+    }
+  });
+});

@@ -1,0 +1,146 @@
+import { connect, type NatsConnection } from "nats";
+import { Secret } from "../../src/secret.ts";
+import { S3Store } from "../../src/store/s3.ts";
+import { type MinioServer, startMinio } from "./minio_server.ts";
+import { type NatsServer, startNats } from "./nats_server.ts";
+import { makeBucket } from "./s3_requests.ts";
+
+/** A message of a stream, as a plain client sees it. */
+export interface StoredMessage {
+  readonly subject: string;
+  readonly id: string | undefined;
+  readonly body: Uint8Array;
+  readonly headers: Record<string, string>;
+}
+
+/** A NATS and an S3 server with passwords, and plain clients that look at what kflow has done there. */
+export class TestServers {
+  readonly natsUser = "flow";
+  readonly natsPassword: string;
+  readonly #clients: NatsConnection[] = [];
+  readonly store: S3Store;
+
+  private constructor(
+    readonly nats: NatsServer,
+    readonly minio: MinioServer,
+    natsPassword: string,
+  ) {
+    this.natsPassword = natsPassword;
+    const { endpoint, user, password } = minio;
+    this.store = new S3Store({ endpoint, user, password: new Secret(password) });
+  }
+
+  static async start(): Promise<TestServers> {
+    const password = `secret-${crypto.randomUUID()}`;
+    const nats = startNats({ user: "flow", password });
+    const minio = startMinio();
+    try {
+      return new TestServers(await nats, await minio, password);
+    } catch (error) {
+      for (const started of await Promise.allSettled([nats, minio])) {
+        if (started.status === "fulfilled") await started.value.stop();
+      }
+      throw error;
+    }
+  }
+
+  /** What no output may hold. */
+  get secrets(): string[] {
+    return [this.natsPassword, this.minio.password];
+  }
+
+  /** The environment that puts a pipeline on these servers. */
+  environment(way: "ws" | "tcp" = "ws"): Record<string, string> {
+    const { minio, nats } = this;
+    return { ...this.natsEnvironment(way === "ws" ? nats.wsUrl : nats.tcpUrl), ...storeOf(minio) };
+  }
+
+  /** NATS alone. User and password stand in the address, since there are no variables for them. */
+  natsEnvironment(url: string): Record<string, string> {
+    const credentials = `${this.natsUser}:${this.natsPassword}@`;
+    return { KFLOW_NATS_ADDR: url.replace("://", `://${credentials}`) };
+  }
+
+  async makeBuckets(...names: string[]): Promise<void> {
+    for (const name of names) await makeBucket(this.minio, name);
+  }
+
+  async put(bucket: string, objects: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    for (const [key, content] of objects) await this.store.put(bucket, key, content);
+  }
+
+  /** All objects of a bucket, by key. */
+  async objects(bucket: string): Promise<Map<string, Uint8Array>> {
+    const found = new Map<string, Uint8Array>();
+    for await (const page of this.store.list(bucket, "")) {
+      for (const { key } of page) {
+        const { body } = await this.store.get(bucket, key);
+        found.set(key, await new Response(body).bytes());
+      }
+    }
+    return found;
+  }
+
+  async keys(bucket: string): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const page of this.store.list(bucket, "")) keys.push(...page.map(({ key }) => key));
+    return keys;
+  }
+
+  /** Resolves once the bucket has an object with this key. */
+  async hasObject(bucket: string, key: string, withinMs = 20_000): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    while (!(await this.keys(bucket)).includes(key)) {
+      if (Date.now() > deadline) throw new Error(`No object "${key}" within ${withinMs} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** A client that knows nothing of kflow. */
+  async client(): Promise<NatsConnection> {
+    const client = await connect({
+      servers: this.nats.tcpUrl.replace("nats://", ""),
+      user: this.natsUser,
+      pass: this.natsPassword,
+      maxReconnectAttempts: -1,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Every message that a stream holds. */
+  async messages(stream: string): Promise<StoredMessage[]> {
+    const client = await this.client();
+    const manager = await client.jetstreamManager();
+    const { state } = await manager.streams.info(stream);
+    const found: StoredMessage[] = [];
+    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+      const message = await manager.streams.getMessage(stream, { seq }).catch(() => undefined);
+      if (message === undefined) continue;
+      const headers = Object.fromEntries(
+        [...message.header?.keys() ?? []].map((name) => [name, message.header.get(name)]),
+      );
+      found.push({
+        subject: message.subject,
+        id: headers["Nats-Msg-Id"],
+        body: message.data.slice(),
+        headers,
+      });
+    }
+    return found;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.store.close();
+    await Promise.all([this.nats.stop(), this.minio.stop()]);
+  }
+}
+
+function storeOf({ endpoint, user, password }: MinioServer): Record<string, string> {
+  return {
+    KFLOW_STORE_ADDR: endpoint,
+    KFLOW_STORE_USER: user,
+    KFLOW_STORE_PASSWORD: password,
+  };
+}
