@@ -49,11 +49,14 @@ export async function runSource(
       kill,
       durable: broker.durable,
     });
-    const complete = await runWithRetries(made.source, emitter, { task, shared, progress });
-    if (batch && complete) await end.finish(task.id);
-    // What a broker in memory holds is not done yet: the source learns of it until the last consumer is.
-    if (!broker.durable) await shared.downstream;
-    await made.source.close?.();
+    try {
+      const complete = await runWithRetries(made.source, emitter, { task, shared, progress });
+      if (batch && complete) await end.finish(task.id);
+      // What a broker in memory holds is not done yet: the source learns of it until the last consumer is.
+      if (!broker.durable) await shared.downstream;
+    } finally {
+      await made.source.close?.();
+    }
     return false;
   } finally {
     publisher.close();
