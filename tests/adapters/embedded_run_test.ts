@@ -113,8 +113,8 @@ describe("kflow run, embedded", () => {
         stdout,
         /^dead: describe docs\/notes\/café\.md after 2 attempts: not this one$/m,
       );
-      const place = /^Dead letters are kept in (.*)$/m.exec(stdout)?.[1];
-      assert.ok(place?.startsWith(folder.file(".kflow")), stdout);
+      const place = /^Dead letters are kept in (.*)$/m.exec(stdout)?.[1] ?? "";
+      assert.ok(place.startsWith(folder.file(".kflow")), stdout);
       const kept = [...await folder.files(place.slice(folder.path.length + 1))];
       assert.equal(kept.length, 1);
       const letter = JSON.parse(new TextDecoder().decode(kept[0]![1]));
