@@ -169,7 +169,7 @@ export async function openStore(config: StoreConfig, host: Host): Promise<Store>
   const { address, user, password } = config;
   switch (address.kind) {
     case "memory":
-      return new MemoryStore();
+      return new MemoryStore({ createBuckets: true });
     case "directory":
       return new DirectoryStore(await host.files(address.path, { create: true }), {
         createBuckets: true,
