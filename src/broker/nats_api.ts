@@ -1,5 +1,8 @@
 import type { HeaderBytes, NatsLink } from "./nats_link.ts";
 
+/** JetStream counts time in nanoseconds. */
+export const NANOS_PER_MS = 1_000_000;
+
 /** Codes of the JetStream API that somebody decides by. */
 export const API = {
   consumerNotFound: 10014,
@@ -28,6 +31,7 @@ export interface StreamConfig {
   readonly storage: string;
   readonly discard: string;
   readonly max_bytes: number;
+  readonly max_msgs: number;
   readonly max_age: number;
   readonly duplicate_window: number;
   readonly [other: string]: unknown;
@@ -107,6 +111,10 @@ export async function unless<T>(
     if (error instanceof ApiError && codes.includes(error.code)) return undefined;
     throw error;
   }
+}
+
+export function streamInfo(link: NatsLink, stream: string): Promise<StreamInfo | undefined> {
+  return unless([API.streamNotFound], callApi<StreamInfo>(link, `STREAM.INFO.${stream}`));
 }
 
 function parseAnswer<T>(data: Uint8Array): T {

@@ -5,10 +5,10 @@ import {
   type ConsumerInfo,
   type StoredMessage,
   type StreamInfo,
+  streamInfo,
   unless,
 } from "./nats_api.ts";
 import type { NatsLink } from "./nats_link.ts";
-import { streamInfo } from "./nats_queue.ts";
 
 /** Messages differ in size, so a round that goes by their mean may not remove enough. */
 const MOST_ROUNDS = 20;
@@ -36,10 +36,16 @@ export async function tidyStream(
   }
   for (let round = 0; round < MOST_ROUNDS && info !== undefined; round++) {
     const { messages, bytes, first_seq } = info.state;
-    const half = info.config.max_bytes / 2;
-    if (info.config.max_bytes <= 0 || bytes <= half || first_seq > floor) break;
-    const excess = Math.ceil((bytes - half) / (bytes / messages));
-    young += await purgeUpTo(link, queue.stream, Math.min(floor, first_seq + excess - 1));
+    const excess = Math.max(
+      (bytes - queue.maxBytes / 2) / (bytes / messages),
+      info.config.max_msgs > 0 ? messages - info.config.max_msgs / 2 : 0,
+    );
+    if (!(excess > 0) || first_seq > floor) break;
+    young += await purgeUpTo(
+      link,
+      queue.stream,
+      Math.min(floor, first_seq + Math.ceil(excess) - 1),
+    );
     info = await streamInfo(link, queue.stream);
   }
   return { old, young };

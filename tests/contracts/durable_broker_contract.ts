@@ -53,8 +53,8 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
       const place = new Place({ maxBytes: 100_000 });
       const consumer = await broker.consume(place.group());
       consumer.slots = 50;
-      await place.fill(broker, numbered(400));
-      await workOff(consumer, 400);
+      await place.fill(broker, numbered(150));
+      await workOff(consumer, 150);
       const full = await consumer.state();
       assert.ok(full.bytes < 50_000);
       assert.deepEqual(await consumer.tidy(), { old: 0, young: 0 });
@@ -67,7 +67,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
       await workOff(consumer, 40);
       const { old, young } = await consumer.tidy();
       assert.equal(old, 0);
-      assert.ok(young > 0 && young < 440, `${young} were removed`);
+      assert.ok(young > 0 && young < 190, `${young} were removed`);
       const left = await consumer.state();
       assert.ok(left.bytes <= 50_000 && left.bytes > 20_000, `${left.bytes} bytes are left`);
       await consumer.close();
@@ -75,7 +75,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
 
     it("tidy() removes nothing that another group has not acked", async () => {
       const { broker, another } = get();
-      const place = new Place({ maxBytes: 30_000, duplicateWindowMs: 100 });
+      const place = new Place({ maxBytes: 60_000, duplicateWindowMs: 100 });
       const fast = await broker.consume(place.group({ group: "fast" }));
       const slow = await another.consume(place.group({ group: "slow" }));
       fast.slots = 300;

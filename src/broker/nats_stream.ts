@@ -1,0 +1,169 @@
+import type { QueueSpec } from "./broker.ts";
+import {
+  API,
+  ApiError,
+  callApi,
+  NANOS_PER_MS,
+  type StreamConfig,
+  type StreamInfo,
+  streamInfo,
+} from "./nats_api.ts";
+import type { NatsLink } from "./nats_link.ts";
+import { StartError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+
+/** Marks the streams we made, whose limits we may therefore change. */
+const OURS = "kflow ";
+/** What a message is taken to need where a stream can only be limited by their number. */
+const MEAN_BYTES = 256;
+
+/**
+ * Makes the queue's stream or checks the one that is there. On a stream of ours `maxBytes` and the duplicate window are raised if the
+ * queue asks for more; they are never lowered, and a stream somebody else made is not touched.
+ */
+export async function ensureStream(link: NatsLink, queue: QueueSpec, log: Logger): Promise<void> {
+  const wanted = streamConfig(queue, dropsWhenFull(link.nc.info?.version ?? ""));
+  let info = await streamInfo(link, queue.stream);
+  if (info === undefined) {
+    try {
+      await callApi(link, `STREAM.CREATE.${queue.stream}`, wanted);
+      return;
+    } catch (error) {
+      // Another worker was faster with other settings.
+      info = isApi(error, API.streamNameInUse) ? await streamInfo(link, queue.stream) : undefined;
+      if (info === undefined) throw translate(error, queue);
+    }
+  }
+  const found = info.config;
+  const raised = raise(info, wanted);
+  check({ ...found, ...raised }, queue, wanted);
+  if (raised === undefined) return;
+  try {
+    await callApi(link, `STREAM.UPDATE.${queue.stream}`, { ...found, ...raised });
+    log.info("raised limits of the stream", { stream: queue.stream, ...raised });
+  } catch (error) {
+    throw translate(error, queue);
+  }
+}
+
+/**
+ * Until 2.10.5 a server counts a message without its overhead when it decides whether there is room, and then removes the oldest
+ * message to make up for it, acked or not (nats-server issue 4771). There only the number of messages is a safe limit.
+ */
+function dropsWhenFull(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split(".").map((part) => parseInt(part));
+  return major < 2 || (major === 2 && (minor < 10 || (minor === 10 && patch < 5)));
+}
+
+function streamConfig(queue: QueueSpec, byNumber: boolean): StreamConfig {
+  return {
+    name: queue.stream,
+    description: `${OURS}queue`,
+    subjects: [queue.subjects],
+    retention: "limits",
+    storage: "file",
+    discard: "new",
+    max_bytes: byNumber ? -1 : queue.maxBytes,
+    max_msgs: byNumber ? Math.max(1, Math.floor(queue.maxBytes / MEAN_BYTES)) : -1,
+    max_age: (queue.maxAgeMs ?? 0) * NANOS_PER_MS,
+    duplicate_window: windowMs(queue) * NANOS_PER_MS,
+    max_msg_size: -1,
+    max_consumers: -1,
+    num_replicas: 1,
+  };
+}
+
+/** A server refuses to remember ids for longer than messages stay. */
+function windowMs(queue: QueueSpec): number {
+  return Math.min(queue.duplicateWindowMs, queue.maxAgeMs ?? Infinity);
+}
+
+function raise(info: StreamInfo, wanted: StreamConfig): Partial<StreamConfig> | undefined {
+  const { config: found, state } = info;
+  if (!String(found.description ?? "").startsWith(OURS)) return undefined;
+  const raised: { max_bytes?: number; max_msgs?: number; duplicate_window?: number } = {};
+  if (found.duplicate_window < wanted.duplicate_window) {
+    raised.duplicate_window = wanted.duplicate_window;
+  }
+  // A limit below what the stream holds would remove messages, so neither is ever lowered.
+  if (wanted.max_bytes > 0) {
+    const counted = found.max_bytes <= 0;
+    if (counted ? state.bytes < wanted.max_bytes / 2 : found.max_bytes < wanted.max_bytes) {
+      raised.max_bytes = wanted.max_bytes;
+      raised.max_msgs = -1;
+    }
+  } else if (found.max_bytes > 0) {
+    raised.max_bytes = -1;
+    raised.max_msgs = Math.max(wanted.max_msgs, 2 * state.messages);
+  } else if (found.max_msgs > 0 && found.max_msgs < wanted.max_msgs) {
+    raised.max_msgs = wanted.max_msgs;
+  }
+  return Object.keys(raised).length > 0 ? raised : undefined;
+}
+
+function check(found: StreamConfig, queue: QueueSpec, wanted: StreamConfig): void {
+  const { stream } = queue;
+  const refuse = (what: string, fix: string) => {
+    throw new StartError(`Cannot use stream "${stream}": ${what}; ${fix}`);
+  };
+  const anew =
+    `remove the stream with "nats stream rm ${stream}" when it is worked off, or choose another flow id`;
+  if (found.retention !== "limits") {
+    refuse(`its retention is "${found.retention}" and must be "limits"`, anew);
+  }
+  if (found.storage !== "file") {
+    refuse(`its storage is "${found.storage}" and must be "file"`, anew);
+  }
+  if (found.discard !== "new") {
+    refuse(
+      `its discard policy is "${found.discard}" and must be "new"`,
+      `change it with "nats stream edit ${stream} --discard new"`,
+    );
+  }
+  if (found.max_bytes > 0 && wanted.max_bytes <= 0) {
+    refuse(
+      `this server removes the oldest messages when max_bytes is reached`,
+      `install NATS 2.10.5 or newer, or limit it by number with "nats stream edit ${stream} --max-bytes=-1 --max-msgs=${wanted.max_msgs}"`,
+    );
+  }
+  const window = found.duplicate_window / NANOS_PER_MS;
+  if (window < windowMs(queue)) {
+    const seconds = Math.ceil(windowMs(queue) / 1000);
+    refuse(
+      `its duplicate window is ${window / 1000} s and must be at least ${windowMs(queue) / 1000} s`,
+      `change it with "nats stream edit ${stream} --dupe-window ${seconds}s"`,
+    );
+  }
+  if (!(found.subjects ?? []).some((subject) => covers(subject, queue.subjects))) {
+    refuse(
+      `it takes ${JSON.stringify(found.subjects ?? [])} and must take "${queue.subjects}"`,
+      `change it with "nats stream edit ${stream} --subjects '${queue.subjects}'"`,
+    );
+  }
+}
+
+/** Whether everything that matches `inner` matches `outer` too. */
+export function covers(outer: string, inner: string): boolean {
+  const out = outer.split(".");
+  const inn = inner.split(".");
+  for (let i = 0; i < out.length; i++) {
+    if (out[i] === ">") return inn.length > i;
+    if (i >= inn.length || inn[i] === ">") return false;
+    if (out[i] !== "*" && out[i] !== inn[i]) return false;
+  }
+  return out.length === inn.length;
+}
+
+function isApi(error: unknown, code: number): boolean {
+  return error instanceof ApiError && error.code === code;
+}
+
+function translate(error: unknown, queue: QueueSpec): unknown {
+  if (!(error instanceof ApiError)) return error;
+  const fix = error.code === API.subjectsOverlap
+    ? `another stream takes "${queue.subjects}"; remove it or choose another flow id`
+    : "check the account's and the server's limits";
+  return new StartError(`Cannot make stream "${queue.stream}": ${error.message}; ${fix}`, {
+    cause: error,
+  });
+}
