@@ -65,6 +65,10 @@ export class TestServers {
     for (const name of names) await makeBucket(this.minio, name);
   }
 
+  async hasBucket(name: string): Promise<boolean> {
+    return await this.store.check(name).then(() => true, () => false);
+  }
+
   async put(bucket: string, objects: ReadonlyMap<string, Uint8Array>): Promise<void> {
     for (const [key, content] of objects) await this.store.put(bucket, key, content);
   }
@@ -128,6 +132,16 @@ export class TestServers {
       });
     }
     return found;
+  }
+
+  /** The schemas that flows have registered, by fingerprint. */
+  async schemas(): Promise<Map<string, string>> {
+    const messages = await this.messages("KV_kflow-state");
+    const found = messages.map(({ subject, body }) => {
+      const [fingerprint = ""] = /(?<=\.schema\.)[0-9a-f]{16}$/.exec(subject) ?? [];
+      return [fingerprint, new TextDecoder().decode(body)] as const;
+    });
+    return new Map(found);
   }
 
   async stop(): Promise<void> {
