@@ -131,6 +131,14 @@ function warnUnused({ document, path, type, kind }: TaskDraft, report: Report): 
       "key",
     );
   }
+  if (document.globalConfig?.store?.autoDownload && kind === "sink") {
+    const at = [...path, "globalConfig", "store", "autoDownload"];
+    report.warning(
+      at,
+      `${type} downloads nothing; set autoDownload on the raw task that needs it`,
+      "key",
+    );
+  }
   if (document.addr !== undefined && (type === "raw-source" || type === "print")) {
     report.warning(
       [...path, "addr"],

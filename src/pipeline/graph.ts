@@ -20,7 +20,11 @@ export interface Graph {
   /** Producers before consumers; else in the file's order. */
   readonly tasks: readonly NamedTask[];
   readonly edges: readonly Edge[];
+  /** Edges by the id of their consumer, in the file's order. */
+  readonly incoming: ReadonlyMap<string, readonly Edge[]>;
 }
+
+const MAX_CYCLES = 10;
 
 interface GraphOptions {
   report: Report;
@@ -35,7 +39,8 @@ export function checkGraph(drafts: readonly TaskDraft[], options: GraphOptions):
   const edges = joinTasks(tasks, options);
   const order = checkCycles(tasks, edges, report);
   checkReach(tasks, edges, { ...options, drafts, cyclic: order.cyclic });
-  return { tasks: order.tasks, edges };
+  const incoming = Map.groupBy(edges, (edge) => edge.consumer.id);
+  return { tasks: order.tasks, edges, incoming };
 }
 
 function uniqueTasks(drafts: readonly TaskDraft[], report: Report): NamedTask[] {
@@ -61,6 +66,7 @@ function joinTasks(tasks: readonly NamedTask[], { report, writtenIds }: GraphOpt
   const byId = new Map(tasks.map((task) => [task.id, task]));
   const edges: Edge[] = [];
   for (const producer of tasks) {
+    const others = [...byId.keys()].filter((other) => other !== producer.id);
     for (const output of producer.outputs) {
       const seen = new Set<string>();
       for (const { id, path } of output.consumers) {
@@ -69,7 +75,6 @@ function joinTasks(tasks: readonly NamedTask[], { report, writtenIds }: GraphOpt
           report.error(path, `"${id}" is in this out twice; remove one`);
         } else if (!consumer) {
           if (!writtenIds.has(id)) {
-            const others = [...byId.keys()].filter((other) => other !== producer.id);
             report.error(
               path,
               `no task has id ${JSON.stringify(id)}; ${suggest(id, others, "tasks")}`,
@@ -103,6 +108,7 @@ function checkCycles(tasks: readonly NamedTask[], edges: readonly Edge[], report
   const done = new Set<NamedTask>();
   const cyclic = new Set<NamedTask>();
   const finished: NamedTask[] = [];
+  let cycles = 0;
   for (const start of tasks.toReversed()) {
     if (done.has(start)) continue;
     const way = [{ task: start, next: (outgoing.get(start) ?? []).toReversed() }];
@@ -120,6 +126,7 @@ function checkCycles(tasks: readonly NamedTask[], edges: readonly Edge[], report
       if (from >= 0) {
         const members = way.slice(from).map((step) => step.task);
         for (const member of members) cyclic.add(member);
+        if (++cycles > MAX_CYCLES) continue;
         const names = [...members, consumer].map((task) => task.id).join(" -> ");
         report.error(
           edge.path,

@@ -18,6 +18,8 @@ import { checkShape } from "./shape.ts";
 import { draftTasks, type TaskDraft } from "./task_draft.ts";
 import { planTask } from "./task_plan.ts";
 
+const MAX_TASKS = 1000;
+
 export interface LoadPlanInput {
   /** The file as the user named it. */
   file: string;
@@ -76,6 +78,9 @@ async function makePlan(input: LoadPlanInput, report: Report): Promise<Plan | un
     report.error(["dag"], "dag is missing; add 'dag' with a list of tasks");
   } else if (document.dag?.length === 0) {
     report.error(["dag"], "dag is empty; add at least one task");
+  } else if (document.dag && document.dag.length > MAX_TASKS) {
+    report.error(["dag"], `dag has more than ${MAX_TASKS} tasks; split the pipeline`);
+    return undefined;
   }
   const { checkSchema } = input;
   const drafts = draftTasks(document, { report, ...(checkSchema && { checkSchema }) });
@@ -169,24 +174,19 @@ function warnWithoutCode(
 
 /** Product document: the groupId must be unique for each function. Two tasks in one group would take each other's records. */
 function checkGroups(tasks: readonly TaskPlan[], graph: Graph, report: Report): void {
-  const first = new Map<string, TaskPlan>();
-  const inFileOrder = tasks.toSorted((a, b) =>
-    Number(pathOf(a, graph)[1]) - Number(pathOf(b, graph)[1])
-  );
-  for (const task of inFileOrder) {
-    const other = first.get(task.groupId);
+  const groups = new Map(tasks.map((task) => [task.id, task.groupId]));
+  const first = new Map<string, NamedTask>();
+  for (const task of graph.tasks.toSorted((a, b) => Number(a.path[1]) - Number(b.path[1]))) {
+    const group = groups.get(task.id);
+    if (group === undefined) continue;
+    const other = first.get(group);
     if (other) {
-      const { line } = report.places.of([...pathOf(other, graph), "groupId"]);
+      const { line } = report.places.of([...other.path, "groupId"]);
+      const where = line === undefined ? "" : ` at line ${line}`;
       report.error(
-        [...pathOf(task, graph), "groupId"],
-        `groupId "${task.groupId}" is already that of "${other.id}"${
-          line === undefined ? "" : ` at line ${line}`
-        }; give each task its own`,
+        [...task.path, "groupId"],
+        `groupId "${group}" is already that of "${other.id}"${where}; give each task its own`,
       );
-    } else first.set(task.groupId, task);
+    } else first.set(group, task);
   }
-}
-
-function pathOf(task: TaskPlan, graph: Graph): Path {
-  return graph.tasks.find((one) => one.id === task.id)?.path ?? [];
 }

@@ -72,7 +72,7 @@ export function parsePipeline(content: string, report: Report): unknown {
     }
     return undefined;
   }
-  const reader = new Reader(document, { place, report });
+  const reader = new Reader({ place, report });
   const value = reader.read(document.contents, [], 0);
   if (reader.isTooLarge) return undefined;
   if (value === null || value === undefined) {
@@ -105,15 +105,15 @@ interface ReaderOptions {
 }
 
 class Reader {
-  readonly #document: Document.Parsed;
   readonly #place: (offset: number) => Place;
   readonly #report: Report;
   readonly #places: Places;
+  /** By name: the library looks through the whole document for each alias. */
+  readonly #anchors = new Map<string, Node>();
   #values = 0;
   isTooLarge = false;
 
-  constructor(document: Document.Parsed, options: ReaderOptions) {
-    this.#document = document;
+  constructor(options: ReaderOptions) {
     this.#place = options.place;
     this.#report = options.report;
     this.#places = options.report.places;
@@ -129,7 +129,7 @@ class Reader {
       return null;
     }
     if (isAlias(node)) {
-      const anchored = node.resolve(this.#document);
+      const anchored = this.#anchors.get(node.source);
       if (anchored) return this.read(anchored, path, depth + 1);
       this.#report.error(
         path,
@@ -137,6 +137,7 @@ class Reader {
       );
       return null;
     }
+    if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
     if (node.tag !== undefined && !KNOWN_TAGS.test(node.tag)) {
       this.#report.error(path, "tags are not supported; write the value without a tag");
       return null;

@@ -1,6 +1,10 @@
+const MAX_WORD = 64;
+const MAX_CANDIDATES = 100;
+
 /** `did you mean "parallelism"?` as a hint, or what to choose from when nothing is near. */
 export function suggest(word: string, candidates: Iterable<string>, listed: string): string {
   const all = [...candidates];
+  if (all.length > MAX_CANDIDATES) return `there are ${all.length} ${listed}`;
   const near = closest(word, all);
   if (near !== undefined) return `did you mean "${near}"?`;
   return all.length > 0 ? `${listed}: ${all.join(", ")}` : `there are no ${listed}`;
@@ -8,7 +12,7 @@ export function suggest(word: string, candidates: Iterable<string>, listed: stri
 
 /** The candidate that a slip of the fingers turns into `word`. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
-  if (word.length > 64) return undefined;
+  if (word.length > MAX_WORD) return undefined;
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {

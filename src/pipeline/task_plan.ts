@@ -56,7 +56,7 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
     autoDownload: config.autoDownload(task),
     sideStream: config.sideStream(task),
     metrics: config.metrics(task),
-    inputs: graph.edges.filter((edge) => edge.consumer.id === task.id).map(inputOf),
+    inputs: (graph.incoming.get(task.id) ?? []).map(inputOf),
     outputs: kind === "sink" ? [] : task.outputs.map((output) => ({
       ...(output.sideOut !== undefined && { sideOut: output.sideOut }),
       ...(output.schema !== undefined && { schema: output.schema }),
@@ -99,7 +99,7 @@ function storeOf(task: NamedTask, { graph, config, report }: StoreOptions): Stor
 function listedStores(task: NamedTask, { graph, config }: StoreOptions): StoreConfig[] {
   const before = new Set([task]);
   for (const one of before) {
-    for (const edge of graph.edges) if (edge.consumer.id === one.id) before.add(edge.producer);
+    for (const { producer } of graph.incoming.get(one.id) ?? []) before.add(producer);
   }
   return [...before].flatMap((one) => {
     const store = one.type === "fs-source" ? config.store(one) : {};

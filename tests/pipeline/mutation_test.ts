@@ -95,3 +95,58 @@ describe("loadPlan() on damaged files", () => {
     assert.ok(wrong > ROUNDS / 4 && wrong < ROUNDS, `${wrong} of ${ROUNDS} had errors`);
   });
 });
+
+describe("loadPlan() on files made to be slow", () => {
+  const many = (count: number, line: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => line(index)).join("\n") + "\n";
+  const chain = many(
+    999,
+    (index) => `  - {id: t${index}, type: raw, image: x, out: [t${index + 1}]}`,
+  );
+  const source = "dag:\n  - {id: s, type: fs-source, addr: h, topics: s3a://docs, out: [t0]}\n";
+  // Each took more than 20 seconds with the obvious algorithm.
+  const files: [what: string, text: string, error: string][] = [
+    [
+      "60,000 keys",
+      many(60_000, (index) => `k${index}: 1`),
+      "p.yaml:1:1: too many values or levels; no pipeline needs so many",
+    ],
+    [
+      "15,000 anchors",
+      many(15_000, (index) => `- &a${index} x`) + many(15_000, (index) => `- *a${index}`),
+      "p.yaml:1:1: expected mapping, got list; a pipeline is a mapping with 'dag'",
+    ],
+    [
+      "200 tasks that all feed each other",
+      "dag:\n" +
+      many(
+        200,
+        (index) =>
+          `  - {id: t${index}, type: raw, image: x, out: [${
+            Array.from({ length: 200 }, (_, other) => `t${other}`)
+          }]}`,
+      ),
+      "p.yaml:198:913 dag[196].out[196]: cycle: t196 -> t196; records would go round for ever, remove one of these",
+    ],
+    [
+      "more tasks than a pipeline may have",
+      source + chain + "  - {id: t999, type: print}\n",
+      "p.yaml:2:3 dag: dag has more than 1000 tasks; split the pipeline",
+    ],
+  ];
+  for (const [what, text, error] of files) {
+    it(`ends soon on ${what}`, async () => {
+      const start = performance.now();
+      const { errors } = await load(text);
+      assert.ok(performance.now() - start < 10_000);
+      assert.ok(errors.includes(error), errors.slice(0, 3).join("\n"));
+    });
+  }
+
+  it("plans a chain of 999 tasks", async () => {
+    const text = source + chain.replace(/.*\n$/, "").replace("[t998]", "[]");
+    const { plan, errors } = await load(text);
+    assert.deepEqual(errors, []);
+    assert.equal(plan?.tasks.length, 999);
+  });
+});
