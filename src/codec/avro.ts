@@ -14,7 +14,7 @@ import {
 import { emptyValue } from "./default_value.ts";
 import { canonicalForm, fingerprint } from "./fingerprint.ts";
 import { toJson } from "./json.ts";
-import { findMismatch } from "./mismatch.ts";
+import { findMismatch, type Mismatch } from "./mismatch.ts";
 import { parseSchema } from "./parse_schema.ts";
 import { parseSchemaText } from "./parse_schema_text.ts";
 import type { RecordNode } from "./schema_node.ts";
@@ -87,12 +87,18 @@ class AvroSchema implements RecordSchema {
   }
 
   #misfit(record: unknown, error: unknown): RecordError {
-    const found = findMismatch(this.#node, record);
-    const path = found?.path ?? "";
-    return new RecordError(
-      `${path || this.name}: ${found?.problem ?? `cannot encode: ${reasonOf(error)}`}`,
-      path,
-    );
+    const { path, problem } = this.#findMismatch(record) ??
+      { path: "", problem: `cannot encode: ${reasonOf(error)}` };
+    return new RecordError(`${path || this.name}: ${problem}`, path);
+  }
+
+  #findMismatch(record: unknown): Mismatch | undefined {
+    try {
+      return findMismatch(this.#node, record);
+    } catch {
+      // A getter of the user's threw, as it did when the record was written.
+      return undefined;
+    }
   }
 
   newRecord(): RecordValue {

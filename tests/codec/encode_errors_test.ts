@@ -147,6 +147,19 @@ describe("RecordSchema.encode()", () => {
     }
   });
 
+  it("passes on why a getter failed", () => {
+    const record = {
+      ...good,
+      get note(): string {
+        throw new Error("no ink");
+      },
+    };
+    assert.throws(() => schema.encode(record), {
+      name: "RecordError",
+      message: "shop.Order: cannot encode: no ink",
+    });
+  });
+
   it("takes an undefined field that the schema lacks as absent", () => {
     assert.ok(schema.encode({ ...good, other: undefined }));
   });
