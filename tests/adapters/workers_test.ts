@@ -1,0 +1,151 @@
+import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { type Command, CommandLine, OTHER_RUNTIME, OWN_RUNTIME } from "../support/command.ts";
+import { loggedKeys } from "../support/quickstart.ts";
+import { serverSkip } from "../support/server_binary.ts";
+import { ServerFlow } from "../support/server_flow.ts";
+import { TestServers } from "../support/test_servers.ts";
+
+const SLOW = { timeout: 90_000 };
+
+describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
+  const kflow = new CommandLine();
+  let servers: TestServers;
+  let flow: ServerFlow;
+  let keys: string[];
+
+  before(async () => {
+    servers = await TestServers.start();
+  }, SLOW);
+  beforeEach(async () => {
+    flow = await ServerFlow.make(kflow, servers);
+    keys = Object.keys(await flow.expected()).sort();
+  }, SLOW);
+  afterEach(() => flow.folder.remove());
+  after(async () => {
+    await kflow.endAll();
+    await servers?.stop();
+  });
+
+  async function allEndWell(workers: readonly Command[]): Promise<void> {
+    for (const worker of workers) {
+      const { status, stderr } = await worker.end();
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, /"Worker is finished"/);
+    }
+  }
+
+  async function isCompleteAndOnce(): Promise<void> {
+    assert.deepEqual(await flow.stored(), await flow.expected());
+    assert.deepEqual(await flow.keysOnEdge("describe"), keys);
+    assert.deepEqual(await flow.keysOnEdge("store"), keys);
+  }
+
+  it("of each task ends when the batch is finished: consumers started first", SLOW, async () => {
+    const env = { WORK_MS: "20" };
+    const store = flow.worker("store", { runtime: OTHER_RUNTIME });
+    await store.sees('"Worker starts"');
+    const middle = [
+      flow.worker("describe", { runtime: OWN_RUNTIME, env }),
+      flow.worker("describe", { runtime: OTHER_RUNTIME, way: "tcp", env }),
+    ];
+    await Promise.all(middle.map((worker) => worker.sees('"Worker starts"')));
+    const list = flow.worker("list", { runtime: OWN_RUNTIME });
+    await allEndWell([list, ...middle, store]);
+    await isCompleteAndOnce();
+    const begun = middle.map((worker) => loggedKeys(worker.stderr, "begins"));
+    assert.ok(begun.every((some) => some.length > 0), "one worker did it all");
+    assert.deepEqual(begun.flat().sort(), keys);
+  });
+
+  it("of each task ends when the batch is finished: the source started first", SLOW, async () => {
+    const list = flow.worker("list", { runtime: OTHER_RUNTIME });
+    await allEndWell([list]);
+    const middle = flow.worker("describe", { way: "tcp" });
+    await allEndWell([middle]);
+    const store = flow.worker("store", { runtime: OTHER_RUNTIME });
+    await allEndWell([store]);
+    await isCompleteAndOnce();
+  });
+
+  it("that is killed is replaced by the others, and nothing is stored twice", SLOW, async () => {
+    flow.set("dag.describe.meta.max.poll.interval.ms", "2000");
+    const victim = flow.worker("describe", { env: { HANG_AT: "4", WORK_MS: "20" } });
+    await victim.sees('"Worker starts"');
+    const list = flow.worker("list");
+    await victim.sees('"begins"', 4);
+    victim.signal("SIGKILL");
+    const middle = flow.worker("describe", { runtime: OTHER_RUNTIME });
+    const store = flow.worker("store");
+    await allEndWell([list, middle, store]);
+    await isCompleteAndOnce();
+    const hung = loggedKeys(victim.stderr, "begins");
+    const again = loggedKeys(middle.stderr, "begins");
+    assert.equal(hung.filter((key) => again.includes(key)).length >= 1, true, middle.stderr);
+  });
+
+  it("that is killed while it publishes leaves nothing stored twice", SLOW, async () => {
+    flow.set("dag.describe.meta.max.poll.interval.ms", "1000");
+    const victims = [flow.worker("describe"), flow.worker("describe", { runtime: OTHER_RUNTIME })];
+    await Promise.all(victims.map((victim) => victim.sees('"Worker starts"')));
+    const list = flow.worker("list");
+    await Promise.all(victims.map(async (victim) => {
+      await victim.sees('"begins"', 1);
+      victim.signal("SIGKILL");
+    }));
+    const middle = flow.worker("describe");
+    const store = flow.worker("store");
+    await allEndWell([list, middle, store]);
+    await isCompleteAndOnce();
+  });
+
+  it("of a finished run says so and ends well", SLOW, async () => {
+    const tasks = ["list", "describe", "store"];
+    await allEndWell(tasks.map((task) => flow.worker(task, { run: "monday" })));
+    for (const task of tasks) {
+      const { status, stderr } = await flow.worker(task, { run: "monday" }).end();
+      assert.equal(status, 0);
+      assert.match(
+        stderr,
+        new RegExp(`Run \\\\"monday\\\\" is finished for task \\\\"${task}\\\\"`),
+      );
+    }
+    await isCompleteAndOnce();
+  });
+
+  it("of another run takes what is new with a checkpoint, all without", SLOW, async () => {
+    const tasks = ["list", "describe", "store"];
+    const runAll = async (run: string) => {
+      const workers = tasks.map((task) => flow.worker(task, { run }));
+      await allEndWell(workers);
+      return loggedKeys(workers[1]!.stderr, "begins");
+    };
+    const fresh = await ServerFlow.make(kflow, servers, "docs-two-runs");
+    await flow.folder.remove();
+    flow = fresh;
+    assert.deepEqual(await runAll("one"), keys);
+    const body = new TextEncoder().encode("late\n");
+    await servers.store.put(flow.docs, "aaa late.txt", body);
+    assert.deepEqual(await runAll("two"), ["aaa late.txt"]);
+    flow.set("dag.list.meta.checkpoint", "false");
+    assert.deepEqual(await runAll("three"), ["aaa late.txt", ...keys]);
+  });
+
+  it("refuses a task that is not there, and a pipeline without a server", SLOW, async () => {
+    const unknown = await flow.worker("descirbe").end();
+    assert.equal(unknown.status, 2);
+    assert.match(unknown.stderr, /no task "descirbe"; it has "list", "describe", "store"/);
+    const embedded = await kflow.run([
+      "worker",
+      flow.folder.file("pipeline.yaml"),
+      "--task",
+      "list",
+    ]);
+    assert.equal(embedded.status, 2);
+    assert.match(embedded.stderr, /KFLOW_NATS_ADDR/);
+  });
+
+  it("prints no password", () => {
+    for (const secret of servers.secrets) assert.ok(!kflow.output.includes(secret));
+  });
+});
