@@ -64,6 +64,7 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, Rule>
     ...CONSUMER,
     ...BULK,
     "concurrency": integer(1, 1000),
+    "ack.manual": flag,
     "download.directory": downloadDirectory,
   },
   "s3-sink": {
@@ -104,6 +105,7 @@ export function checkMeta(
   warnShortPoll(entries, report);
   warnShortWindow(entries, report);
   warnIdleBulk(entries, report);
+  warnManualBulk(entries, report);
 }
 
 function describe(wanted: string, value: unknown): string {
@@ -160,6 +162,17 @@ function warnIdleBulk(entries: ReadonlyMap<string, MetaEntry>, report: Report): 
       `bulk mode is not activated: ${idle.join(" and ")} must be above 0; give a number above 0`,
     );
   }
+}
+
+/** Product document: "manual mode will override bulk mode". */
+function warnManualBulk(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
+  const bulk = entries.get("bulk.enabled");
+  if (bulk?.value !== true || entries.get("ack.manual")?.value !== true) return;
+  report.warning(
+    bulk.path,
+    "manual acknowledgement overrides bulk mode; remove bulk.* or ack.manual",
+    "key",
+  );
 }
 
 /** Lexical only: links are followed when the folder is opened. */

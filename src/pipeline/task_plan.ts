@@ -48,7 +48,7 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
     ...(server?.user !== undefined && { user: server.user }),
     ...(server?.password && { password: server.password }),
     ...(type === "nats-source" && { nats: config.natsOf(task) }),
-    ...(document.format !== undefined && { format: document.format }),
+    ...formatOf(task),
     ...(document.partitionBy !== undefined && { partitionBy: document.partitionBy }),
     env,
     meta: new Meta(task.id, new Map([...task.meta].map(([key, entry]) => [key, entry.value]))),
@@ -64,6 +64,13 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
     })),
     place: { ...report.places.of(path), path: `dag[${path[1]}]` },
   };
+}
+
+/** The document has `format` beside `type`; in `meta` it means the same for an s3-sink. */
+function formatOf({ document, type, meta }: NamedTask): { format?: string } {
+  const inMeta = type === "s3-sink" ? meta.get("format")?.value : undefined;
+  const format = document.format ?? inMeta;
+  return typeof format === "string" ? { format } : {};
 }
 
 function inputOf({ producer, sideOut }: Edge) {

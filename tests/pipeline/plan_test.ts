@@ -155,6 +155,13 @@ globalConfig:
     assert.deepEqual([errors, warnings], [[], []]);
   });
 
+  it("has the format of a sink, beside its type or in meta", async () => {
+    for (const lines of ["    format: ndjson\n", "    meta: {format: ndjson}\n"]) {
+      const { tasks } = await loadGood(withSink(lines).text);
+      assert.equal(tasks.find((task) => task.id === "s3")!.format, "ndjson");
+    }
+  });
+
   it("has the server of a nats-source", async () => {
     const text = `globalConfig: {nats: {addr: "nats://global"}}
 dag:
