@@ -1,18 +1,20 @@
-import { ConfigurationError, formatFinding, reasonOf } from "../../src/errors.ts";
+import { ConfigurationError, type Finding, formatFinding, reasonOf } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
 import { readSettings, type Settings } from "../../src/settings.ts";
-import type { FileOptions } from "./command_line.ts";
+import { isToken } from "../../src/broker/subjects.ts";
+import type { FileOptions, RunOptions } from "./command_line.ts";
 
 /** Reads and checks the file and the environment; prints warnings. @throws {ConfigurationError} with every mistake. */
 export async function loadPipeline(
   host: Host,
   file: string,
-  options: FileOptions,
+  options: FileOptions | RunOptions,
 ): Promise<{ plan: Plan; settings: Settings }> {
   const { settings, findings } = readSettings((name) => host.env(name));
+  if ("run" in options) findings.push(...checkRun(options.run));
   const path = host.resolvePath(file);
   let text: string;
   try {
@@ -47,4 +49,10 @@ export async function loadPipeline(
   const mistakes = [...errors, ...findings];
   if (plan === undefined || mistakes.length > 0) throw new ConfigurationError(mistakes);
   return { plan, settings };
+}
+
+function checkRun(run: string | undefined): Finding[] {
+  if (run === undefined || isToken(run)) return [];
+  const problem = `expected string [A-Za-z0-9_-]{1,64}, got ${JSON.stringify(run.slice(0, 80))}`;
+  return [{ file: "--run", problem, hint: "choose another id" }];
 }
