@@ -13,8 +13,7 @@ export class MemoryConsumer implements Consumer {
 
   constructor(group: MemoryGroup) {
     this.#group = group;
-    group.members.add(this);
-    group.pump();
+    group.join(this);
   }
 
   get slots(): number {
@@ -60,7 +59,7 @@ export class MemoryConsumer implements Consumer {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#group.members.delete(this);
+    this.#group.leave(this);
     for (const delivery of this.#takeBuffer()) this.nak(delivery);
     this.wake();
   }

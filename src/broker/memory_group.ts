@@ -49,7 +49,9 @@ export class MemoryDelivery implements Delivery {
 
 /** A consumer group in memory: hands messages to its members in turn and again when an ack does not come. */
 export class MemoryGroup {
-  readonly members = new Set<MemoryConsumer>();
+  readonly #members: MemoryConsumer[] = [];
+  /** Whose turn it is. */
+  #turn = 0;
   /** Never delivered, in order; `#head` is the next. */
   #fresh: StoredMessage[] = [];
   #head = 0;
@@ -61,9 +63,21 @@ export class MemoryGroup {
   readonly #delayed = new Map<Entry, number>();
   #timer?: number | ReturnType<typeof setTimeout>;
   #timerAt = Infinity;
+  /** What was acked last: the stream asks about it at once. */
+  #ackedLast = 0;
 
   constructor(readonly stream: MemoryStream, readonly spec: GroupSpec) {
     for (const stored of stream.messages) this.#fresh.push(stored);
+  }
+
+  join(member: MemoryConsumer): void {
+    this.#members.push(member);
+    this.pump();
+  }
+
+  leave(member: MemoryConsumer): void {
+    const at = this.#members.indexOf(member);
+    if (at >= 0) this.#members.splice(at, 1);
   }
 
   /** A new message of the stream. */
@@ -74,6 +88,7 @@ export class MemoryGroup {
 
   /** Whether the group has still to ack the message. */
   needs(stored: StoredMessage): boolean {
+    if (stored.sequence === this.#ackedLast) return false;
     const next = this.#fresh[this.#head];
     if (next !== undefined && stored.sequence >= next.sequence) return true;
     if (this.#held.has(stored.sequence)) return true;
@@ -98,9 +113,12 @@ export class MemoryGroup {
     if (entry.acked) return;
     entry.acked = true;
     this.#release(entry);
-    this.#delayed.delete(entry);
-    const waiting = this.#again.indexOf(entry);
-    if (waiting >= 0) this.#again.splice(waiting, 1);
+    this.#ackedLast = entry.stored.sequence;
+    if (this.#delayed.size > 0) this.#delayed.delete(entry);
+    if (this.#again.length > 0) {
+      const waiting = this.#again.indexOf(entry);
+      if (waiting >= 0) this.#again.splice(waiting, 1);
+    }
     this.stream.acked(entry.stored);
     this.pump();
   }
@@ -143,18 +161,19 @@ export class MemoryGroup {
     };
   }
 
+  /** Stops all members. */
   close(): void {
+    for (const member of [...this.#members]) member.stop();
     clearTimeout(this.#timer);
     this.#timerAt = Infinity;
   }
 
   #freeMember(): MemoryConsumer | undefined {
-    for (const member of this.members) {
-      if (!member.hasRoom()) continue;
-      // To the back of the turn.
-      this.members.delete(member);
-      this.members.add(member);
-      return member;
+    const count = this.#members.length;
+    for (let i = 0; i < count; i++) {
+      this.#turn = (this.#turn + 1) % count;
+      const member = this.#members[this.#turn]!;
+      if (member.hasRoom()) return member;
     }
     return undefined;
   }

@@ -27,6 +27,8 @@ export class MemoryStream {
   readonly #ids: RecentIds;
   lastSequence = 0;
   bytes = 0;
+  #now = 0;
+  #nanoseconds = "";
 
   constructor(readonly spec: QueueSpec) {
     this.#ids = new RecentIds({ windowMs: spec.duplicateWindowMs, most: MOST_IDS });
@@ -40,13 +42,15 @@ export class MemoryStream {
     return this.#messages.size;
   }
 
-  /** Stores now if there is room and nobody waits, else when room is made. */
-  publish(message: OutMessage, receipt: Receipt, parent: StoredMessage | undefined): void {
-    if (this.#waiting.length > 0 || !this.#hasRoom(message)) {
-      this.#waiting.push({ message, receipt });
-      return;
-    }
-    this.#store(message, receipt, parent);
+  /** Stores now if there is room and nobody waits; undefined if not. @returns Whether the message was there already. */
+  publish(message: OutMessage): boolean | undefined {
+    if (this.#waiting.length > 0 || !this.#hasRoom(message)) return undefined;
+    return this.#store(message);
+  }
+
+  /** Stores when room is made, after what waits already. */
+  wait(message: OutMessage, receipt: Receipt): void {
+    this.#waiting.push({ message, receipt });
   }
 
   /** Takes back what waits for room, for a publisher that closes. */
@@ -67,23 +71,31 @@ export class MemoryStream {
     stored.origin?.release();
     while (this.#waiting.length > 0 && this.#hasRoom(this.#waiting[0]!.message)) {
       const { message, receipt } = this.#waiting.shift()!;
-      this.#store(message, receipt, parentOf(message));
+      receipt.stored(this.#store(message));
     }
+  }
+
+  /** Milliseconds are all the clock gives; the sequence tells messages of one millisecond apart. */
+  #timestamp(): string {
+    const now = Date.now();
+    if (now !== this.#now) {
+      this.#now = now;
+      this.#nanoseconds = `${now}000000`;
+    }
+    return this.#nanoseconds;
   }
 
   #hasRoom(message: OutMessage): boolean {
     return this.bytes + sizeOf(message) <= this.spec.maxBytes;
   }
 
-  #store(message: OutMessage, receipt: Receipt, parent: StoredMessage | undefined): void {
-    if (this.#isKnown(message, parent)) {
-      receipt.stored(true);
-      return;
-    }
+  #store(message: OutMessage): boolean {
+    const parent = parentOf(message);
+    if (this.#isKnown(message, parent)) return true;
     const stored: StoredMessage = {
       message,
       sequence: ++this.lastSequence,
-      timestamp: nanoseconds(),
+      timestamp: this.#timestamp(),
       size: sizeOf(message),
       origin: message.origin ?? parent?.origin,
     };
@@ -91,16 +103,21 @@ export class MemoryStream {
     this.#messages.set(stored.sequence, stored);
     this.bytes += stored.size;
     for (const group of this.groups.values()) group.offer(stored);
-    receipt.stored(false);
+    return false;
   }
 
   #isKnown(message: OutMessage, parent: StoredMessage | undefined): boolean {
     if (parent === undefined) return this.#ids.seen(message.id);
-    const outputs = parent.outputs ??= [];
-    for (const output of outputs) {
-      if (output.id === message.id && output.stream === this) return true;
+    const { id } = message;
+    const { outputs } = parent;
+    if (outputs === undefined) {
+      parent.outputs = [{ stream: this, id }];
+      return false;
     }
-    outputs.push({ stream: this, id: message.id });
+    for (const output of outputs) {
+      if (output.id === id && output.stream === this) return true;
+    }
+    outputs.push({ stream: this, id });
     return false;
   }
 }
@@ -113,9 +130,4 @@ export function parentOf(message: OutMessage): StoredMessage | undefined {
 
 function sizeOf(message: OutMessage): number {
   return message.body.length + message.subject.length + message.id.length;
-}
-
-/** Milliseconds are all the clock gives; the sequence tells messages of one millisecond apart. */
-function nanoseconds(): string {
-  return `${Date.now()}000000`;
 }
