@@ -26,6 +26,8 @@ export type {
 export type { Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
 export type { RecordValue } from "./src/codec/codec.ts";
+export { S3Store, type S3StoreOptions } from "./src/store/s3.ts";
+export { Secret } from "./src/secret.ts";
 export {
   type ObjectInfo,
   type Store,

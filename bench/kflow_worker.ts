@@ -68,7 +68,7 @@ await runTasks({
   broker,
   codec: new AvroCodec(),
   log,
-  settings: { longRunning: false, skipDownloadError: false },
+  settingsOf: () => ({ longRunning: false, skipDownloadError: false }),
   queueBytes: 1 << 30,
   storeOf: () => new MemoryStore(),
   downloadFiles: () => openNodeFiles("/tmp/kflow-bench", { below: "/tmp" }),

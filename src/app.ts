@@ -10,7 +10,8 @@ import type { Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
 import { sweepDownloads } from "./runtime/download.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
-import { type RunnerSettings, type RunReport, runTasks } from "./runtime/runner.ts";
+import { type RunReport, runTasks } from "./runtime/runner.ts";
+import { readSettings } from "./settings.ts";
 import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
 import { S3Store } from "./store/s3.ts";
@@ -24,10 +25,8 @@ export interface AppOptions {
   plan: Plan;
   host: Host;
   log: Logger;
-  settings: RunnerSettings & {
-    /** Folder for the embedded broker's state. @default `.kflow` beside the pipeline file */
-    stateFolder?: string;
-  };
+  /** Folder for the embedded broker's state. @default `.kflow` beside the pipeline file */
+  stateFolder?: string;
   /** Dials NATS over TCP, where the platform has sockets. */
   dialTcp?: NatsDial;
 }
@@ -54,8 +53,8 @@ export interface App {
 
 /** Picks an implementation for every port, and connects. @throws {StartError} naming the address that does not answer as it should. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { plan, host, log, settings } = options;
-  const stateFolder = settings.stateFolder ?? `${plan.folder}/.kflow`;
+  const { plan, host, log } = options;
+  const stateFolder = options.stateFolder ?? `${plan.folder}/.kflow`;
   const openState = remembered(() => host.files(stateFolder));
   const embedded = plan.nats.address.kind === "embedded";
   const broker = embedded ? embeddedBroker(plan, openState) : await natsBroker(options);
@@ -84,7 +83,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         plan,
         broker,
         log,
-        settings,
+        settingsOf: (task) => readSettings((name) => task.env[name] ?? host.env(name)).settings,
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
         storeOf: (task) => stores.of(task),

@@ -23,7 +23,7 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
   const log = loggerOf(host, settings);
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
   try {
-    const app = await createApp({ plan, host, log, settings, dialTcp });
+    const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
     try {
       const given = options.run ?? settings.runId;
       const run = given ?? crypto.randomUUID();
@@ -68,7 +68,7 @@ export async function workerCommand(
   const run = options.run ?? settings.runId ?? "default";
   try {
     const report = await untilStarted(log, shutdown, async () => {
-      const app = await createApp({ plan, host, log, settings, dialTcp });
+      const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
       try {
         return await workOn(app, { task, run, shutdown, log });
       } finally {

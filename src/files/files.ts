@@ -5,7 +5,7 @@ export interface FileInfo {
   /** Bytes. */
   readonly size: number;
   readonly modifiedUnixMilli: number;
-  /** Changes when the content was replaced: inode, size and nanosecond modification time where the system has them. */
+  /** Changes when the content was replaced: inode, size and modification time in ms, which Deno and Bun both give; a file written anew by `write` has another inode. */
   readonly version: string;
 }
 

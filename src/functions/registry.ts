@@ -41,8 +41,8 @@ export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[]
     if (task.meta.get("ack.manual") === true) {
       findings.push(unsupported(task, "manual acknowledgement"));
     }
-    const format = task.type === "s3-sink" ? task.meta.get("format") ?? "json" : "json";
-    if (format !== "json") findings.push(unsupported(task, `format ${String(format)}`));
+    const format = task.type === "s3-sink" ? task.format ?? "json" : "json";
+    if (format !== "json") findings.push(unsupported(task, `format ${format}`));
   }
   return findings.map((finding) => ({ ...finding, file: plan.file }));
 }
@@ -66,8 +66,15 @@ async function loadFunction(task: TaskPlan, host: Host) {
   } catch (error) {
     throw new ConfigurationError([{
       file: path,
-      problem: `cannot use it as the function of task "${task.id}": ${reasonOf(error)}`,
+      problem: `cannot use it as the function of task "${task.id}": ${inOneLine(reasonOf(error))}`,
       hint: "correct the module, or give another with module: or --module",
     }]);
   }
+}
+
+const COLOR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+
+/** What a platform says of a module it cannot load has lines, colors and a period. */
+function inOneLine(text: string): string {
+  return text.replaceAll(COLOR, "").replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
 }

@@ -56,7 +56,6 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, Rule>
   "fs-source": {
     "checkpoint": flag,
     "poll.interval.ms": integer(100, DAY_MS),
-    ...SOURCE_LIMITS,
   },
   "raw-source": SOURCE_LIMITS,
   "nats-source": { ...CONSUMER, ...SOURCE_LIMITS },
@@ -75,11 +74,7 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, Rule>
     "format": oneOf("json", "ndjson", "avro"),
   },
   "elastic-sink": { ...CONSUMER, ...BULK, "concurrency": integer(1, 1000), "document.id": text },
-  "print": {
-    ...CONSUMER,
-    "concurrency": integer(1, 1000),
-    "limit": integer(1, Number.MAX_SAFE_INTEGER),
-  },
+  "print": { ...CONSUMER, "concurrency": integer(1, 1000) },
 };
 
 /** Checks the meta of a task against what its type knows. */

@@ -42,7 +42,8 @@ export interface RunnerOptions {
   readonly codec: Codec;
   readonly log: Logger;
   readonly metrics?: Metrics;
-  readonly settings: RunnerSettings;
+  /** What the environment says for a task: its own `env` wins. */
+  settingsOf(task: TaskPlan): RunnerSettings;
   /** Bytes of one task's input queue. */
   readonly queueBytes: number;
   storeOf(task: TaskPlan): Store;

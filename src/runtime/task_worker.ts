@@ -75,7 +75,7 @@ export async function runWorker(
       ackWaitMs: delivery.ackWaitMs,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
-      longRunning: shared.settings.longRunning,
+      longRunning: shared.settingsOf(task).longRunning,
     });
     const tidying = tidyNowAndThen(consumer, progress, log);
     const onStop = () => worker.stop();
@@ -150,7 +150,7 @@ async function chainOf(
     metrics: progress,
     log: scope.log,
     signal: shared.kill,
-    skipErrors: shared.settings.skipDownloadError,
+    skipErrors: shared.settingsOf(task).skipDownloadError,
   });
   return patientStep(downloading, patience);
 }

@@ -13,6 +13,7 @@ import { toProcessFunction } from "../../src/runtime/function.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import {
   type RunnerOptions,
+  type RunnerSettings,
   type RunReport,
   runTasks,
   type TaskFunction,
@@ -32,7 +33,7 @@ export interface FlowOptions {
   run?: string;
   /** Only these tasks; all by default. */
   only?: string[];
-  settings?: Partial<RunnerOptions["settings"]>;
+  settings?: Partial<RunnerSettings>;
   stop?: AbortSignal;
   started?: (progress: readonly TaskProgress[]) => void;
   deadLetters?: RunnerOptions["deadLetters"];
@@ -85,7 +86,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         level: "DEBUG",
         write: (line) => void logged.push(JSON.parse(line)),
       }),
-      settings: { longRunning: false, skipDownloadError: false, ...options.settings },
+      settingsOf: () => ({ longRunning: false, skipDownloadError: false, ...options.settings }),
       queueBytes: 1 << 20,
       storeOf: () => store,
       downloadFiles: () => Promise.resolve(files),
