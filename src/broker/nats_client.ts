@@ -10,7 +10,7 @@ export type {
   PublishOptions as PublishSettings,
   Subscription,
 } from "nats.ws";
-import type { NatsConnection } from "nats.ws";
+import type { Msg, NatsConnection } from "nats.ws";
 
 /** Connects over another transport than websockets. The package `nats` has the same API as nats.ws. */
 export type NatsDial = (options: ConnectionOptions) => Promise<NatsConnection>;
@@ -81,6 +81,21 @@ export function natsCode(error: unknown): string | undefined {
   if (error instanceof NatsError) return error.code;
   // `nats` brings a class of its own that looks the same.
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+const DECODER = new TextDecoder();
+
+/**
+ * The headers of a message as they came, "" if there are none. The client's own parser checks and copies each header, which costs
+ * more than all the rest of a delivery; so this looks where the client keeps the bytes, and asks it only if they are not there.
+ */
+export function headerText(msg: Msg): string {
+  const { _rdata, _msg } = msg as unknown as { _rdata?: unknown; _msg?: { hdr?: unknown } };
+  const length = _msg?.hdr;
+  if (_rdata instanceof Uint8Array && typeof length === "number") {
+    return length > 0 ? DECODER.decode(_rdata.subarray(0, length)) : "";
+  }
+  return String(msg.headers ?? "");
 }
 
 function translate(error: unknown, address: NatsAddress): StartError {

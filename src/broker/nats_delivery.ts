@@ -1,9 +1,10 @@
 import type { Delivery } from "./broker.ts";
-import type { Msg } from "./nats_client.ts";
+import { headerText, type Msg } from "./nats_client.ts";
 
 /** A delivery as JetStream makes it: everything about it stands in the reply subject. */
 export class NatsDelivery implements Delivery {
   readonly #msg: Msg;
+  #headers?: string;
   /** Where its settlings go. */
   readonly reply: string;
   readonly body: Uint8Array;
@@ -39,15 +40,28 @@ export class NatsDelivery implements Delivery {
   }
 
   header(name: string): string | undefined {
-    const headers = this.#msg.headers;
-    return headers?.has(name) ? headers.get(name) : undefined;
+    return findHeader(this.#headers ??= headerText(this.#msg), name);
   }
 
   headers(): Record<string, string> {
     const found: Record<string, string> = {};
-    for (const [name, values] of this.#msg.headers ?? []) found[name] = values[0] ?? "";
+    const lines = (this.#headers ??= headerText(this.#msg)).split("\r\n");
+    for (const line of lines.slice(1)) {
+      const colon = line.indexOf(":");
+      if (colon < 0) continue;
+      const name = line.slice(0, colon);
+      // Of several of one name header() finds the first.
+      if (!Object.hasOwn(found, name)) found[name] = line.slice(colon + 1).trim();
+    }
     return found;
   }
+}
+
+function findHeader(text: string, name: string): string | undefined {
+  const start = text.indexOf(`\r\n${name}:`);
+  if (start < 0) return undefined;
+  const value = start + name.length + 3;
+  return text.slice(value, text.indexOf("\r\n", value)).trim();
 }
 
 /** Index of the token with this number, counted from 0; -1 if there are fewer. */

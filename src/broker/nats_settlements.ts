@@ -3,30 +3,28 @@ import type { Msg, PublishSettings, Subscription } from "./nats_client.ts";
 import type { NatsLink } from "./nats_link.ts";
 import type { Logger } from "../log.ts";
 
-interface Settlement {
-  readonly reply: string;
-  readonly verb: Uint8Array;
-  /** Beat at which it is sent again. */
-  due: number;
-  tries: number;
-}
-
 const PATIENCE_BEATS = 4;
 const MOST_TRIES = 6;
 
 /**
- * Sends acks and naks, and sends them again until the server confirmed them. One wildcard inbox takes all confirmations; nobody
- * waits for one on the way.
+ * Sends acks and naks, and sends them again until the server confirmed them. A consumer takes what comes over one connection in
+ * order, so one confirmation speaks for all that was sent before it: only one is asked for at a time, which makes it nearly free.
  */
 export class NatsSettlements {
   readonly #link: NatsLink;
   readonly #log: Logger;
-  readonly #open = new Map<number, Settlement>();
   readonly #inbox = `_INBOX.${crypto.randomUUID()}.`;
   readonly #options: PublishSettings = { reply: "" };
-  #subscription?: Subscription;
+  /** What is not confirmed, in the order sent; the token of the first of them. */
+  readonly #replies: string[] = [];
+  readonly #verbs: Uint8Array[] = [];
+  #first = 1;
+  /** Token whose confirmation is awaited; 0 if none. */
+  #asked = 0;
+  #due = 0;
+  #tries = 0;
   #beat = 0;
-  #token = 0;
+  #subscription?: Subscription;
   #emptied: (() => void)[] = [];
 
   constructor(link: NatsLink, log: Logger) {
@@ -35,45 +33,36 @@ export class NatsSettlements {
     if (link.connected) this.#subscribe();
   }
 
-  get size(): number {
-    return this.#open.size;
-  }
-
   send(delivery: NatsDelivery, verb: Uint8Array): void {
-    const token = ++this.#token;
-    const settlement = { reply: delivery.reply, verb, due: 0, tries: 0 };
-    this.#open.set(token, settlement);
-    this.#publish(token, settlement);
+    const index = this.#replies.push(delivery.reply) - 1;
+    this.#verbs.push(verb);
+    this.#publish(index, this.#asked === 0);
   }
 
   /** Resolves when all are confirmed or given up. */
   empty(): Promise<void> {
-    if (this.#open.size === 0) return Promise.resolve();
+    if (this.#replies.length === 0) return Promise.resolve();
+    if (this.#asked === 0) this.#askForLast();
     return new Promise((resolve) => this.#emptied.push(resolve));
   }
 
   sweep(): void {
     this.#beat++;
-    if (!this.#link.connected) return;
-    for (const [token, settlement] of this.#open) {
-      if (settlement.due > this.#beat) continue;
-      if (settlement.tries < MOST_TRIES) this.#publish(token, settlement);
-      else {
-        this.#log.warning("NATS does not confirm that a delivery is settled; it may come again", {
-          reply: settlement.reply,
-        });
-        this.#done(token);
-      }
-    }
+    if (!this.#link.connected || this.#replies.length === 0) return;
+    if (this.#asked === 0) return this.#askForLast();
+    if (this.#due > this.#beat) return;
+    if (++this.#tries < MOST_TRIES) return this.#sendAll();
+    this.#log.warning("NATS does not confirm that deliveries are settled; they may come again", {
+      deliveries: this.#replies.length,
+    });
+    this.#drop(this.#replies.length);
   }
 
   restored(): void {
     this.lost();
     this.#subscribe();
-    for (const [token, settlement] of this.#open) {
-      settlement.tries = 0;
-      this.#publish(token, settlement);
-    }
+    this.#tries = 0;
+    this.#sendAll();
   }
 
   lost(): void {
@@ -83,17 +72,29 @@ export class NatsSettlements {
 
   close(): void {
     this.lost();
-    this.#open.clear();
-    this.#notify();
+    this.#drop(this.#replies.length);
   }
 
-  #publish(token: number, settlement: Settlement): void {
-    settlement.tries++;
-    settlement.due = this.#beat + PATIENCE_BEATS;
+  #sendAll(): void {
+    const last = this.#replies.length - 1;
+    for (let index = 0; index <= last; index++) this.#publish(index, index === last);
+  }
+
+  /** Settling twice does no harm, and a confirmation of the last is one of all. */
+  #askForLast(): void {
+    this.#publish(this.#replies.length - 1, true);
+  }
+
+  #publish(index: number, confirm: boolean): void {
+    const token = this.#first + index;
+    if (confirm) {
+      this.#asked = token;
+      this.#due = this.#beat + PATIENCE_BEATS;
+    }
     if (!this.#link.connected) return;
-    this.#options.reply = this.#inbox + token;
+    this.#options.reply = confirm ? this.#inbox + token : "";
     try {
-      this.#link.nc.publish(settlement.reply, settlement.verb, this.#options);
+      this.#link.nc.publish(this.#replies[index]!, this.#verbs[index]!, this.#options);
     } catch {
       // The connection has just gone; restored() sends it again.
     }
@@ -110,15 +111,21 @@ export class NatsSettlements {
   #confirmed(msg: Msg): void {
     // Nobody there: the consumer is gone, or the server is still starting. The sweep finds out which.
     if (msg.headers?.code === 503) return;
-    this.#done(+msg.subject.slice(this.#inbox.length));
+    const token = +msg.subject.slice(this.#inbox.length);
+    this.#tries = 0;
+    this.#drop(token - this.#first + 1);
+    if (this.#emptied.length > 0 && this.#asked === 0) this.#askForLast();
   }
 
-  #done(token: number): void {
-    this.#open.delete(token);
-    if (this.#open.size === 0) this.#notify();
-  }
-
-  #notify(): void {
+  /** Takes the first of the list as done. */
+  #drop(count: number): void {
+    if (count > 0) {
+      this.#replies.splice(0, count);
+      this.#verbs.splice(0, count);
+      this.#first += count;
+    }
+    if (this.#asked < this.#first) this.#asked = 0;
+    if (this.#replies.length > 0) return;
     const waiting = this.#emptied;
     this.#emptied = [];
     for (const resolve of waiting) resolve();
