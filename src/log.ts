@@ -72,7 +72,9 @@ function renderText(time: Date, level: LogLevel, message: string, fields: LogFie
 }
 
 function textValue(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value, jsonValue) ?? String(value);
+  const text = typeof value === "string"
+    ? value
+    : JSON.stringify(value, jsonValue) ?? String(value);
   return /^[^\s="]+$/.test(text) ? text : JSON.stringify(text);
 }
 
