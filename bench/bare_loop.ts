@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import avsc from "avsc";
-import { connect, createInbox, headers, type Msg } from "nats.ws";
+import { connect, createInbox, type Msg, type MsgHdrs } from "nats.ws";
 import { IN_FLIGHT, INPUT_STREAM, OUTPUT_SUBJECT, type Result, SCHEMA, work } from "./setting.ts";
 
 const [server, group, count, way] = process.argv.slice(2) as [string, string, string, string];
@@ -84,7 +84,7 @@ function handle(message: Msg): void {
   const name = String(token++);
   waiting.set(name, reply);
   nc.publish(OUTPUT_SUBJECT, body, {
-    headers: new IdHeader(id) as unknown as ReturnType<typeof headers>,
+    headers: new IdHeader(id) as unknown as MsgHdrs,
     reply: `${confirmInbox}.${name}`,
   });
 }

@@ -1,12 +1,13 @@
-// `npm run bench`: starts a NATS server of its own, fills a stream, and lets the contenders work it off in turn, on Deno and on Bun.
-// Options: --records N (200000), --rounds N (3), --tcp (TCP instead of websockets for our worker).
+// `npm run bench`: starts a NATS server of its own, fills a stream, and lets the contenders work it off in turn, on Deno and on Bun; then the
+// embedded run beside the codec alone. Options: --records N (200000), --rounds N (3), --tcp (TCP instead of websockets for our worker),
+// --memory (our worker only, once on each, over a million records: its memory early and late).
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { connect } from "nats.ws";
 import { AvroCodec } from "../src/codec/avro.ts";
 import { startNats } from "../tests/support/nats_server.ts";
-import { type Contender, ratios, type Row, table } from "./results.ts";
+import { type Contender, memory, ratios, type Row, table } from "./results.ts";
 import {
   FLOW,
   INPUT_STREAM,
@@ -22,11 +23,12 @@ const { values } = parseArgs({
     records: { type: "string", default: "200000" },
     rounds: { type: "string", default: "3" },
     tcp: { type: "boolean", default: false },
-    quick: { type: "boolean", default: false },
+    memory: { type: "boolean", default: false },
   },
 });
-const records = Number(values.records);
-const rounds = Number(values.rounds);
+const records = values.memory ? 1_000_000 : Number(values.records);
+const rounds = values.memory ? 1 : Number(values.rounds);
+const contenders: Contender[] = values.memory ? ["kflow"] : ["bare", "kflow", "js-publish"];
 
 const RUNTIMES = {
   deno: ["deno", "run", "-A", "--no-check", "--quiet"],
@@ -40,7 +42,7 @@ try {
   const rows: Row[] = [];
   for (let round = 1; round <= rounds; round++) {
     for (const runtime of Object.keys(RUNTIMES) as Runtime[]) {
-      for (const contender of ["bare", "kflow", "js-publish"] as Contender[]) {
+      for (const contender of contenders) {
         const result = await compete(runtime, contender, `${contender}-${runtime}-${round}`);
         rows.push({
           runtime,
@@ -55,9 +57,22 @@ try {
     }
   }
   console.log(table(rows));
-  console.log(ratios(rows));
+  if (values.memory) console.log(memory(rows));
+  else {
+    console.log(ratios(rows));
+    await embedded();
+  }
 } finally {
   await server.stop();
+}
+
+/** The embedded run against the codec's own rate, in the same process. */
+async function embedded(): Promise<void> {
+  for (const [runtime, [command, ...before]] of Object.entries(RUNTIMES)) {
+    const text = await output(command, [...before, "bench/embedded_run.ts", "300000"]);
+    const { run, codec, ratio } = JSON.parse(text.trim().split("\n").at(-1)!);
+    console.log(`${runtime}: embedded run ${run} records/s, codec alone ${codec}, ratio ${ratio}`);
+  }
 }
 
 /** Publishes the input with many in flight and waits for the last confirmation. */
@@ -128,5 +143,3 @@ function output(command: string, args: string[]): Promise<string> {
     });
   });
 }
-
-process.exitCode = 0;

@@ -50,11 +50,11 @@ const end = new BatchEnd({ state: broker.state, names: new FlowNames(FLOW), run,
 await end.finish("gen");
 
 let started = 0;
-let rss = 0;
+const samples: number[] = [];
 let progress: TaskProgress | undefined;
 const ended = Promise.withResolvers<number>();
 const watching = setInterval(() => {
-  rss = Math.max(rss, process.memoryUsage().rss);
+  samples.push(process.memoryUsage().rss);
 }, 250);
 const looking = setInterval(() => {
   if ((progress?.counts.acked ?? 0) >= Number(count)) ended.resolve(performance.now());
@@ -87,7 +87,10 @@ await runTasks({
 const result: Result = {
   records: progress!.counts.acked,
   milliseconds: await ended.promise - started,
-  rss,
+  rss: {
+    first: Math.max(...samples.slice(0, Math.ceil(samples.length / 3))),
+    last: Math.max(...samples.slice(-Math.ceil(samples.length / 3))),
+  },
 };
 clearInterval(watching);
 clearInterval(looking);

@@ -5,7 +5,7 @@ export interface Row {
   contender: Contender;
   /** Records per second. */
   rate: number;
-  rss?: number;
+  rss?: { first: number; last: number };
 }
 
 /** Median with the lowest and the highest, per contender and runtime. */
@@ -39,6 +39,17 @@ export function ratios(rows: readonly Row[]): string {
     }
   }
   return lines.join("\n");
+}
+
+/** Resident set of our worker, early and late. */
+export function memory(rows: readonly Row[]): string {
+  return rows.filter((row) => row.rss !== undefined).map(({ runtime, rss }) =>
+    `${runtime}: resident set ${mib(rss!.first)} in the first third, ${mib(rss!.last)} in the last`
+  ).join("\n");
+}
+
+function mib(bytes: number): string {
+  return `${Math.round(bytes / (1 << 20))} MiB`;
 }
 
 function grouped(rows: readonly Row[]): Map<string, number[]> {

@@ -54,6 +54,6 @@ export interface Result {
   records: number;
   /** From the first delivery to the last confirmation and ack. */
   milliseconds: number;
-  /** Largest resident set seen, bytes. */
-  rss?: number;
+  /** Resident set of a worker, bytes: the largest in the first and in the last third of its time. */
+  rss?: { first: number; last: number };
 }

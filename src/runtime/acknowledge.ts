@@ -49,7 +49,7 @@ export class Acknowledge {
 
   /** An attempt failed. Resolves when it is settled; never rejects. */
   async failed(flight: Flight, error: unknown): Promise<void> {
-    const { task, consumer, progress, log, maxAttempts } = this.#options;
+    const { consumer, progress, log, maxAttempts } = this.#options;
     const { delivery } = flight;
     progress.add("errors");
     const fields = {

@@ -1,0 +1,80 @@
+// The embedded run: source, function and a sink that drops everything, in one process. Prints records/s of the run and of the codec alone, which
+// encodes and decodes each record once where the run does it twice. Argument: records.
+import process from "node:process";
+import { createMemoryBroker } from "../src/broker/memory.ts";
+import { AvroCodec } from "../src/codec/avro.ts";
+import { createLogger } from "../src/log.ts";
+import { loadPlan } from "../src/pipeline/load_plan.ts";
+import { type SourceContext, toProcessFunction } from "../src/runtime/function.ts";
+import { runTasks } from "../src/runtime/runner.ts";
+import { MemoryFiles } from "../src/files/memory.ts";
+import { MemoryStore } from "../src/store/memory.ts";
+import { recordOf, type S3List, SCHEMA, work } from "./setting.ts";
+
+const records = Number(process.argv[2] ?? 300_000);
+const { plan } = await loadPlan({
+  file: "bench.yaml",
+  folder: "/",
+  env: () => undefined,
+  readText: () => Promise.reject(new Error("ENOENT")),
+  resolvePath: (path) => path,
+  text: `
+mode: batch
+globalConfig: {store: {addr: "memory:"}}
+dag:
+  - {id: gen, type: fs-source, format: list, topics: "s3a://docs", out: [work]}
+  - {id: work, type: raw, module: work.ts, schema: ${JSON.stringify(SCHEMA)}, out: [sink]}
+  - {id: sink, type: print}
+`,
+});
+
+async function emitAll(ctx: SourceContext): Promise<void> {
+  for (let i = 0; i < records; i++) await ctx.emit({ ...recordOf(i) }, { id: `r${i}` });
+}
+
+const never = new AbortController().signal;
+const started = performance.now();
+const { tasks } = await runTasks({
+  plan: plan!,
+  tasks: plan!.tasks,
+  run: "bench",
+  broker: createMemoryBroker(),
+  codec: new AvroCodec(),
+  log: createLogger({ level: "WARNING", write: (line) => console.error(line) }),
+  settingsOf: () => ({ longRunning: false, skipDownloadError: false }),
+  queueBytes: 64 << 20,
+  storeOf: () => new MemoryStore(),
+  downloadFiles: () => Promise.resolve(new MemoryFiles()),
+  functionOf: (task) =>
+    Promise.resolve(
+      task.id === "gen" ? { kind: "source", source: { run: emitAll } } : {
+        kind: "process",
+        process: toProcessFunction(
+          task.id === "work" ? (r: S3List) => work(r) : () => {},
+        ),
+      },
+    ),
+  stop: never,
+  kill: never,
+});
+const runMs = performance.now() - started;
+const worked = tasks.find(({ task }) => task === "sink")!.counts.in;
+if (worked !== records) throw new Error(`${worked} of ${records} records arrived`);
+
+const schema = new AvroCodec().parse(SCHEMA);
+const begun = performance.now();
+let bytes = 0;
+for (let i = 0; i < records; i++) {
+  const body = schema.encode(recordOf(i));
+  bytes += body.length;
+  schema.decode(body);
+}
+const codecMs = performance.now() - begun;
+if (bytes === 0) throw new Error("Nothing was encoded");
+console.log(JSON.stringify({
+  run: Math.round(records / runMs * 1000),
+  codec: Math.round(records / codecMs * 1000),
+  ratio: Number((codecMs / runMs).toFixed(3)),
+  rss: process.memoryUsage().rss,
+}));
+process.exit(0);
