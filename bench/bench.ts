@@ -2,7 +2,6 @@
 // embedded run beside the codec alone. Options: --records N (200000), --rounds N (3), --tcp (TCP instead of websockets for our worker),
 // --memory (our worker only, once on each, over a million records: its memory early and late).
 import { spawn } from "node:child_process";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { connect } from "nats.ws";
 import { AvroCodec } from "../src/codec/avro.ts";
