@@ -1,0 +1,120 @@
+import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { type Command, CommandLine } from "../support/command.ts";
+import { freePort } from "../support/free_port.ts";
+import { serverSkip } from "../support/server_binary.ts";
+import { ServerFlow } from "../support/server_flow.ts";
+import { TestServers } from "../support/test_servers.ts";
+
+const SLOW = { timeout: 60_000 };
+const START_MS = 15_000;
+const WRONG = "canary-5e1f-wrong-password";
+
+/** What the command says to people: everything that is no log line. */
+function plainLines(stderr: string): string[] {
+  return stderr.split("\n").filter((line) => line !== "" && !line.startsWith("{"));
+}
+
+describe("a start that cannot be", { skip: serverSkip("nats-server", "minio") }, () => {
+  const kflow = new CommandLine();
+  let servers: TestServers;
+  let flow: ServerFlow;
+
+  before(async () => {
+    servers = await TestServers.start();
+  }, SLOW);
+  beforeEach(async () => {
+    flow = await ServerFlow.make(kflow, servers);
+  }, SLOW);
+  afterEach(() => flow.folder.remove());
+  after(async () => {
+    await kflow.endAll();
+    await servers?.stop();
+  });
+
+  async function failsWith(command: Command, ...patterns: (RegExp | string)[]): Promise<void> {
+    const { status, stderr } = await command.end(START_MS);
+    assert.equal(status, 1, stderr);
+    const lines = plainLines(stderr);
+    assert.equal(lines.length, 1, stderr);
+    for (const pattern of patterns) {
+      assert.match(
+        lines[0]!,
+        typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern,
+      );
+    }
+    assert.deepEqual(await servers.keys(flow.results), []);
+  }
+
+  for (const way of ["ws", "tcp"] as const) {
+    it(`a wrong NATS password over ${way}`, SLOW, async () => {
+      const url = way === "ws" ? servers.nats.wsUrl : servers.nats.tcpUrl;
+      const env = { KFLOW_NATS_ADDR: url.replace("://", `://flow:${WRONG}@`) };
+      const message = /authorization violation for user "flow"; check user, password/;
+      await failsWith(flow.run({ env }), message, url);
+      await failsWith(flow.worker("describe", { env }), message, url);
+    });
+  }
+
+  it("a wrong S3 password", SLOW, async () => {
+    const env = { KFLOW_STORE_PASSWORD: WRONG };
+    const message = /access is denied to user .*; check user, password and permissions at /;
+    await failsWith(flow.run({ env }), message, servers.minio.endpoint);
+    await failsWith(flow.worker("list", { env }), message, servers.minio.endpoint);
+    await failsWith(flow.worker("store", { env }), message, servers.minio.endpoint);
+  });
+
+  it("a bucket that is not there, to list and to store in", SLOW, async () => {
+    for (const task of ["list", "store"]) {
+      const other = await ServerFlow.make(kflow, servers);
+      other.set(`dag.${task}.topics`, "s3a://no-such-bucket");
+      const message = /"no-such-bucket".*; create it/;
+      await failsWith(other.run(), message, servers.minio.endpoint);
+      await failsWith(other.worker(task), message, servers.minio.endpoint);
+      await other.folder.remove();
+    }
+  });
+
+  for (const scheme of ["ws", "nats"]) {
+    it(`a NATS server that does not answer at ${scheme}://`, SLOW, async () => {
+      const address = `${scheme}://127.0.0.1:${await freePort()}`;
+      await failsWith(
+        flow.run({ env: { KFLOW_NATS_ADDR: address } }),
+        address,
+        /the server is away \(.*\); check the address and that the server runs/,
+      );
+    });
+  }
+
+  it(
+    "an S3 server that is away, a websocket address for a TCP port, and the reverse",
+    SLOW,
+    async () => {
+      const { tcpPort, wsPort } = servers.nats;
+      const away = `http://127.0.0.1:${await freePort()}`;
+      const onTcp = { KFLOW_NATS_ADDR: `ws://127.0.0.1:${tcpPort}` };
+      const onWebsocket = { KFLOW_NATS_ADDR: `nats://127.0.0.1:${wsPort}` };
+      await Promise.all([
+        failsWith(
+          flow.run({ env: { KFLOW_STORE_ADDR: away } }),
+          away,
+          /check the address and that the server (runs|is well)/,
+        ),
+        failsWith(
+          flow.run({ env: onTcp }),
+          `ws://127.0.0.1:${tcpPort}`,
+          /give the websocket address or, on hosts with sockets, nats:\/\//,
+        ),
+        failsWith(
+          flow.run({ env: onWebsocket }),
+          `nats://127.0.0.1:${wsPort}`,
+          /if this is its websocket port, give ws:\/\//,
+        ),
+      ]);
+    },
+  );
+
+  it("prints no password", () => {
+    for (const secret of [...servers.secrets, WRONG]) assert.ok(!kflow.output.includes(secret));
+  });
+});
