@@ -32,6 +32,8 @@ export interface NatsOptions {
   readonly bucket?: string;
   /** A publication without an answer is sent again after so long, ms. @default 5000 */
   readonly answerMs?: number;
+  /** A connection is dead when two of its pings, sent so far apart, were not answered, ms. @default 5000 */
+  readonly pingMs?: number;
   /** A lost connection in which nothing moves for so long is replaced, ms. @default 20000 */
   readonly stuckMs?: number;
 }

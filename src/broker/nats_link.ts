@@ -141,7 +141,8 @@ export class NatsLink {
     for await (const status of nc.status()) {
       if (nc !== this.#nc || this.closed) return;
       this.#moved = performance.now();
-      if (status.type === "disconnect") this.#lose();
+      // Over TCP the client may never come from "stale" to "disconnect": it waits for what is unsent. The watchdog does not.
+      if (status.type === "disconnect" || status.type === "staleConnection") this.#lose();
       else if (status.type === "reconnect") this.#restore();
       else if (status.type === "error") {
         const denied = status.permissionContext;

@@ -1,7 +1,10 @@
-/** How long the server keeps a request for messages open. */
-export const PULL_EXPIRES_MS = 30_000;
+/**
+ * How long the server keeps a request for messages open. Until then it may send messages to a worker it does not know to be dead, and
+ * each of them comes to another only after the ack wait.
+ */
+export const PULL_EXPIRES_MS = 10_000;
 /** How often it says that the request is still open. */
-export const PULL_HEARTBEAT_MS = 5_000;
+export const PULL_HEARTBEAT_MS = 3_000;
 const GRACE_MS = 5_000;
 
 interface Pull {

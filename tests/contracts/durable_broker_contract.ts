@@ -12,6 +12,8 @@ import {
 } from "../support/broker_probes.ts";
 import type { BrokerUnderTest } from "./broker_contract.ts";
 
+const LONG = { timeout: 60_000 };
+
 /** What brokers promise whose messages outlive the process. */
 export function testDurableBroker(get: () => BrokerUnderTest): void {
   async function workOff(consumer: Consumer, count: number): Promise<void> {
@@ -26,54 +28,62 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
   }
 
   describe("janitor", () => {
-    it("tidy() removes what is acked and older than the duplicate window, and nothing younger", async () => {
-      const { broker } = get();
-      const place = new Place({ duplicateWindowMs: 1_000 });
-      const consumer = await broker.consume(place.group());
-      consumer.slots = 100;
-      await place.fill(broker, numbered(40, "old"));
-      await workOff(consumer, 40);
-      assert.deepEqual(await consumer.tidy(), { old: 0, young: 0 });
-      await eventually(async () => {
-        // The clock of the window is the server's: a message with a known id is stored again when it has passed.
+    it(
+      "tidy() removes what is acked and older than the duplicate window, and nothing younger",
+      LONG,
+      async () => {
+        const { broker } = get();
+        const place = new Place({ duplicateWindowMs: 1_000 });
+        const consumer = await broker.consume(place.group());
+        consumer.slots = 100;
+        await place.fill(broker, numbered(40, "old"));
+        await workOff(consumer, 40);
+        assert.deepEqual(await consumer.tidy(), { old: 0, young: 0 });
+        await eventually(async () => {
+          // The clock of the window is the server's: a message with a known id is stored again when it has passed.
+          const publisher = broker.publisher();
+          const fate = await publish(publisher, place.message("old39"));
+          publisher.close();
+          return fate === "stored";
+        }, "end of the window");
+        await place.fill(broker, numbered(7, "young"));
+        await workOff(consumer, 8);
+        assert.deepEqual(await consumer.tidy(), { old: 40, young: 0 });
+        assert.equal((await consumer.state()).messages, 8);
+        await consumer.close();
+      },
+    );
+
+    it(
+      "tidy() removes acked messages younger than the window when the stream is over half full",
+      LONG,
+      async () => {
+        const { broker } = get();
+        const place = new Place({ maxBytes: 100_000 });
+        const consumer = await broker.consume(place.group());
+        consumer.slots = 50;
+        await place.fill(broker, numbered(150));
+        await workOff(consumer, 150);
+        const full = await consumer.state();
+        assert.ok(full.bytes < 50_000);
+        assert.deepEqual(await consumer.tidy(), { old: 0, young: 0 });
         const publisher = broker.publisher();
-        const fate = await publish(publisher, place.message("old39"));
+        const body = new Uint8Array(1_000);
+        await Promise.all(
+          numbered(40, "more").map((id) => publish(publisher, place.message(id, { body }))),
+        );
         publisher.close();
-        return fate === "stored";
-      }, "end of the window");
-      await place.fill(broker, numbered(7, "young"));
-      await workOff(consumer, 8);
-      assert.deepEqual(await consumer.tidy(), { old: 40, young: 0 });
-      assert.equal((await consumer.state()).messages, 8);
-      await consumer.close();
-    });
+        await workOff(consumer, 40);
+        const { old, young } = await consumer.tidy();
+        assert.equal(old, 0);
+        assert.ok(young > 0 && young < 190, `${young} were removed`);
+        const left = await consumer.state();
+        assert.ok(left.bytes <= 50_000 && left.bytes > 20_000, `${left.bytes} bytes are left`);
+        await consumer.close();
+      },
+    );
 
-    it("tidy() removes acked messages younger than the window when the stream is over half full", async () => {
-      const { broker } = get();
-      const place = new Place({ maxBytes: 100_000 });
-      const consumer = await broker.consume(place.group());
-      consumer.slots = 50;
-      await place.fill(broker, numbered(150));
-      await workOff(consumer, 150);
-      const full = await consumer.state();
-      assert.ok(full.bytes < 50_000);
-      assert.deepEqual(await consumer.tidy(), { old: 0, young: 0 });
-      const publisher = broker.publisher();
-      const body = new Uint8Array(1_000);
-      await Promise.all(
-        numbered(40, "more").map((id) => publish(publisher, place.message(id, { body }))),
-      );
-      publisher.close();
-      await workOff(consumer, 40);
-      const { old, young } = await consumer.tidy();
-      assert.equal(old, 0);
-      assert.ok(young > 0 && young < 190, `${young} were removed`);
-      const left = await consumer.state();
-      assert.ok(left.bytes <= 50_000 && left.bytes > 20_000, `${left.bytes} bytes are left`);
-      await consumer.close();
-    });
-
-    it("tidy() removes nothing that another group has not acked", async () => {
+    it("tidy() removes nothing that another group has not acked", LONG, async () => {
       const { broker, another } = get();
       const place = new Place({ maxBytes: 60_000, duplicateWindowMs: 100 });
       const fast = await broker.consume(place.group({ group: "fast" }));
@@ -99,7 +109,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
   });
 
   describe("after the server was killed and started again", () => {
-    it("ids are remembered, of acked messages too", async () => {
+    it("ids are remembered, of acked messages too", LONG, async () => {
       const { broker, restartServer } = get();
       const place = new Place();
       const consumer = await broker.consume(place.group());
@@ -121,7 +131,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
       await consumer.close();
     });
 
-    it("messages and state are still there", async () => {
+    it("messages and state are still there", LONG, async () => {
       const { broker, another, restartServer } = get();
       const place = new Place();
       const key = place.queue.stream;
@@ -151,7 +161,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
       await consumer.close();
     });
 
-    it("a waiting consumer gets what comes then", async () => {
+    it("a waiting consumer gets what comes then", LONG, async () => {
       const { broker, another, restartServer } = get();
       const place = new Place();
       const consumer = await broker.consume(place.group());
@@ -225,50 +235,54 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
   }
 
   describe("while messages flow", () => {
-    it("a killed and restarted server loses nothing and doubles nothing", async () => {
+    it("a killed and restarted server loses nothing and doubles nothing", LONG, async () => {
       await copy(() => get().restartServer!());
     });
 
-    it("a cut connection loses nothing and doubles nothing", async () => {
+    it("a cut connection loses nothing and doubles nothing", LONG, async () => {
       await copy(() => get().cutConnection!());
     });
 
-    it("an idle consumer whose connection was cut goes on waiting, and gets what comes", async () => {
-      const { broker, another, cutConnection } = get();
-      const place = new Place();
-      const consumer = await broker.consume(place.group({ ackWaitMs: 3_000 }));
-      consumer.slots = 50;
-      for (let round = 0; round < 3; round++) {
-        const waiting = consumer.next();
-        cutConnection!();
-        await eventually(() => broker.isConnected(), "connection");
-        await place.fill(another, [`round${round}`]);
-        const [delivery] = await within(waiting, 10_000, "delivery");
-        assert.equal(delivery!.id, `round${round}`);
-        consumer.ack(delivery!);
-      }
-      await eventually(async () => isWorkedOff(await consumer.state()), "acks");
-      const pending: Promise<Fate>[] = [];
-      const publisher = broker.publisher();
-      for (const id of numbered(20)) pending.push(publish(publisher, place.message(id)));
-      cutConnection!();
-      assert.deepEqual(
-        new Set(
-          (await within(Promise.all(pending), 15_000, "confirmations")).filter((fate) =>
-            fate instanceof Error
-          ),
-        ),
-        new Set(),
-      );
-      const ids = new Set<string>();
-      while (ids.size < 20) {
-        for (const delivery of await within(consumer.next(), 10_000, "deliveries")) {
-          ids.add(delivery.id);
-          consumer.ack(delivery);
+    it(
+      "an idle consumer whose connection was cut goes on waiting, and gets what comes",
+      LONG,
+      async () => {
+        const { broker, another, cutConnection } = get();
+        const place = new Place();
+        const consumer = await broker.consume(place.group({ ackWaitMs: 3_000 }));
+        consumer.slots = 50;
+        for (let round = 0; round < 3; round++) {
+          const waiting = consumer.next();
+          cutConnection!();
+          await eventually(() => broker.isConnected(), "connection");
+          await place.fill(another, [`round${round}`]);
+          const [delivery] = await within(waiting, 10_000, "delivery");
+          assert.equal(delivery!.id, `round${round}`);
+          consumer.ack(delivery!);
         }
-      }
-      publisher.close();
-      await consumer.close();
-    });
+        await eventually(async () => isWorkedOff(await consumer.state()), "acks");
+        const pending: Promise<Fate>[] = [];
+        const publisher = broker.publisher();
+        for (const id of numbered(20)) pending.push(publish(publisher, place.message(id)));
+        cutConnection!();
+        assert.deepEqual(
+          new Set(
+            (await within(Promise.all(pending), 15_000, "confirmations")).filter((fate) =>
+              fate instanceof Error
+            ),
+          ),
+          new Set(),
+        );
+        const ids = new Set<string>();
+        while (ids.size < 20) {
+          for (const delivery of await within(consumer.next(), 10_000, "deliveries")) {
+            ids.add(delivery.id);
+            consumer.ack(delivery);
+          }
+        }
+        publisher.close();
+        await consumer.close();
+      },
+    );
   });
 }
