@@ -1,5 +1,5 @@
+import { nearest } from "../nearest.ts";
 import { MAX_DEPTH } from "./max_depth.ts";
-import { nearest } from "./nearest.ts";
 import { branchName, kindOfValue, type SchemaNode, valueKind } from "./schema_node.ts";
 
 /** The first place where a value does not fit its schema. */

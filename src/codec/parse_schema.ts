@@ -1,3 +1,4 @@
+import { nearest } from "../nearest.ts";
 import { SchemaError } from "./codec.ts";
 import { defaultValue } from "./default_value.ts";
 import {
@@ -8,7 +9,6 @@ import {
   type SchemaNode,
   valueKind,
 } from "./schema_node.ts";
-import { nearest } from "./nearest.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const COMPLEX = ["record", "error", "enum", "fixed", "array", "map"];

@@ -1,5 +1,5 @@
+import { findJsonError } from "../json_error.ts";
 import { SchemaError } from "./codec.ts";
-import { findJsonError } from "./json_error.ts";
 
 const MAX_SIZE = 64 * 1024;
 const MAX_DEPTH = 256;

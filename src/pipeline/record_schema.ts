@@ -1,10 +1,12 @@
-import { findJsonProblem } from "./json_problem.ts";
+import { findJsonError } from "../json_error.ts";
 import type { Path } from "./places.ts";
 import type { Report } from "./report.ts";
 import { got } from "./schema.ts";
 
 const MAX_BYTES = 64 * 1024;
 const MAX_DEPTH = 64;
+/** Beyond this a text is not even parsed. */
+const MAX_JSON_DEPTH = 500;
 
 /** What an fs-source emits: one record per object (DESIGN.md 3). */
 export const S3_LIST_SCHEMA = {
@@ -87,11 +89,11 @@ function parseJson(text: string, { path, report }: ReadOptions): unknown {
     report.error(path, SIZE);
     return undefined;
   }
-  const problem = findJsonProblem(text);
-  if (problem) {
+  const error = findJsonError(text, MAX_JSON_DEPTH);
+  if (error) {
     report.error(
       path,
-      `not valid JSON at ${problem.line}:${problem.column} of the schema; an Avro schema is JSON`,
+      `not valid JSON at ${error.line}:${error.column} of the schema; an Avro schema is JSON`,
     );
     return undefined;
   }

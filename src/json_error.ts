@@ -11,7 +11,7 @@ const TOKEN =
   // deno-lint-ignore no-control-regex
   /[ \t\r\n]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;
 
-/** Looks for it. `undefined`: the text is JSON, nested no deeper than `maxDepth`. */
+/** Undefined if all of the text is JSON (RFC 8259), nested no deeper than `maxDepth`. */
 export function findJsonError(text: string, maxDepth: number): JsonError | undefined {
   const open: ("{" | "[")[] = [];
   let expect: "value" | "key" | "colon" | "next" | "end" = "value";
