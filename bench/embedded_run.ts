@@ -42,7 +42,7 @@ const { tasks } = await runTasks({
   codec: new AvroCodec(),
   log: createLogger({ level: "WARNING", write: (line) => console.error(line) }),
   settingsOf: () => ({ longRunning: false, skipDownloadError: false }),
-  queueBytes: 64 << 20,
+  queueBytes: 16 << 20,
   storeOf: () => new MemoryStore(),
   downloadFiles: () => Promise.resolve(new MemoryFiles()),
   functionOf: (task) =>

@@ -18,7 +18,7 @@ import { S3Store } from "./store/s3.ts";
 import type { Store } from "./store/store.ts";
 
 /** Bytes of one task's input queue inside this process, and on a server. */
-const EMBEDDED_QUEUE_BYTES = 64 << 20;
+const EMBEDDED_QUEUE_BYTES = 16 << 20;
 const NATS_QUEUE_BYTES = 1 << 30;
 
 export interface AppOptions {

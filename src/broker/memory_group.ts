@@ -1,4 +1,5 @@
 import type { Delivery, GroupSpec, QueueState } from "./broker.ts";
+import { Fifo } from "./fifo.ts";
 import type { MemoryConsumer } from "./memory_consumer.ts";
 import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
 
@@ -52,11 +53,10 @@ export class MemoryGroup {
   readonly #members: MemoryConsumer[] = [];
   /** Whose turn it is. */
   #turn = 0;
-  /** Never delivered, in order; `#head` is the next. */
-  #fresh: StoredMessage[] = [];
-  #head = 0;
+  /** Never delivered, in order. */
+  readonly #fresh = new Fifo<StoredMessage>();
   /** To be delivered again now. */
-  readonly #again: Entry[] = [];
+  readonly #again = new Fifo<Entry>();
   /** Held by a member, soonest deadline first: `working` moves an entry to the end. */
   readonly #held = new Map<number, Entry>();
   /** Handed back with a delay. */
@@ -89,11 +89,12 @@ export class MemoryGroup {
   /** Whether the group has still to ack the message. */
   needs(stored: StoredMessage): boolean {
     if (stored.sequence === this.#ackedLast) return false;
-    const next = this.#fresh[this.#head];
+    const next = this.#fresh.peek();
     if (next !== undefined && stored.sequence >= next.sequence) return true;
     if (this.#held.has(stored.sequence)) return true;
     for (const entry of this.#delayed.keys()) if (entry.stored === stored) return true;
-    return this.#again.some((entry) => entry.stored === stored && !entry.acked);
+    for (const entry of this.#again) if (entry.stored === stored) return true;
+    return false;
   }
 
   /** Gives what can be delivered to members with free slots, in turn. */
@@ -115,10 +116,7 @@ export class MemoryGroup {
     this.#release(entry);
     this.#ackedLast = entry.stored.sequence;
     if (this.#delayed.size > 0) this.#delayed.delete(entry);
-    if (this.#again.length > 0) {
-      const waiting = this.#again.indexOf(entry);
-      if (waiting >= 0) this.#again.splice(waiting, 1);
-    }
+    if (this.#again.size > 0) this.#again.take((waiting) => waiting === entry);
     this.stream.acked(entry.stored);
     this.pump();
   }
@@ -147,7 +145,7 @@ export class MemoryGroup {
 
   state(): QueueState {
     const oldest = [
-      this.#fresh[this.#head]?.sequence,
+      this.#fresh.peek()?.sequence,
       ...this.#held.keys(),
       ...[...this.#delayed.keys(), ...this.#again].map((entry) => entry.stored.sequence),
     ].filter((sequence) => sequence !== undefined);
@@ -156,8 +154,8 @@ export class MemoryGroup {
       ackFloor: oldest.length === 0 ? this.stream.lastSequence : Math.min(...oldest) - 1,
       messages: this.stream.size,
       bytes: this.stream.bytes,
-      pending: this.#fresh.length - this.#head,
-      ackPending: this.#held.size + this.#delayed.size + this.#again.length,
+      pending: this.#fresh.size,
+      ackPending: this.#held.size + this.#delayed.size + this.#again.size,
     };
   }
 
@@ -181,13 +179,8 @@ export class MemoryGroup {
   #take(): Entry | undefined {
     const again = this.#again.shift();
     if (again !== undefined) return again;
-    const stored = this.#fresh[this.#head];
+    const stored = this.#fresh.shift();
     if (stored === undefined) return undefined;
-    this.#head++;
-    if (this.#head > 1024 && this.#head * 2 > this.#fresh.length) {
-      this.#fresh = this.#fresh.slice(this.#head);
-      this.#head = 0;
-    }
     return { stored, attempts: 0, acked: false, deadline: 0 };
   }
 

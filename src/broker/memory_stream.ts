@@ -1,4 +1,5 @@
 import type { Origin, OutMessage, QueueSpec, Receipt } from "./broker.ts";
+import { Fifo } from "./fifo.ts";
 import type { MemoryGroup } from "./memory_group.ts";
 import { RecentIds } from "./recent_ids.ts";
 
@@ -13,8 +14,10 @@ export interface StoredMessage {
   outputs?: { stream: MemoryStream; id: string }[];
 }
 
+/** What a message takes in memory besides its body, about: `maxBytes` is meant to bound memory. */
+const OVERHEAD = 512;
 /** Ids of messages without a parent are remembered for the window, and at most this many of them. */
-const MOST_IDS = 200_000;
+const MOST_IDS = 65_536;
 
 /**
  * One stream in memory. A message leaves it when every group has acked it: nothing here outlives the process, so an acked message is
@@ -23,7 +26,7 @@ const MOST_IDS = 200_000;
 export class MemoryStream {
   readonly groups = new Map<string, MemoryGroup>();
   readonly #messages = new Map<number, StoredMessage>();
-  readonly #waiting: { message: OutMessage; receipt: Receipt }[] = [];
+  readonly #waiting = new Fifo<{ message: OutMessage; receipt: Receipt }>();
   readonly #ids: RecentIds;
   lastSequence = 0;
   bytes = 0;
@@ -44,7 +47,7 @@ export class MemoryStream {
 
   /** Stores now if there is room and nobody waits; undefined if not. @returns Whether the message was there already. */
   publish(message: OutMessage): boolean | undefined {
-    if (this.#waiting.length > 0 || !this.#hasRoom(message)) return undefined;
+    if (this.#waiting.size > 0 || !this.#hasRoom(message)) return undefined;
     return this.#store(message);
   }
 
@@ -55,10 +58,7 @@ export class MemoryStream {
 
   /** Takes back what waits for room, for a publisher that closes. */
   withdraw(mine: (receipt: Receipt) => boolean): Receipt[] {
-    const taken = this.#waiting.filter((entry) => mine(entry.receipt));
-    const left = this.#waiting.filter((entry) => !mine(entry.receipt));
-    this.#waiting.splice(0, this.#waiting.length, ...left);
-    return taken.map((entry) => entry.receipt);
+    return this.#waiting.take((entry) => mine(entry.receipt)).map((entry) => entry.receipt);
   }
 
   /** A group has acked the message; frees it when all have. */
@@ -69,9 +69,10 @@ export class MemoryStream {
     if (!this.#messages.delete(stored.sequence)) return;
     this.bytes -= stored.size;
     stored.origin?.release();
-    while (this.#waiting.length > 0 && this.#hasRoom(this.#waiting[0]!.message)) {
-      const { message, receipt } = this.#waiting.shift()!;
-      receipt.stored(this.#store(message));
+    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
+      if (!this.#hasRoom(next.message)) return;
+      this.#waiting.shift();
+      next.receipt.stored(this.#store(next.message));
     }
   }
 
@@ -129,5 +130,5 @@ export function parentOf(message: OutMessage): StoredMessage | undefined {
 }
 
 function sizeOf(message: OutMessage): number {
-  return message.body.length + message.subject.length + message.id.length;
+  return message.body.length + OVERHEAD;
 }

@@ -93,7 +93,7 @@ export interface SourceContext {
   /** Whether an emitted record, once confirmed, outlives the process. If not, give an origin. */
   readonly durable: boolean;
   readonly schema: RecordSchema;
-  /** Publishes to every consumer. Waits while the edges are full. Rejects if the record does not fit the schema. */
+  /** Publishes to every consumer. Waits while the edges are full. Throws at the call if the record does not fit the schema. */
   emit(record: RecordValue, options: EmitOptions): Promise<void>;
   /** Resolves when everything emitted is confirmed; rejects if something could not be stored. */
   flush(): Promise<void>;

@@ -17,6 +17,14 @@ export interface OutputsOptions {
   maxPayload: number;
 }
 
+/** A record as bytes, and where it goes. */
+export interface EncodedRecord {
+  /** Absent where nobody takes the record. */
+  readonly body: Uint8Array | undefined;
+  readonly subjects: readonly string[];
+  readonly headers: Headers;
+}
+
 /** One way out of a task, ready to publish. */
 interface Door {
   readonly schema: RecordSchema | undefined;
@@ -116,9 +124,7 @@ export class TaskOutputs {
   }
 
   /** The bytes and places of a source's record; the caller gives the id. */
-  encodeForSource(
-    record: RecordValue,
-  ): { body: Uint8Array | undefined; subjects: readonly string[]; headers: Headers } {
+  encodeForSource(record: RecordValue): EncodedRecord {
     const door = this.#find(undefined);
     return { body: this.#encode(door, record), subjects: door.subjects, headers: door.headers };
   }

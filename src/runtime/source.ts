@@ -5,7 +5,7 @@ import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { EmitOptions, SourceContext, SourceMemory } from "./function.ts";
-import type { TaskOutputs } from "./outputs.ts";
+import type { EncodedRecord, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { RecordOrigin } from "./record_origin.ts";
 
@@ -25,6 +25,11 @@ export interface SourceEmitterOptions {
   kill: AbortSignal;
   durable: boolean;
 }
+
+/** Records a source may have on their way before it has to wait. */
+export const SOURCE_LIMIT = 4096;
+/** One promise for all records that need no waiting. */
+const PUBLISHED = Promise.resolve();
 
 /** What a source works with: publishes its records and counts their confirmations. */
 export class SourceEmitter implements SourceContext {
@@ -73,17 +78,28 @@ export class SourceEmitter implements SourceContext {
     return this.#options.outputs.schema();
   }
 
-  async emit(record: RecordValue, options: EmitOptions): Promise<void> {
-    const { outputs, publisher, progress, signal, durable } = this.#options;
-    const { body, subjects, headers } = outputs.encodeForSource(record);
-    await publisher.ready(signal);
+  emit(record: RecordValue, options: EmitOptions): Promise<void> {
+    const { outputs, publisher, signal } = this.#options;
+    // Encoded first, so that a record that does not fit is known before anything waits.
+    const encoded = outputs.encodeForSource(record);
+    if (publisher.outstanding < SOURCE_LIMIT) {
+      this.#publish(encoded, options);
+      return PUBLISHED;
+    }
+    return publisher.ready(signal).then(() => this.#publish(encoded, options));
+  }
+
+  #publish(encoded: EncodedRecord, { id, settled }: EmitOptions): void {
+    const { publisher, progress, signal, durable } = this.#options;
     if (signal.aborted) return;
-    const settled = options.settled;
+    const { body, subjects, headers } = encoded;
     const origin = settled === undefined || durable ? undefined : new RecordOrigin(settled);
+    const receipt = origin === undefined ? this.#receipt : new OriginReceipt(this.#receipt, origin);
     origin?.hold();
     if (body !== undefined) {
       for (const subject of subjects) {
-        publisher.publish({ subject, id: options.id, body, headers, origin }, this.#receipt);
+        origin?.hold();
+        publisher.publish({ subject, id, body, headers, origin }, receipt);
       }
     }
     origin?.release();
@@ -99,6 +115,20 @@ export class SourceEmitter implements SourceContext {
     const failure = this.#failure;
     this.#failure = undefined;
     throw failure;
+  }
+}
+
+/** Holds the origin until the broker does: a message may have to wait for room before it is stored. */
+class OriginReceipt implements Receipt {
+  constructor(readonly receipt: Receipt, readonly origin: RecordOrigin) {}
+  stored(duplicate: boolean): void {
+    this.receipt.stored(duplicate);
+    this.origin.release();
+  }
+  failed(error: Error): void {
+    this.receipt.failed(error);
+    this.origin.fail();
+    this.origin.release();
   }
 }
 

@@ -6,7 +6,7 @@ import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { deliveryMeta } from "./queues.ts";
 import type { Shared } from "./runner.ts";
-import { SourceEmitter } from "./source.ts";
+import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { openError } from "./open_error.ts";
 import { aborted, waitAtMost } from "./waiting.ts";
 
@@ -23,7 +23,7 @@ export async function runSource(
   if (batch && await end.isFinished(task.id)) return true;
   const made = await shared.functionOf(task);
   if (made.kind !== "source") throw new TypeError(`Task "${task.id}" is not a source`);
-  const publisher = broker.publisher();
+  const publisher = broker.publisher({ limit: SOURCE_LIMIT });
   try {
     const outputs = new TaskOutputs({
       flow: plan.flowId,
