@@ -1,4 +1,4 @@
-import { checkMeta } from "./meta_rules.ts";
+import { checkMeta } from "./check_meta.ts";
 import { TASK_TYPES } from "./plan.ts";
 import { fieldsOf, listSchemaProblem } from "./record_schema.ts";
 import type { Report } from "./report.ts";

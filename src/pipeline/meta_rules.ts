@@ -1,177 +1,168 @@
-import type { MetaEntry } from "./meta_entries.ts";
 import type { TaskType } from "./plan.ts";
-import type { Report } from "./report.ts";
-import { got } from "./schema.ts";
-import { suggest } from "./suggest.ts";
 
-/** Checks one value; the text says what was expected, undefined that it is right. */
-type Rule = (value: unknown) => string | undefined;
+/** What a `meta` key means to a task type, for the check and for docs/reference.md. */
+export interface MetaRule {
+  /** What its value has to be. */
+  readonly wanted: string;
+  readonly meaning: string;
+  /** What holds where the key is missing; Markdown. */
+  readonly fallback: string;
+  /** Says what was expected, or what is wrong, of a value that does not fit. */
+  check(value: unknown): string | undefined;
+}
 
-const DEFAULT_POLL_MS = 120_000;
+type Values = Pick<MetaRule, "wanted" | "check">;
+
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 
-const flag: Rule = (value) => typeof value === "boolean" ? undefined : "true or false";
-const text: Rule = (value) => typeof value === "string" && value !== "" ? undefined : "string";
-const positiveNumber: Rule = (value) =>
-  typeof value === "number" && Number.isFinite(value) && value > 0 ? undefined : "number above 0";
-const anyInteger: Rule = (value) => Number.isSafeInteger(value) ? undefined : "integer";
+const flag = values("true or false", (value) => typeof value === "boolean");
+const text = values("string", (value) => typeof value === "string" && value !== "");
+const anyInteger = values("integer", Number.isSafeInteger);
+const positiveNumber = values(
+  "number above 0",
+  (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
+);
+const attempts = values(
+  'integer 1..1000000 or "unlimited"',
+  (value) => value === "unlimited" || isInteger(value, 1, 1_000_000),
+);
+const folder: Values = { wanted: "string: a folder below /tmp", check: checkDownloadDirectory };
 
-function integer(least: number, most: number): Rule {
-  const fits = (value: unknown) =>
-    typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most;
-  return (value) => fits(value) ? undefined : `integer ${least}..${most}`;
+/** What the runtime reads for every task with an input queue. */
+const CONSUMER: Readonly<Record<string, MetaRule>> = {
+  "max.poll.interval.ms": rule(
+    integer(1000, DAY_MS),
+    "The ack wait, ms: a record that is not acknowledged so long after it was handed over is handed over again. Under 11000 is warned of",
+    "120000",
+  ),
+  "max.attempts": rule(
+    attempts,
+    "How often a record is tried before it becomes a dead letter",
+    "5 in a batch, `unlimited` in streaming mode",
+  ),
+  "retry.delay.ms": rule(
+    integer(0, DAY_MS),
+    "Time before a failed record is tried again, ms",
+    "1000, doubled with each attempt up to `max.poll.interval.ms`",
+  ),
+  "max.in.flight": rule(
+    integer(1, 65_536),
+    "Records that one worker holds unacknowledged at most. It begins with as many as it may call at once and takes more while the function is fast",
+    "1024",
+  ),
+  "stream.max.bytes": rule(
+    integer(65_536, Number.MAX_SAFE_INTEGER),
+    "Bytes in the task's input queue after which its producers wait",
+    "1 GiB on a NATS server, 16 MiB embedded",
+  ),
+  "duplicate.window.ms": rule(
+    integer(1000, YEAR_MS),
+    "How long the input queue remembers message ids, ms. On a NATS server it takes about 210 bytes of memory per message within the window",
+    "the larger of 600000 and 5 × `max.poll.interval.ms`",
+  ),
+};
+
+/** Bulk mode needs all three. */
+export const BULK_RULES: Readonly<Record<string, MetaRule>> = {
+  "bulk.enabled": rule(flag, "Writes many records at once", "false"),
+  "bulk.flush.timer": rule(anyInteger, "Time between two flushes, ms; above 0", "none"),
+  "bulk.flush.size": rule(anyInteger, "Records that make a flush; above 0", "none"),
+};
+
+const SOURCE_LIMITS: Readonly<Record<string, MetaRule>> = {
+  "rate": rule(positiveNumber, "Records per second at most", "unlimited"),
+  "limit": rule(
+    integer(1, Number.MAX_SAFE_INTEGER),
+    "Records after which the source ends",
+    "unlimited",
+  ),
+};
+
+const CONCURRENCY_RANGE = integer(1, 1000);
+
+function concurrency(fallback: string): MetaRule {
+  return rule(
+    CONCURRENCY_RANGE,
+    "Calls at once in one worker; above 1 records may overtake each other",
+    fallback,
+  );
 }
-
-function oneOf(...values: string[]): Rule {
-  return (value) => values.includes(value as string) ? undefined : `one of ${values.join(", ")}`;
-}
-
-const attempts: Rule = (value) =>
-  value === "unlimited" || integer(1, 1_000_000)(value) === undefined
-    ? undefined
-    : 'integer 1..1000000 or "unlimited"';
-
-/** What the runtime reads for every task with an input queue, and what it means. */
-const CONSUMER: Readonly<Record<string, Rule>> = {
-  "max.poll.interval.ms": integer(1000, DAY_MS),
-  "max.attempts": attempts,
-  "retry.delay.ms": integer(0, DAY_MS),
-  "max.in.flight": integer(1, 65_536),
-  "stream.max.bytes": integer(65_536, Number.MAX_SAFE_INTEGER),
-  "duplicate.window.ms": integer(1000, YEAR_MS),
-};
-const BULK: Readonly<Record<string, Rule>> = {
-  "bulk.enabled": flag,
-  "bulk.flush.timer": anyInteger,
-  "bulk.flush.size": anyInteger,
-};
-const SOURCE_LIMITS: Readonly<Record<string, Rule>> = {
-  "rate": positiveNumber,
-  "limit": integer(1, Number.MAX_SAFE_INTEGER),
-};
 
 /** Known meta keys by task type. `raw` and `raw-source` have keys of the user's own besides. */
-export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, Rule>>>> = {
+export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaRule>>>> = {
   "fs-source": {
-    "checkpoint": flag,
-    "poll.interval.ms": integer(100, DAY_MS),
+    "checkpoint": rule(
+      flag,
+      "Remembers across runs which versions of which objects were listed, and lists only others. Else every run lists everything",
+      "false",
+    ),
+    "poll.interval.ms": rule(
+      integer(100, DAY_MS),
+      "In streaming mode the time between two listings, ms",
+      "10000",
+    ),
   },
   "raw-source": SOURCE_LIMITS,
   "nats-source": { ...CONSUMER, ...SOURCE_LIMITS },
   "raw": {
     ...CONSUMER,
-    ...BULK,
-    "concurrency": integer(1, 1000),
-    "ack.manual": flag,
-    "download.directory": downloadDirectory,
+    ...BULK_RULES,
+    "concurrency": concurrency("1"),
+    "ack.manual": rule(flag, "The function acknowledges by itself", "false"),
+    "download.directory": rule(
+      folder,
+      "Where `autoDownload` puts files; links in it are followed before it is judged",
+      "`/tmp/` and the host name",
+    ),
   },
   "s3-sink": {
     ...CONSUMER,
-    ...BULK,
-    "concurrency": integer(1, 1000),
-    "key": text,
-    "format": oneOf("json", "ndjson", "avro"),
+    ...BULK_RULES,
+    "concurrency": concurrency("16"),
+    "key": rule(
+      text,
+      "Template of the object's key below the prefix of `topics`, such as `{bucket}/{key}.json`: fields of the record in braces",
+      "the message id and `.json`",
+    ),
+    "format": rule(
+      values("one of json, ndjson, avro", isOneOf(["json", "ndjson", "avro"])),
+      "The same as `format` of the task, which wins",
+      "json",
+    ),
   },
-  "elastic-sink": { ...CONSUMER, ...BULK, "concurrency": integer(1, 1000), "document.id": text },
-  "print": { ...CONSUMER, "concurrency": integer(1, 1000) },
+  "elastic-sink": {
+    ...CONSUMER,
+    ...BULK_RULES,
+    "concurrency": concurrency("1"),
+    "document.id": rule(text, "Template of the document's id", "the message id"),
+  },
+  "print": { ...CONSUMER, "concurrency": concurrency("1") },
 };
 
-/** Checks the meta of a task against what its type knows. */
-export function checkMeta(
-  entries: ReadonlyMap<string, MetaEntry>,
-  options: { type: TaskType; report: Report },
-): void {
-  const { type, report } = options;
-  const rules = META_RULES[type];
-  const isUserCode = type === "raw" || type === "raw-source";
-  for (const [key, { value, path }] of entries) {
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
-    if (rule) {
-      const wanted = rule(value);
-      if (wanted !== undefined) report.error(path, describe(wanted, value));
-    } else if (Object.hasOwn(BULK, key) && type !== "raw-source") {
-      report.error(path, `${type} has no bulk mode; remove "${key}"`, "key");
-    } else if (!isUserCode) {
-      const hint = suggest(key, Object.keys(rules), "known keys");
-      report.warning(path, `${type} does not know meta key "${key}"; ${hint}`, "key");
-    }
-  }
-  warnShortPoll(entries, report);
-  warnShortWindow(entries, report);
-  warnIdleBulk(entries, report);
-  warnManualBulk(entries, report);
+function rule(of: Values, meaning: string, fallback: string): MetaRule {
+  return { ...of, meaning, fallback };
 }
 
-function describe(wanted: string, value: unknown): string {
-  return wanted.startsWith("must ") ? wanted : `expected ${wanted}, got ${got(value)}`;
+function values(wanted: string, fits: (value: unknown) => boolean): Values {
+  return { wanted, check: (value) => fits(value) ? undefined : wanted };
 }
 
-function warnShortPoll(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
-  const entry = entries.get("max.poll.interval.ms");
-  if (!entry || report.isBroken(entry.path) || typeof entry.value !== "number") return;
-  if (entry.value >= 11_000) return;
-  report.warning(
-    entry.path,
-    `${entry.value} is under 11000, so that a slow record may be processed more than once; use 11000 or more`,
-  );
+function integer(least: number, most: number): Values {
+  return values(`integer ${least}..${most}`, (value) => isInteger(value, least, most));
 }
 
-/** A crash between publish and ack is redelivered after the poll interval, and must still find its message ids remembered. */
-function warnShortWindow(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
-  const window = entries.get("duplicate.window.ms");
-  const interval = entries.get("max.poll.interval.ms")?.value ?? DEFAULT_POLL_MS;
-  if (typeof window?.value !== "number" || typeof interval !== "number") return;
-  if (window.value >= 5 * interval || report.isBroken(window.path)) return;
-  report.warning(
-    window.path,
-    `${window.value} is under 5 times max.poll.interval.ms (${interval}), so that a redelivered record may be stored twice; use ${
-      5 * interval
-    } or more`,
-  );
+function isInteger(value: unknown, least: number, most: number): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= least &&
+    value <= most;
 }
 
-/** Product document: without all three, and positive numbers, "the bulk mode won't be activated". */
-function warnIdleBulk(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
-  const present = Object.keys(BULK).flatMap((key) => entries.get(key) ?? []);
-  const [first] = present;
-  if (!first || present.some(({ path }) => report.isBroken(path))) return;
-  if (entries.get("bulk.enabled")?.value === false) return;
-  const missing = Object.keys(BULK).filter((key) => !entries.has(key));
-  const idle = ["bulk.flush.timer", "bulk.flush.size"].filter((key) => {
-    const value = entries.get(key)?.value;
-    return typeof value === "number" && value <= 0;
-  });
-  if (missing.length > 0) {
-    report.warning(
-      first.path,
-      `bulk mode is not activated: ${missing.join(" and ")} missing; give all of ${
-        Object.keys(BULK).join(", ")
-      }`,
-      "key",
-    );
-  } else if (idle.length > 0) {
-    const { path } = entries.get(idle[0]!)!;
-    report.warning(
-      path,
-      `bulk mode is not activated: ${idle.join(" and ")} must be above 0; give a number above 0`,
-    );
-  }
-}
-
-/** Product document: "manual mode will override bulk mode". */
-function warnManualBulk(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
-  const bulk = entries.get("bulk.enabled");
-  if (bulk?.value !== true || entries.get("ack.manual")?.value !== true) return;
-  report.warning(
-    bulk.path,
-    "manual acknowledgement overrides bulk mode; remove bulk.* or ack.manual",
-    "key",
-  );
+function isOneOf(allowed: readonly unknown[]): (value: unknown) => boolean {
+  return (value) => allowed.includes(value);
 }
 
 /** Lexical only: links are followed when the folder is opened. */
-function downloadDirectory(value: unknown): string | undefined {
+function checkDownloadDirectory(value: unknown): string | undefined {
   if (typeof value !== "string") return "string";
   const problem = `must resolve strictly below /tmp, got ${
     JSON.stringify(value.slice(0, 80))
