@@ -112,6 +112,16 @@ export class TestServers {
     return client;
   }
 
+  /** Resolves once the stream is there. */
+  async hasStream(stream: string, withinMs = 10_000): Promise<void> {
+    const manager = await (await this.client()).jetstreamManager();
+    const deadline = Date.now() + withinMs;
+    while (!await manager.streams.info(stream).then(() => true, () => false)) {
+      if (Date.now() > deadline) throw new Error(`No stream "${stream}" within ${withinMs} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   /** Every message that a stream holds. */
   async messages(stream: string): Promise<StoredMessage[]> {
     const client = await this.client();
