@@ -40,6 +40,91 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
   false: false,
   "0": false,
 };
+const BOOLEAN_TEXT = "one of true, false, 1, 0";
+
+/** What a variable means, for messages and for docs/reference.md. */
+export interface Variable {
+  /** What its value has to be. */
+  readonly wanted: string;
+  /** Markdown. */
+  readonly meaning: string;
+  /** What holds where it is unset or empty; Markdown. */
+  readonly fallback: string;
+}
+
+/** Every `KFLOW_*` variable. */
+export const VARIABLES = {
+  KFLOW_NATS_ADDR: {
+    wanted: "address of a NATS server",
+    meaning: "Used where the file has no `globalConfig.nats.addr`; credentials are written in it",
+    fallback: "the embedded broker",
+  },
+  KFLOW_STORE_ADDR: {
+    wanted: "address of a store",
+    meaning: "Used where the file names no store for a task",
+    fallback: "none",
+  },
+  KFLOW_STORE_USER: {
+    wanted: "string",
+    meaning: "User at a store for which the file names none",
+    fallback: "none",
+  },
+  KFLOW_STORE_PASSWORD: {
+    wanted: "string",
+    meaning: "Password at a store for which the file has none",
+    fallback: "none",
+  },
+  KFLOW_FLOW_ID: {
+    wanted: "string [A-Za-z0-9_-]{1,64}",
+    meaning: "Flow id; wins over `name` in the file",
+    fallback: "`name`, else the file's name without its extension",
+  },
+  KFLOW_RUN_ID: {
+    wanted: "string [A-Za-z0-9_-]{1,64}",
+    meaning: "Id of the batch run; `--run` wins",
+    fallback: "a new one for `run`, `default` for `worker`",
+  },
+  KFLOW_STATE_DIR: {
+    wanted: "path of a folder",
+    meaning: "Where the embedded broker keeps checkpoints and dead letters",
+    fallback: "`.kflow` beside the pipeline file",
+  },
+  KFLOW_RUNTIME_LOG_LEVEL: {
+    wanted: `one of ${LOG_LEVELS.join(", ")}`,
+    meaning: "Log lines below it are not written",
+    fallback: "INFO",
+  },
+  KFLOW_SHUTDOWN_GRACE_MS: {
+    wanted: `integer 0..${DAY_MS}`,
+    meaning: "Time to finish what is begun after SIGINT or SIGTERM, ms",
+    fallback: String(SHUTDOWN_GRACE_MS),
+  },
+  KFLOW_LONG_RUNNING_PROCESSING: {
+    wanted: BOOLEAN_TEXT,
+    meaning:
+      "The ack wait does not run while the function does: `max.poll.interval.ms` may then be shorter than a call",
+    fallback: "false",
+  },
+  KFLOW_SKIP_DOWNLOAD_ERROR: {
+    wanted: BOOLEAN_TEXT,
+    meaning:
+      "A failed automatic download leaves `localPath` undefined instead of failing the record",
+    fallback: "false",
+  },
+  KFLOW_DL_UP_PROGRESS: {
+    wanted: "integer 1..100",
+    meaning:
+      "Percent of a download or upload between two log lines. Checked, and without effect as yet",
+    fallback: "no such lines",
+  },
+  KFLOW_CREATE_SIDESTREAM: {
+    wanted: BOOLEAN_TEXT,
+    meaning:
+      "Creates the stream for error records. Checked, and without effect as long as side streams do not run",
+    fallback: "false",
+  },
+} as const satisfies Readonly<Record<string, Variable>>;
+export type VariableName = keyof typeof VARIABLES;
 
 /**
  * Reads every `KFLOW_*` variable. All mistakes are found together, each with the file `environment` and the variable as its path;
@@ -49,12 +134,11 @@ export function readSettings(
   env: (name: string) => string | undefined,
 ): { settings: Settings; findings: Finding[] } {
   const findings: Finding[] = [];
-  const text = (name: string) => env(name) || undefined;
+  const text = (name: VariableName) => env(name) || undefined;
 
   function read<T>(
-    name: string,
+    name: VariableName,
     parse: (value: string) => T | undefined,
-    allowed: string,
   ): T | undefined {
     const value = text(name);
     if (value === undefined) return undefined;
@@ -64,34 +148,28 @@ export function readSettings(
       findings.push({
         file: "environment",
         path: name,
-        problem: `expected ${allowed}, got ${shown}`,
+        problem: `expected ${VARIABLES[name].wanted}, got ${shown}`,
         hint: "change it or unset it",
       });
     }
     return parsed;
   }
-  const flag = (name: string) =>
-    read(
-      name,
-      (value) => Object.hasOwn(BOOLEANS, value) ? BOOLEANS[value] : undefined,
-      "one of true, false, 1, 0",
-    ) ?? false;
-  const integer = (name: string, least: number, most: number) =>
+  const flag = (name: VariableName) =>
+    read(name, (value) => Object.hasOwn(BOOLEANS, value) ? BOOLEANS[value] : undefined) ?? false;
+  const integer = (name: VariableName, least: number, most: number) =>
     read(name, (value) => {
       const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
       return number >= least && number <= most ? number : undefined;
-    }, `integer ${least}..${most}`);
+    });
 
   const logLevel = read(
     "KFLOW_RUNTIME_LOG_LEVEL",
     (value) => LOG_LEVELS.find((level) => level === value),
-    `one of ${LOG_LEVELS.join(", ")}`,
   );
   const progressPercent = integer("KFLOW_DL_UP_PROGRESS", 1, 100);
   const runId = read(
     "KFLOW_RUN_ID",
     (value) => /^[A-Za-z0-9_-]{1,64}$/.test(value) ? value : undefined,
-    "string [A-Za-z0-9_-]{1,64}",
   );
   const stateFolder = text("KFLOW_STATE_DIR");
   const flowId = text("KFLOW_FLOW_ID");

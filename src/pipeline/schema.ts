@@ -70,38 +70,139 @@ function list<T extends z.ZodType>(element: T, hint?: string) {
   return z.array(element, { error: expected("list", hint) }).optional();
 }
 
-const addressFields = { addr: text(), user: text(), password: secret() };
+/** Says what a key means and what holds without it: the text of docs/reference.md, Markdown. */
+function about<T extends z.ZodType>(schema: T, meaning: string, fallback?: string): T {
+  return schema.meta({ description: meaning, ...(fallback !== undefined && { fallback }) });
+}
 
-const store = mapping({ ...addressFields, autoDownload: flag() }).optional();
-const sideStream = mapping({ addr: text(), enabled: flag(), errorTopics: text() }).optional();
-const metrics = mapping({ enabled: flag(), port: integer(1, 65535) }).optional();
-const nats = mapping({ ...addressFields, token: secret() }).optional();
+const STORE_FALLBACK = "for a store what `globalConfig.store` of the task says, see below";
 
-const out = list(z.string({ error: expected("id of a task") }).optional(), "write [id]");
+function storeShape(fallback: string) {
+  return mapping({
+    addr: about(text(), "Address of the store", fallback),
+    user: about(text(), "User, or access key", fallback),
+    password: about(secret(), "Password, or secret key", fallback),
+    autoDownload: about(
+      flag(),
+      "Downloads the object that a record names by `bucket` and `key` before the function is called. For `raw` tasks; best set on the one that needs it",
+      "false",
+    ),
+  }).optional();
+}
+
+function sideStreamShape(fallback: string) {
+  return mapping({
+    addr: about(text(), "NATS server that takes error records", "the pipeline's own broker"),
+    enabled: about(flag(), "Sends a record about each error", fallback),
+    errorTopics: about(
+      text(),
+      "Where error records go: `stream.subject`, or several with commas between. Needed where `enabled` is true",
+      "none",
+    ),
+  }).optional();
+}
+
+const metrics = about(
+  mapping({
+    enabled: about(flag(), "Starts the Prometheus exporter", "false"),
+    port: about(integer(1, 65535), "Port of the exporter", "9002"),
+  }).optional(),
+  "Metrics",
+);
+const nats = about(
+  mapping({
+    addr: about(
+      text(),
+      "Address of the NATS server",
+      "`KFLOW_NATS_ADDR`, else the embedded broker",
+    ),
+    user: about(text(), "User", "what the address holds"),
+    password: about(secret(), "Password", "what the address holds"),
+    token: about(secret(), "Token, in place of user and password", "what the address holds"),
+  }).optional(),
+  "Where records flow, for the whole pipeline",
+);
+
+const out = about(
+  list(z.string({ error: expected("id of a task") }).optional(), "write [id]"),
+  "Ids of the tasks that take what the task emits, each of them all of it",
+  "nobody takes it",
+);
 const openMapping = z.record(z.string(), z.unknown(), { error: expected("mapping") }).optional();
 
-const sideOut = mapping({ id: token("id"), schema: z.unknown().optional(), out });
+const sideOut = mapping({
+  id: about(token("id"), "Name of the side out, as `toSideStream` takes it; needed"),
+  schema: about(z.unknown().optional(), "Avro schema of its records; needed"),
+  out,
+});
 
 const task = mapping({
-  id: token("id"),
-  type: oneOf(TASK_TYPES),
-  image: text(),
-  imagePullPolicy: oneOf(["Always", "IfNotPresent", "Never"]),
-  module: text(),
-  ...addressFields,
-  topics: text(),
-  format: text(),
-  groupId: token("groupId"),
-  partitionBy: text(),
-  parallelism: integer(1, MAX_PARALLELISM),
-  meta: openMapping,
-  schema: z.unknown().optional(),
-  env: z.unknown().optional(),
-  globalConfig: mapping({ store, sideStream, metrics }).optional(),
-  sideOuts: list(sideOut.optional(), "begin each side out with -"),
+  id: about(token("id"), "Unique name of the task; needed. `dead` is taken"),
+  type: about(oneOf(TASK_TYPES), "What the task does; needed"),
+  image: about(text(), "Container image. Accepted, used by whoever deploys containers"),
+  imagePullPolicy: about(
+    oneOf(["Always", "IfNotPresent", "Never"]),
+    "Accepted, used by whoever deploys containers",
+  ),
+  module: about(
+    text(),
+    "TypeScript or JavaScript module with the code of a `raw` task. Its path starts at the pipeline file's folder. `--module` wins",
+  ),
+  addr: about(
+    text(),
+    "Server of the task: the store of `fs-source`, `s3-sink` and `raw`, the NATS server of `nats-source`, Elasticsearch for `elastic-sink`",
+    STORE_FALLBACK,
+  ),
+  user: about(text(), "User at that server", STORE_FALLBACK),
+  password: about(secret(), "Password at that server", STORE_FALLBACK),
+  topics: about(
+    text(),
+    "`s3a://bucket/prefix` for `fs-source` and `s3-sink`, `stream.subject` for `nats-source`, the index for `elastic-sink`; needed there",
+  ),
+  format: about(
+    text(),
+    "`list` for `fs-source`; `json`, `ndjson` or `avro` for `s3-sink`",
+    "`list`, `json`",
+  ),
+  groupId: about(
+    token("groupId"),
+    "Name of the task's consumer group, unique in the pipeline",
+    "flow id, `-`, task id",
+  ),
+  partitionBy: about(text(), "Field of a source's records. Checked, and without effect as yet"),
+  parallelism: about(
+    integer(1, MAX_PARALLELISM),
+    "Workers that `kflow run` starts for the task. Sources have one; `kflow worker` is one",
+    "`parallelism` of the pipeline",
+  ),
+  meta: about(
+    openMapping,
+    "Settings of the task type, see below; for `raw` also the user's own. Keys may be dotted (`bulk.enabled: true`) or nested (`bulk: {enabled: true}`)",
+  ),
+  schema: about(
+    z.unknown().optional(),
+    "Avro schema of what the task emits: a record, as JSON text or as YAML. A function's own `schemaOut` wins; a sink's is not used. Needed by a `raw` task whose records somebody takes, unless its function declares one",
+    "for `fs-source` the record `s3list`",
+  ),
+  env: about(
+    z.unknown().optional(),
+    "Variables of the task, as a mapping or as a list of `name` and `value`. In `run` and `worker` they are read for `KFLOW_LONG_RUNNING_PROCESSING` and `KFLOW_SKIP_DOWNLOAD_ERROR` and win over the environment; they do not become variables of the process",
+  ),
+  globalConfig: about(
+    mapping({
+      store: about(storeShape("the pipeline's"), "Store of this task"),
+      sideStream: about(sideStreamShape("the pipeline's"), "Error side stream of this task"),
+      metrics,
+    }).optional(),
+    "What differs for this task from the `globalConfig` of the pipeline, field by field",
+  ),
+  sideOuts: about(
+    list(sideOut.optional(), "begin each side out with -"),
+    "Further outputs, to which the function sends with `toSideStream`",
+  ),
   out,
-  sidecars: list(z.unknown()),
-  resources: openMapping,
+  sidecars: about(list(z.unknown()), "Accepted, used by whoever deploys containers"),
+  resources: about(openMapping, "Accepted, used by whoever deploys containers"),
 });
 
 /**
@@ -109,13 +210,29 @@ const task = mapping({
  * so that one missing key does not hide the mistakes in the others.
  */
 export const documentSchema = z.strictObject({
-  runtime: oneOf(["flow"]),
-  mode: oneOf(["batch", "streaming", "stream"]),
-  name: token("name"),
-  parallelism: integer(1, MAX_PARALLELISM),
-  globalConfig: mapping({ store, sideStream, metrics, nats }).optional(),
-  metrics,
-  dag: list(task.optional(), "begin each task with -"),
+  runtime: about(oneOf(["flow"]), "Says what kind of pipeline this is", "flow"),
+  mode: about(
+    oneOf(["batch", "streaming", "stream"]),
+    "`batch` ends when everything is worked off; `streaming`, or `stream`, goes on until it is stopped",
+    "streaming",
+  ),
+  name: about(token("name"), "Flow id, see below", "the file's name without its extension"),
+  parallelism: about(
+    integer(1, MAX_PARALLELISM),
+    "Workers that `kflow run` starts for each task that does not say; sources have one",
+    "1",
+  ),
+  globalConfig: about(
+    mapping({
+      store: about(storeShape("the environment"), "Store of every task that names none"),
+      sideStream: about(sideStreamShape("false"), "Error side stream"),
+      metrics,
+      nats,
+    }).optional(),
+    "What holds for all tasks",
+  ),
+  metrics: about(metrics, "The same as `globalConfig.metrics`, which wins"),
+  dag: about(list(task.optional(), "begin each task with -"), "The tasks; needed"),
 }, { error: expected("mapping") });
 
 export type PipelineDocument = z.infer<typeof documentSchema>;
