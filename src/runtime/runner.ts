@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import { FlowNames } from "../broker/subjects.ts";
 import type { Codec } from "../codec/codec.ts";
+import { StartError } from "../errors.ts";
 import type { Files } from "../files/files.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -120,6 +121,10 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     let failure: { error: unknown } | undefined;
     const guarded = (work: Promise<boolean>) =>
       work.catch((error) => {
+        if (options.stop.aborted && error instanceof StartError) {
+          log.debug("Stopped while it was starting", { reason: error.message });
+          return false;
+        }
         failure ??= { error };
         halt.abort();
         return false;
