@@ -91,9 +91,13 @@ async function fill(): Promise<void> {
     if (i % 2000 === 0) await nc.flush();
   }
   await nc.flush();
-  const { state } = await jsm.streams.info(INPUT_STREAM);
-  if (state.messages !== records) {
-    throw new Error(`${state.messages} of ${records} records are there`);
+  // The server has received everything and may still be storing it.
+  for (const deadline = performance.now() + 30_000;;) {
+    const { state } = await jsm.streams.info(INPUT_STREAM);
+    if (state.messages === records) break;
+    if (performance.now() > deadline) {
+      throw new Error(`${state.messages} of ${records} records are there`);
+    }
   }
   await nc.close();
 }
