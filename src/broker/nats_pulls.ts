@@ -21,6 +21,14 @@ export class NatsPulls {
   #asked = 0;
   #token = 0;
   #heard = 0;
+  /** Deliveries are signs of life too, counted without reading the clock for each. */
+  #moved = false;
+  readonly #now: () => number;
+
+  /** @param now Milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Messages asked for that may still come. */
   get asked(): number {
@@ -29,7 +37,7 @@ export class NatsPulls {
 
   /** Takes note of a request; returns its token. */
   ask(batch: number): number {
-    const now = performance.now();
+    const now = this.#now();
     if (this.#open.size === 0) this.#heard = now;
     this.#asked += batch;
     this.#open.set(++this.#token, { batch, until: now + PULL_EXPIRES_MS + GRACE_MS });
@@ -37,11 +45,12 @@ export class NatsPulls {
   }
 
   delivered(): void {
+    this.#moved = true;
     if (this.#asked > 0 && --this.#asked === 0) this.#open.clear();
   }
 
   heard(): void {
-    this.#heard = performance.now();
+    this.#heard = this.#now();
   }
 
   /** A request ended. @param left How many messages it did not get; unknown: all. */
@@ -54,7 +63,9 @@ export class NatsPulls {
 
   /** Whether the server has been silent for so long that the requests must be taken for lost. */
   silent(): boolean {
-    const now = performance.now();
+    const now = this.#now();
+    if (this.#moved) this.#heard = now;
+    this.#moved = false;
     for (const [token, pull] of this.#open) if (pull.until < now) this.#open.delete(token);
     if (this.#open.size === 0) this.#asked = 0;
     return this.#asked > 0 && now - this.#heard > 2 * PULL_HEARTBEAT_MS + GRACE_MS;
