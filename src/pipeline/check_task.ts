@@ -8,7 +8,7 @@ import type { TaskDraft } from "./task_draft.ts";
 import { indexProblem, parseBucketTopic, subjectProblem } from "./topics.ts";
 
 /** What each type cannot do without, beside its store. */
-const NEEDED: Readonly<Record<string, readonly ("topics" | "addr" | "schema")[]>> = {
+export const NEEDED: Readonly<Record<string, readonly ("topics" | "addr" | "schema")[]>> = {
   "fs-source": ["topics"],
   "nats-source": ["topics", "schema"],
   "s3-sink": ["topics"],

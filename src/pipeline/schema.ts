@@ -77,7 +77,7 @@ function about<T extends z.ZodType>(schema: T, meaning: string, fallback?: strin
 
 const STORE_FALLBACK = "for a store what `globalConfig.store` of the task says, see below";
 
-function storeShape(fallback: string) {
+function storeShape(fallback: string, download: string) {
   return mapping({
     addr: about(text(), "Address of the store", fallback),
     user: about(text(), "User, or access key", fallback),
@@ -85,30 +85,38 @@ function storeShape(fallback: string) {
     autoDownload: about(
       flag(),
       "Downloads the object that a record names by `bucket` and `key` before the function is called. For `raw` tasks; best set on the one that needs it",
-      "false",
+      download,
     ),
   }).optional();
 }
 
-function sideStreamShape(fallback: string) {
+/** @param inherited Where the values come from that are missing; absent: nowhere. */
+function sideStreamShape(inherited?: string) {
   return mapping({
-    addr: about(text(), "NATS server that takes error records", "the pipeline's own broker"),
-    enabled: about(flag(), "Sends a record about each error", fallback),
+    addr: about(
+      text(),
+      "NATS server that takes error records",
+      inherited ?? "the pipeline's own broker",
+    ),
+    enabled: about(flag(), "Sends a record about each error", inherited ?? "false"),
     errorTopics: about(
       text(),
       "Where error records go: `stream.subject`, or several with commas between. Needed where `enabled` is true",
-      "none",
+      inherited ?? "none",
     ),
   }).optional();
 }
 
-const metrics = about(
-  mapping({
-    enabled: about(flag(), "Starts the Prometheus exporter", "false"),
-    port: about(integer(1, 65535), "Port of the exporter", "9002"),
-  }).optional(),
-  "Metrics",
-);
+function metricsShape(meaning: string, inherited?: string) {
+  return about(
+    mapping({
+      enabled: about(flag(), "Starts the Prometheus exporter", inherited ?? "false"),
+      port: about(integer(1, 65535), "Port of the exporter", inherited ?? "9002"),
+    }).optional(),
+    meaning,
+  );
+}
+
 const nats = about(
   mapping({
     addr: about(
@@ -116,16 +124,16 @@ const nats = about(
       "Address of the NATS server",
       "`KFLOW_NATS_ADDR`, else the embedded broker",
     ),
-    user: about(text(), "User", "what the address holds"),
-    password: about(secret(), "Password", "what the address holds"),
-    token: about(secret(), "Token, in place of user and password", "what the address holds"),
+    user: about(text(), "User at that server", "none"),
+    password: about(secret(), "Password at that server", "none"),
+    token: about(secret(), "Token, in place of user and password", "none"),
   }).optional(),
   "Where records flow, for the whole pipeline",
 );
 
 const out = about(
   list(z.string({ error: expected("id of a task") }).optional(), "write [id]"),
-  "Ids of the tasks that take what the task emits, each of them all of it",
+  "Ids of the tasks that take the records, each of them all",
   "nobody takes it",
 );
 const openMapping = z.record(z.string(), z.unknown(), { error: expected("mapping") }).optional();
@@ -139,10 +147,10 @@ const sideOut = mapping({
 const task = mapping({
   id: about(token("id"), "Unique name of the task; needed. `dead` is taken"),
   type: about(oneOf(TASK_TYPES), "What the task does; needed"),
-  image: about(text(), "Container image. Accepted, used by whoever deploys containers"),
+  image: about(text(), "Container image. Accepted; `run` and `worker` do not use it"),
   imagePullPolicy: about(
     oneOf(["Always", "IfNotPresent", "Never"]),
-    "Accepted, used by whoever deploys containers",
+    "Accepted; `run` and `worker` do not use it",
   ),
   module: about(
     text(),
@@ -190,9 +198,9 @@ const task = mapping({
   ),
   globalConfig: about(
     mapping({
-      store: about(storeShape("the pipeline's"), "Store of this task"),
+      store: about(storeShape("the pipeline's", "the pipeline's"), "Store of this task"),
       sideStream: about(sideStreamShape("the pipeline's"), "Error side stream of this task"),
-      metrics,
+      metrics: metricsShape("Metrics of this task", "the pipeline's"),
     }).optional(),
     "What differs for this task from the `globalConfig` of the pipeline, field by field",
   ),
@@ -201,8 +209,8 @@ const task = mapping({
     "Further outputs, to which the function sends with `toSideStream`",
   ),
   out,
-  sidecars: about(list(z.unknown()), "Accepted, used by whoever deploys containers"),
-  resources: about(openMapping, "Accepted, used by whoever deploys containers"),
+  sidecars: about(list(z.unknown()), "Accepted; `run` and `worker` do not use it"),
+  resources: about(openMapping, "Accepted; `run` and `worker` do not use it"),
 });
 
 /**
@@ -224,14 +232,14 @@ export const documentSchema = z.strictObject({
   ),
   globalConfig: about(
     mapping({
-      store: about(storeShape("the environment"), "Store of every task that names none"),
-      sideStream: about(sideStreamShape("false"), "Error side stream"),
-      metrics,
+      store: about(storeShape("the environment", "false"), "Store of every task that names none"),
+      sideStream: about(sideStreamShape(), "Error side stream"),
+      metrics: metricsShape("Metrics", "`metrics` at the top"),
       nats,
     }).optional(),
     "What holds for all tasks",
   ),
-  metrics: about(metrics, "The same as `globalConfig.metrics`, which wins"),
+  metrics: metricsShape("The same as `globalConfig.metrics`, which wins"),
   dag: about(list(task.optional(), "begin each task with -"), "The tasks; needed"),
 }, { error: expected("mapping") });
 

@@ -1,0 +1,90 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { FlowNames } from "../../src/broker/subjects.ts";
+import { S3_SINK_CONCURRENCY } from "../../src/functions/s3_sink.ts";
+import { META_RULES } from "../../src/pipeline/meta_rules.ts";
+import type { TaskPlan } from "../../src/pipeline/plan.ts";
+import { deliveryMeta, queueOf } from "../../src/runtime/queues.ts";
+import { VARIABLES } from "../../src/settings.ts";
+import { makeReference, REFERENCE_FILE } from "../../tools/reference.ts";
+import { keyTable } from "../../tools/reference_tables.ts";
+import { readSources } from "../../tools/sources.ts";
+import { loadGood } from "../pipeline/support/load.ts";
+import { base } from "../pipeline/support/pipeline_text.ts";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const sources = await readSources(root);
+
+/** A raw task that says nothing in its meta. */
+async function plainTask(): Promise<TaskPlan> {
+  return (await loadGood(base.text)).tasks.find((task) => task.type === "raw")!;
+}
+
+describe("docs/reference.md", () => {
+  it("is what `npm run reference` makes", async () => {
+    assert.equal(
+      await readFile(REFERENCE_FILE, "utf8"),
+      await makeReference(),
+      "run `npm run reference` and commit docs/reference.md",
+    );
+  });
+
+  it("tells the meaning and the default of every meta key", () => {
+    for (const [type, rules] of Object.entries(META_RULES)) {
+      for (const [key, { meaning, fallback, wanted }] of Object.entries(rules)) {
+        assert.ok(meaning.length > 10, `${type} ${key} has no meaning`);
+        assert.ok(fallback !== "" && wanted !== "", `${type} ${key} has no default or type`);
+      }
+    }
+  });
+
+  it("tells the meaning of every key of the file", () => {
+    for (const part of ["file", "task"] as const) {
+      for (const row of keyTable(part).split("\n").slice(2)) {
+        assert.match(row, /\| [^|]{5,} \|$/, row);
+      }
+    }
+  });
+
+  it("has every variable that the code reads", () => {
+    const read = sources
+      .filter(({ path }) => /^(src|adapters)\//.test(path))
+      .flatMap(({ text }) => text.match(/\bKFLOW_[A-Z_]*[A-Z]\b/g) ?? []);
+    assert.deepEqual([...new Set(read)].sort(), Object.keys(VARIABLES).sort());
+  });
+
+  it("has the runtime's defaults", async () => {
+    const task = await plainTask();
+    const streaming = deliveryMeta(task, { batch: false, concurrency: 1 });
+    const batch = deliveryMeta(task, { batch: true, concurrency: 1 });
+    const { raw, "s3-sink": sink } = META_RULES;
+    assert.equal(raw["max.poll.interval.ms"]!.fallback, String(streaming.ackWaitMs));
+    assert.equal(raw["max.in.flight"]!.fallback, String(streaming.maxInFlight));
+    assert.equal(
+      raw["max.attempts"]!.fallback,
+      `${batch.maxAttempts} in a batch, \`unlimited\` in streaming mode`,
+    );
+    assert.equal(streaming.maxAttempts, Infinity);
+    assert.equal(raw["concurrency"]!.fallback, String(batch.concurrency));
+    assert.equal(sink["concurrency"]!.fallback, String(S3_SINK_CONCURRENCY));
+    const { duplicateWindowMs } = queueOf(task, new FlowNames("f"), 1);
+    assert.match(raw["duplicate.window.ms"]!.fallback, new RegExp(` ${duplicateWindowMs} `));
+  });
+
+  it("has the queue sizes of the composition root", () => {
+    const app = sources.find(({ path }) => path === "src/app.ts")!.text;
+    const size = (name: string) => {
+      const [, factor, shift] = new RegExp(`${name} = (\\d+) << (\\d+);`).exec(app) ?? [];
+      return Number(factor) * 2 ** Number(shift);
+    };
+    const gib = size("NATS_QUEUE_BYTES") / 2 ** 30;
+    const mib = size("EMBEDDED_QUEUE_BYTES") / 2 ** 20;
+    assert.equal(
+      META_RULES.raw["stream.max.bytes"]!.fallback,
+      `${gib} GiB on a NATS server, ${mib} MiB embedded`,
+    );
+  });
+});

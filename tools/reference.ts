@@ -1,0 +1,156 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { S3_LIST_SCHEMA } from "../src/pipeline/record_schema.ts";
+import { addressTable, expansionTable, helpOf, notRun } from "./reference_probes.ts";
+import {
+  code,
+  keyTable,
+  metaTable,
+  table,
+  taskTypeTable,
+  variableTable,
+} from "./reference_tables.ts";
+
+export const REFERENCE_FILE = fileURLToPath(new URL("../docs/reference.md", import.meta.url));
+
+const COMMANDS = ["run", "worker", "validate", "graph", "version"];
+
+/** The text of docs/reference.md, from what the code accepts. */
+export async function makeReference(): Promise<string> {
+  const refused = await notRun();
+  const helps = [await helpOf()];
+  for (const command of COMMANDS) helps.push(await helpOf(command));
+  return `<!-- Made by \`npm run reference\` from what the code accepts. Change the code, not this file. -->
+
+# Reference
+
+How things work together is in the [guide](guide.md).
+
+1. [Not run yet](#not-run-yet)
+2. [Command line](#command-line)
+3. [The file](#the-file)
+4. [A task](#a-task)
+5. [Task types](#task-types)
+6. [Meta keys](#meta-keys)
+7. [Environment](#environment)
+8. [What wins](#what-wins)
+9. [Addresses](#addresses)
+10. [Variables in the file](#variables-in-the-file)
+
+## Not run yet
+
+The file may ask for the following, and it is checked. \`run\` and \`worker\` refuse it before anything is contacted (status 2), rather than leave it out:
+
+${refused.map((what) => `- ${what}`).join("\n")}
+
+Bulk mode is \`meta.bulk.*\`, manual acknowledgement \`meta.ack.manual\`. Accepted and without effect as yet: \`partitionBy\`, \`KFLOW_DL_UP_PROGRESS\`, \`KFLOW_CREATE_SIDESTREAM\`.
+
+## Command line
+
+\`kflow\` stands for \`deno run -A mod.ts\` or \`bun mod.ts\`.
+
+${helps.map((help) => "```text\n" + help + "\n```").join("\n\n")}
+
+\`--set\` and \`--module\` may be given several times.
+
+- \`--set PATH=VALUE\`: PATH is \`mode\`, \`globalConfig.store.addr\`, \`dag.ID.addr\`, \`dag.ID.meta.max.attempts\`, … VALUE is text where the file wants text,
+  a list with commas between where it wants a list, elsewhere \`true\`, \`false\`, a number or text. \`\${…}\` is not expanded in it. A mapping cannot be set as a whole,
+  and nothing in \`sideOuts\`.
+- \`--module TASK=PATH\`: code for a \`raw\` task; PATH starts at the current folder.
+- \`worker\` needs a NATS server that the other workers use too.
+
+| exit status | means |
+| --- | --- |
+| 0 | done, or stopped by a signal; a batch run that was finished before |
+| 1 | something outside failed (a server, a bucket, credentials), or there are dead letters |
+| 2 | the file, the command line, the environment or a module is wrong |
+| 130, 143 | a second SIGINT or SIGTERM, or the grace was over: what was under way is delivered again |
+
+Mistakes are reported all at once on standard error, each as \`file:line:column path: problem; hint\`; warnings begin with \`warning:\` and change nothing.
+The report by task, drawings and printed records go to standard output, logs to standard error.
+
+## The file
+
+YAML with one document, at most 1 MiB and 1,000 tasks. Tags and merge keys are not supported; unknown keys are mistakes.
+
+${keyTable("file")}
+
+## A task
+
+${keyTable("task")}
+
+## Task types
+
+${taskTypeTable((type) => !refused.includes(`task type ${type}`))}
+
+A source has no inputs, a sink no \`out\`. \`raw\` takes the records of every task that has it in \`out\`. A task with \`autoDownload\` needs the string fields
+\`bucket\` and \`key\` in what arrives, a template the fields that it names: as far as the file gives schemas, that is checked.
+
+\`fs-source\` emits the record \`${S3_LIST_SCHEMA.namespace}.${S3_LIST_SCHEMA.name}\`; a \`schema\` of its own must have these fields, and others only with a default:
+
+${listFieldTable()}
+
+## Meta keys
+
+Values are what YAML says they are: \`"5"\` is no number. Unknown keys are warned of, except for \`raw\` and \`raw-source\`, where they are the function's own.
+
+${metaTable()}
+
+## Environment
+
+A variable that is empty counts as unset.
+
+${variableTable()}
+
+## What wins
+
+For each value the first of these that has it:
+
+- flow id: \`--set name=…\`, \`KFLOW_FLOW_ID\`, \`name\`, the file's name without its extension
+- run id: \`--run\`, \`KFLOW_RUN_ID\`, then a new one for \`run\` and \`default\` for \`worker\`
+- code of a \`raw\` task: \`--module\`, \`module\`
+- anything else in the file: \`--set\`, the file
+- store of a task, each of \`addr\`, \`user\` and \`password\` by itself: the task, its \`globalConfig.store\`, the \`globalConfig.store\` of the pipeline,
+  \`KFLOW_STORE_ADDR\`, \`KFLOW_STORE_USER\`, \`KFLOW_STORE_PASSWORD\`; for \`raw\` then the store of the \`fs-source\` that its records come from. In one place
+  credentials in \`addr\` win over \`user\` and \`password\`
+- NATS server: \`globalConfig.nats\`, \`KFLOW_NATS_ADDR\`, the embedded broker
+- other \`globalConfig\`: the task's, the pipeline's, field by field
+- \`KFLOW_LONG_RUNNING_PROCESSING\` and \`KFLOW_SKIP_DOWNLOAD_ERROR\` of a task: its \`env\`, the environment
+
+## Addresses
+
+A relative \`file:\` address starts at the pipeline file's folder, here \`FOLDER\`.
+
+${addressTable()}
+
+## Variables in the file
+
+\`\${…}\` is expanded in every string value of the file, after YAML was read, never in keys or comments. What is put in stays text and is not expanded again. Files are named
+from the pipeline file's folder; a line break at their end is left out. Where HOST is \`minio\`, EMPTY is empty and nothing else is set:
+
+${await expansionTable()}
+`;
+}
+
+const LIST_FIELDS: Readonly<Record<string, string>> = {
+  url: "`s3a://bucket/key`",
+  lastModifiedUnixMilli: "when the object was changed last, ms since 1970",
+  bucket: "name of the bucket",
+  key: "key of the object",
+};
+
+function listFieldTable(): string {
+  return table(
+    ["field", "type", "is"],
+    S3_LIST_SCHEMA.fields.map(({ name, type }) => [code(name), type, LIST_FIELDS[name] ?? ""]),
+  );
+}
+
+async function main(): Promise<void> {
+  const text = await makeReference();
+  const before = await readFile(REFERENCE_FILE, "utf8").catch(() => "");
+  if (text !== before) await writeFile(REFERENCE_FILE, text);
+  console.log(text === before ? "docs/reference.md is up to date" : "docs/reference.md is written");
+}
+
+if (import.meta.main) await main();

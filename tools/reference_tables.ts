@@ -1,0 +1,123 @@
+import { NEEDED } from "../src/pipeline/check_task.ts";
+import { type JsonSchema, jsonSchema } from "../src/pipeline/json_schema.ts";
+import { META_RULES, type MetaRule } from "../src/pipeline/meta_rules.ts";
+import { kindOf, TASK_TYPES, type TaskType } from "../src/pipeline/plan.ts";
+import { VARIABLES } from "../src/settings.ts";
+
+const WHAT: Readonly<Record<TaskType, string>> = {
+  "fs-source": "emits a record for each object of a bucket, in streaming mode also for later ones",
+  "raw-source": "your code makes records",
+  "nats-source": "emits the records of a JetStream subject",
+  "raw": "your function takes records and emits records",
+  "s3-sink": "writes one object for each record",
+  "elastic-sink": "indexes each record",
+  "print": "writes each record as a line of JSON to standard output",
+};
+
+/** Values that stand in a table as they would in a file. */
+const LITERAL = /^(?!none$|unlimited$)[A-Za-z0-9]+$/;
+
+/** A Markdown table. */
+export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(columns), line(columns.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+export function code(text: string): string {
+  return `\`${text}\``;
+}
+
+/** Keys of the file outside `dag`, or those of a task. */
+export function keyTable(part: "file" | "task"): string {
+  const file = jsonSchema();
+  const task = file.properties?.dag?.items;
+  return table(
+    ["key", "value", "default", "meaning"],
+    part === "file" ? keyRows(file, "") : keyRows(task!, ""),
+  );
+}
+
+function keyRows(mapping: JsonSchema, prefix: string): string[][] {
+  return Object.entries(mapping.properties ?? {}).flatMap(([key, schema]) => {
+    const path = `${prefix}${key}`;
+    const { description } = schema;
+    if (description === undefined) throw new Error(`Key "${path}" has no description: add one`);
+    const row = [code(path), valueText(schema), fallbackText(schema.fallback), description];
+    if (path === "dag") return [row];
+    if (schema.items?.properties) return [row, ...keyRows(schema.items, `${path}[].`)];
+    return [row, ...keyRows(schema, `${path}.`)];
+  });
+}
+
+function valueText(schema: JsonSchema): string {
+  const { type, items, minimum, maximum, pattern } = schema;
+  if (schema.enum) return schema.enum.map(code).join(", ");
+  if (type === "integer") return `integer ${minimum}..${maximum}`;
+  if (type === "boolean") return "true or false";
+  if (type === "string") {
+    return pattern === undefined ? "string" : code(pattern.replace(/^\^|\$$/g, ""));
+  }
+  if (type === "array") return items?.type === "string" ? "list of strings" : "list";
+  return type === "object" ? "mapping" : "see there";
+}
+
+function fallbackText(fallback = ""): string {
+  return LITERAL.test(fallback) ? code(fallback) : fallback;
+}
+
+/** @param isRun Whether this version runs tasks of a type. */
+export function taskTypeTable(isRun: (type: TaskType) => boolean): string {
+  return table(
+    ["type", "kind", "what it does", "needs", "runs"],
+    TASK_TYPES.map((type) => [
+      code(type),
+      kindOf(type),
+      WHAT[type],
+      needsOf(type),
+      isRun(type) ? "yes" : "not yet",
+    ]),
+  );
+}
+
+function needsOf(type: TaskType): string {
+  const keys = (NEEDED[type] ?? []).map(code);
+  if (type === "fs-source" || type === "s3-sink") keys.push("a store");
+  if (type === "raw" || type === "raw-source") keys.push("code: `module` or `--module`");
+  return keys.join(", ");
+}
+
+/** Every meta key once for each meaning it has. */
+export function metaTable(): string {
+  const rows = new Map<string, { rule: MetaRule; key: string; types: TaskType[] }>();
+  for (const type of TASK_TYPES) {
+    for (const [key, rule] of Object.entries(META_RULES[type])) {
+      const meaning = `${key}\n${rule.meaning}\n${rule.fallback}`;
+      const row = rows.get(meaning) ?? { rule, key, types: [] };
+      row.types.push(type);
+      rows.set(meaning, row);
+    }
+  }
+  return table(
+    ["key", "task types", "value", "default", "meaning"],
+    [...rows.values()].map(({ rule, key, types }) => [
+      code(key),
+      types.map(code).join(", "),
+      rule.wanted,
+      fallbackText(rule.fallback),
+      rule.meaning,
+    ]),
+  );
+}
+
+export function variableTable(): string {
+  return table(
+    ["variable", "value", "default", "meaning"],
+    Object.entries(VARIABLES).map(([name, { wanted, fallback, meaning }]) => [
+      code(name),
+      wanted,
+      fallbackText(fallback),
+      meaning,
+    ]),
+  );
+}
