@@ -3,22 +3,20 @@ import { connectNats, type NatsDial } from "../../src/broker/nats.ts";
 import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
 import { testBroker } from "../contracts/broker_contract.ts";
 import { testState } from "../contracts/state_contract.ts";
-import { startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { startTcpProxy } from "../support/tcp_proxy.ts";
+import { startNats } from "./nats_server.ts";
+import { quiet } from "./quiet_log.ts";
+import { serverSkip } from "./server_binary.ts";
+import { startTcpProxy } from "./tcp_proxy.ts";
 
-const KINDS = [
-  { name: "NATS websocket", kind: "websocket" },
-  { name: "NATS TCP", kind: "tcp" },
-  { name: "NATS 2.9 websocket", kind: "websocket", version: "2.9" },
-  { name: "NATS 2.9 TCP", kind: "tcp", version: "2.9" },
-] as const;
+export interface NatsContractOptions {
+  kind: "websocket" | "tcp";
+  /** `"2.9"`: the oldest server that must work. @default the newest */
+  version?: "2.9";
+}
 
-for (const { name, kind, ...rest } of KINDS) {
-  const version = "version" in rest ? rest.version : undefined;
+/** The broker and state contracts on a NATS server of the test's own. One kind a file, so that they run side by side. */
+export function testNats(name: string, { kind, version }: NatsContractOptions): void {
   const binary = version === undefined ? "nats-server" : "nats-server-2.9";
-
   describe(name, { skip: serverSkip(binary) }, () => {
     testBroker(name, { durable: true }, () => start(kind, version));
     testState(name, async () => {
