@@ -2,6 +2,7 @@ import type { Broker } from "./broker/broker.ts";
 import { createMemoryBroker } from "./broker/memory.ts";
 import { connectNats, type NatsDial } from "./broker/nats.ts";
 import { AvroCodec } from "./codec/avro.ts";
+import { reasonOf, StartError } from "./errors.ts";
 import type { Files } from "./files/files.ts";
 import { makeFunction } from "./functions/registry.ts";
 import type { Host } from "./host.ts";
@@ -55,9 +56,11 @@ export interface App {
 export async function createApp(options: AppOptions): Promise<App> {
   const { plan, host, log } = options;
   const stateFolder = options.stateFolder ?? `${plan.folder}/.kflow`;
-  const openState = remembered(() => host.files(stateFolder));
+  const openState = remembered(() => openStateFolder(host, stateFolder));
   const embedded = plan.nats.address.kind === "embedded";
-  const broker = embedded ? embeddedBroker(plan, openState) : await natsBroker(options);
+  const broker = embedded
+    ? embeddedBroker(plan, openState, stateFolder)
+    : await natsBroker(options);
   const stores = new Stores(host);
   const downloadAreas = new Map<string, Promise<Files>>();
 
@@ -105,19 +108,55 @@ export async function createApp(options: AppOptions): Promise<App> {
   };
 }
 
-function embeddedBroker(plan: Plan, openState: () => Promise<Files>): Broker {
+function embeddedBroker(
+  plan: Plan,
+  openState: () => Promise<Files>,
+  stateFolder: string,
+): Broker {
   const path = `${plan.flowId}.json`;
+  const place = `state file "${stateFolder}/${path}"`;
   return createMemoryBroker({
     stateFile: {
       async load() {
         const body = await (await openState()).read(path);
-        return body === undefined ? undefined : await new Response(body).text();
+        if (body === undefined) return undefined;
+        const text = await new Response(body).text();
+        const problem = problemOfState(text);
+        if (problem === undefined) return text;
+        throw new StartError(`Cannot read the ${place}: ${problem}; remove it to start anew`);
       },
       async save(text) {
-        await (await openState()).write(path, new TextEncoder().encode(text));
+        try {
+          await (await openState()).write(path, new TextEncoder().encode(text));
+        } catch (error) {
+          throw new StartError(`Cannot write the ${place}: ${reasonOf(error)}`, { cause: error });
+        }
       },
     },
   });
+}
+
+function problemOfState(text: string): string | undefined {
+  try {
+    const state: unknown = JSON.parse(text);
+    if (typeof state === "object" && state !== null && !Array.isArray(state)) return undefined;
+    return "it is no JSON object";
+  } catch (error) {
+    return `it is no JSON (${reasonOf(error)})`;
+  }
+}
+
+async function openStateFolder(host: Host, folder: string): Promise<Files> {
+  try {
+    return await host.files(folder);
+  } catch (error) {
+    throw new StartError(
+      `Cannot use the state folder "${folder}": ${
+        reasonOf(error)
+      }; give another with KFLOW_STATE_DIR`,
+      { cause: error },
+    );
+  }
 }
 
 async function natsBroker(options: AppOptions): Promise<Broker> {

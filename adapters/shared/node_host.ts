@@ -6,6 +6,9 @@ import type { Host, TextOutput } from "../../src/host.ts";
 import { openNodeFiles } from "./node_files.ts";
 import { codeOf } from "./node_files_error.ts";
 
+/** 128 and the number of SIGPIPE. */
+const BROKEN_PIPE_STATUS = 141;
+
 export interface NodeHostOptions {
   /** Such as `deno 2.9.6`. */
   platform: string;
@@ -19,8 +22,9 @@ export function createNodeHost(options: NodeHostOptions): Host {
     platform: options.platform,
     hostname: os.hostname(),
     env: (name) => process.env[name],
-    stdout: output(process.stdout),
-    stderr: output(process.stderr),
+    stdout: output(process.stdout, endWithoutReader),
+    // Log lines that nobody takes are no reason to end.
+    stderr: output(process.stderr, () => {}),
     resolvePath: (path, from = process.cwd()) => nodePath.resolve(from, path),
     readText,
     files: openNodeFiles,
@@ -38,9 +42,24 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function output(stream: NodeJS.WriteStream): TextOutput {
+/** What was printed is lost, so nothing more may be acknowledged: ends like a program that SIGPIPE ends. */
+function endWithoutReader(error: unknown): never {
+  if (codeOf(error) === "EPIPE") process.exit(BROKEN_PIPE_STATUS);
+  process.stderr.write(`Cannot write to standard output: ${codeOf(error) ?? String(error)}\n`);
+  process.exit(1);
+}
+
+/** @param broken Told that a text could not be written: by the stream on Deno, by the call on Bun. */
+function output(stream: NodeJS.WriteStream, broken: (error: unknown) => void): TextOutput {
+  stream.on("error", broken);
   return {
-    write: (text) => void stream.write(text),
+    write(text) {
+      try {
+        stream.write(text);
+      } catch (error) {
+        broken(error);
+      }
+    },
     isTerminal: stream.isTTY === true,
     get columns() {
       return stream.columns ?? 80;

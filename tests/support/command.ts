@@ -104,6 +104,11 @@ export class Command {
     if (!this.#isOver && this.#child.pid !== undefined) process.kill(this.#child.pid, name);
   }
 
+  /** As `head` does when it has seen enough. */
+  closeStdout(): void {
+    this.#child.stdout?.destroy();
+  }
+
   /** Ends the process, however far it is. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");

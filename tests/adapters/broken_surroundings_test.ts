@@ -1,0 +1,71 @@
+import { after, afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { CommandLine } from "../support/command.ts";
+import { FlowFolder } from "../support/flow_folder.ts";
+
+const SLOW = { timeout: 60_000 };
+
+const PIPELINE = `
+mode: batch
+name: around
+globalConfig: {store: {addr: "file:./data"}}
+dag:
+  - {id: list, type: fs-source, format: list, topics: s3a://docs, meta: {checkpoint: true}, out: [show]}
+  - {id: show, type: print}
+`;
+
+describe("kflow run, with something wrong around it", () => {
+  const kflow = new CommandLine();
+  let folder: FlowFolder;
+
+  beforeEach(async () => {
+    folder = await FlowFolder.make();
+    await folder.write("pipeline.yaml", PIPELINE);
+    await folder.write("data/docs/one.txt", "one");
+  });
+  afterEach(() => folder.remove());
+  after(() => kflow.endAll());
+
+  const run = () => kflow.start(["run", folder.file("pipeline.yaml")]);
+
+  it("ends quietly when nobody reads what it prints any more", SLOW, async () => {
+    const more = Array.from({ length: 3000 }, (_, i) => folder.write(`data/docs/${i}.txt`, "more"));
+    await Promise.all(more);
+    const command = run();
+    command.closeStdout();
+    const { status, stderr } = await command.end();
+    assert.equal(status, 141);
+    assert.equal(stderr, "");
+  });
+
+  it("names a state file that is none, and what to do", SLOW, async () => {
+    for (const text of ['{"half', "[]", "5"]) {
+      const file = await folder.write(".kflow/around.json", text);
+      const { status, stdout, stderr } = await run().end();
+      assert.equal(status, 1);
+      assert.equal(stdout, "");
+      assert.match(stderr, /^Cannot read the state file ".*": .*; remove it to start anew\n$/);
+      assert.ok(stderr.includes(file), stderr);
+    }
+  });
+
+  it("names a state folder that cannot be used, and what to do", SLOW, async () => {
+    await folder.write(".kflow", "a file");
+    const { status, stdout, stderr } = await run().end();
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    assert.match(
+      stderr,
+      /^Cannot use the state folder ".*": .*; give another with KFLOW_STATE_DIR\n$/,
+    );
+    assert.ok(stderr.includes(folder.file(".kflow")), stderr);
+  });
+
+  it("keeps its state where KFLOW_STATE_DIR says", SLOW, async () => {
+    const env = { KFLOW_STATE_DIR: folder.file("else where/state") };
+    const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")], { env });
+    assert.equal(status, 0, stderr);
+    assert.deepEqual([...(await folder.files("else where/state")).keys()], ["around.json"]);
+    assert.equal((await folder.files(".kflow")).size, 0);
+  });
+});
