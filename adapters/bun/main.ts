@@ -25,5 +25,5 @@ export async function main(): Promise<void> {
     platform: `bun ${bun.version}`,
     loadModule: (path) => import(path),
   });
-  host.exit(await runCommandLine(host, bun.argv.slice(2)));
+  await host.exitWhenPrinted(await runCommandLine(host, bun.argv.slice(2)));
 }

@@ -9,5 +9,5 @@ export async function main(): Promise<void> {
     platform: `deno ${process.versions.deno}`,
     loadModule: (path) => import(pathToFileURL(path).href),
   });
-  host.exit(await runCommandLine(host, process.argv.slice(2)));
+  await host.exitWhenPrinted(await runCommandLine(host, process.argv.slice(2)));
 }

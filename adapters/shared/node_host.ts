@@ -16,8 +16,13 @@ export interface NodeHostOptions {
   loadModule: Host["loadModule"];
 }
 
+export interface NodeHost extends Host {
+  /** Ends the process once all that was printed has been taken. `exit` does not wait: on Bun it throws away what a slow reader has not taken yet. */
+  exitWhenPrinted(status: number): Promise<never>;
+}
+
 /** A host made of the `node:` modules that Deno and Bun both have; what differs between the two is handed in. */
-export function createNodeHost(options: NodeHostOptions): Host {
+export function createNodeHost(options: NodeHostOptions): NodeHost {
   return {
     platform: options.platform,
     hostname: os.hostname(),
@@ -31,6 +36,12 @@ export function createNodeHost(options: NodeHostOptions): Host {
     loadModule: options.loadModule,
     onShutdown,
     exit: (status) => process.exit(status),
+    async exitWhenPrinted(status) {
+      for (const stream of [process.stdout, process.stderr]) {
+        await new Promise<void>((resolve) => stream.end(resolve));
+      }
+      process.exit(status);
+    },
   };
 }
 

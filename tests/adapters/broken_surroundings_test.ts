@@ -28,9 +28,30 @@ describe("kflow run, with something wrong around it", () => {
 
   const run = () => kflow.start(["run", folder.file("pipeline.yaml")]);
 
+  async function manyDocuments(): Promise<void> {
+    const files = Array.from({ length: 3000 }, (_, i) => `data/docs/${i}.txt`);
+    await Promise.all(files.map((file) => folder.write(file, "more")));
+  }
+
+  it("ends when all that it prints is read, however late that is", SLOW, async () => {
+    await manyDocuments();
+    const command = kflow.start(["run", folder.file("pipeline.yaml")], { unread: true });
+    // Either it has done all and waits for its reader, or it waits with work to do.
+    const deadline = Date.now() + 1500;
+    const isDone = async () =>
+      (await folder.read(".kflow/around.json").catch(() => [])).length > 3000 * 33;
+    while (!await isDone() && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    command.read();
+    const { status, stdout, stderr } = await command.end();
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout.match(/^\{"url"/gm)?.length, 3001);
+    assert.match(stdout, /^around: finished in .*\n$/m);
+  });
+
   it("ends quietly when nobody reads what it prints any more", SLOW, async () => {
-    const more = Array.from({ length: 3000 }, (_, i) => folder.write(`data/docs/${i}.txt`, "more"));
-    await Promise.all(more);
+    await manyDocuments();
     const command = run();
     command.closeStdout();
     const { status, stderr } = await command.end();

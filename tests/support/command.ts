@@ -19,6 +19,8 @@ export interface CommandOptions {
   cwd?: string;
   /** `KFLOW_*` variables of the test's own environment are not handed on. */
   env?: Readonly<Record<string, string>>;
+  /** Standard output is not read before `read()`, so that the pipe fills up. */
+  unread?: boolean;
 }
 
 export interface CommandEnd {
@@ -34,6 +36,7 @@ export class Command {
   readonly #child: ChildProcess;
   readonly #name: string;
   readonly #ended: Promise<void>;
+  readonly #decoders: Record<"stdout" | "stderr", TextDecoder>;
   readonly #watchers = new Set<() => void>();
   #isOver = false;
   #status?: number;
@@ -50,13 +53,9 @@ export class Command {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
-    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
-    for (const name of ["stdout", "stderr"] as const) {
-      child[name].on("data", (bytes: Uint8Array) => {
-        this[name] += decoders[name].decode(bytes, { stream: true });
-        this.#changed();
-      });
-    }
+    this.#decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+    this.#read("stderr");
+    if (options.unread !== true) this.#read("stdout");
     this.#ended = new Promise<void>((resolve) => {
       child.once("error", (error) => {
         this.stderr += `Cannot start ${this.#name}: ${error.message}`;
@@ -104,6 +103,11 @@ export class Command {
     if (!this.#isOver && this.#child.pid !== undefined) process.kill(this.#child.pid, name);
   }
 
+  /** Reads standard output from now on. */
+  read(): void {
+    this.#read("stdout");
+  }
+
   /** As `head` does when it has seen enough. */
   closeStdout(): void {
     this.#child.stdout?.destroy();
@@ -113,6 +117,13 @@ export class Command {
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await this.#ended;
+  }
+
+  #read(name: "stdout" | "stderr"): void {
+    this.#child[name]?.on("data", (bytes: Uint8Array) => {
+      this[name] += this.#decoders[name].decode(bytes, { stream: true });
+      this.#changed();
+    });
   }
 
   async #until(isSo: () => boolean, what: string, withinMs: number): Promise<void> {
