@@ -1,6 +1,12 @@
 import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type Command, CommandLine, OTHER_RUNTIME, OWN_RUNTIME } from "../support/command.ts";
+import {
+  type Command,
+  CommandLine,
+  OTHER_RUNTIME,
+  OWN_RUNTIME,
+  RUNTIMES,
+} from "../support/command.ts";
 import { loggedKeys } from "../support/quickstart.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import { ServerFlow } from "../support/server_flow.ts";
@@ -84,18 +90,33 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
     assert.equal(hung.filter((key) => again.includes(key)).length >= 1, true, middle.stderr);
   });
 
-  it("that is killed while it publishes leaves nothing stored twice", SLOW, async () => {
-    flow.set("dag.describe.meta.max.poll.interval.ms", "1000");
-    const victims = [flow.worker("describe"), flow.worker("describe", { runtime: OTHER_RUNTIME })];
-    await Promise.all(victims.map((victim) => victim.sees('"Worker starts"')));
-    const list = flow.worker("list");
-    await Promise.all(victims.map(async (victim) => {
-      await victim.sees('"begins"', 1);
-      victim.signal("SIGKILL");
-    }));
-    const middle = flow.worker("describe");
-    const store = flow.worker("store");
-    await allEndWell([list, middle, store]);
+  it("that is killed again and again at any moment loses and doubles nothing", SLOW, async () => {
+    for (const task of ["describe", "store"]) {
+      flow.set(`dag.${task}.meta.max.poll.interval.ms`, "1000");
+      flow.set(`dag.${task}.meta.max.attempts`, "unlimited");
+    }
+    const keepUp = async (task: string, kills: number) => {
+      for (let start = 0;; start++) {
+        const runtime = RUNTIMES[start % 2]!;
+        const worker = flow.worker(task, { runtime, env: { WORK_MS: "15" } });
+        if (start < kills) {
+          await worker.sees('"Worker starts"');
+          setTimeout(() => worker.signal("SIGKILL"), Math.random() * 400);
+        }
+        const { status, signal, stderr } = await worker.end();
+        if (status === 0) return;
+        assert.ok(
+          signal === "SIGKILL" || status === 137,
+          `${task} ended with ${status}\n${stderr}`,
+        );
+      }
+    };
+    await Promise.all([
+      keepUp("list", 1),
+      keepUp("describe", 2),
+      keepUp("describe", 2),
+      keepUp("store", 2),
+    ]);
     await isCompleteAndOnce();
   });
 
