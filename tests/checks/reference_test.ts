@@ -1,7 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { S3_SINK_CONCURRENCY } from "../../src/functions/s3_sink.ts";
@@ -86,5 +87,45 @@ describe("docs/reference.md", () => {
       META_RULES.raw["stream.max.bytes"]!.fallback,
       `${gib} GiB on a NATS server, ${mib} MiB embedded`,
     );
+  });
+});
+
+/** Places that `#…` can name in a Markdown file. */
+function anchorsOf(markdown: string): Set<string> {
+  const headings = [...markdown.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!);
+  return new Set(
+    headings.map((heading) =>
+      heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+    ),
+  );
+}
+
+describe("docs", () => {
+  const folder = join(root, "docs");
+  for (const name of readdirSync(folder)) {
+    const text = readFileSync(join(folder, name), "utf8");
+
+    it(`${name} links to what is there`, () => {
+      for (const [link, path = "", anchor] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
+        const target = path === "" ? join(folder, name) : join(folder, path);
+        assert.ok(existsSync(target), `${link} leads nowhere`);
+        if (anchor === undefined) continue;
+        assert.ok(anchorsOf(readFileSync(target, "utf8")).has(anchor), `${link} has no heading`);
+      }
+    });
+
+    it(`${name} names no variable that is not read`, () => {
+      const named = text.match(/\bKFLOW_[A-Z_]*[A-Z]\b/g) ?? [];
+      assert.deepEqual(named.filter((variable) => !Object.hasOwn(VARIABLES, variable)), []);
+    });
+  }
+
+  it("guide.md names no meta key that is not known", () => {
+    const known = new Set(Object.values(META_RULES).flatMap((rules) => Object.keys(rules)));
+    const guide = readFileSync(join(folder, "guide.md"), "utf8");
+    const settings = guide.split("## Settings of a delivery")[1]!.split("## ")[0]!;
+    const named = [...settings.matchAll(/`((?:[a-z]+\.)+[a-z]+)`/g)].map((match) => match[1]!);
+    assert.ok(named.length >= 6);
+    assert.deepEqual(named.filter((key) => !known.has(key)), []);
   });
 });
