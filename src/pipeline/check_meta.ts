@@ -1,11 +1,10 @@
 import type { MetaEntry } from "./meta_entries.ts";
-import { BULK_RULES, META_RULES } from "./meta_rules.ts";
+import { BULK_RULES, DEFAULT_POLL_MS, META_RULES } from "./meta_rules.ts";
 import type { TaskType } from "./plan.ts";
 import type { Report } from "./report.ts";
 import { got } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 
-const DEFAULT_POLL_MS = 120_000;
 const BULK_KEYS = Object.keys(BULK_RULES);
 
 /** Checks the meta of a task against what its type knows. */

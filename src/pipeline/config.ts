@@ -10,11 +10,9 @@ import type {
   StoreConfig,
 } from "./plan.ts";
 import type { Report } from "./report.ts";
-import type { ConfigDocument, PipelineDocument } from "./schema.ts";
+import { type ConfigDocument, METRICS_PORT, type PipelineDocument } from "./schema.ts";
 import type { TaskDraft } from "./task_draft.ts";
 import { subjectProblem } from "./topics.ts";
-
-const METRICS_PORT = 9002;
 
 interface ConfigOptions {
   report: Report;

@@ -13,6 +13,8 @@ export interface MetaRule {
 
 type Values = Pick<MetaRule, "wanted" | "check">;
 
+/** Of `max.poll.interval.ms`, by the product document. */
+export const DEFAULT_POLL_MS = 120_000;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 
@@ -34,7 +36,7 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
   "max.poll.interval.ms": rule(
     integer(1000, DAY_MS),
     "The ack wait, ms: a record that is not acknowledged so long after it was handed over is handed over again. Under 11000 is warned of",
-    "120000",
+    String(DEFAULT_POLL_MS),
   ),
   "max.attempts": rule(
     attempts,

@@ -6,6 +6,7 @@ export const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 export const TOKEN_TEXT = "[A-Za-z0-9_-]{1,64}";
 export const MAX_TOKEN = 64;
 export const MAX_PARALLELISM = 1000;
+export const METRICS_PORT = 9002;
 
 /** Keys whose values no message may quote. */
 const SECRET_KEYS = new Set(["password", "token"]);
@@ -111,7 +112,7 @@ function metricsShape(meaning: string, inherited?: string) {
   return about(
     mapping({
       enabled: about(flag(), "Starts the Prometheus exporter", inherited ?? "false"),
-      port: about(integer(1, 65535), "Port of the exporter", inherited ?? "9002"),
+      port: about(integer(1, 65535), "Port of the exporter", inherited ?? String(METRICS_PORT)),
     }).optional(),
     meaning,
   );
