@@ -5,9 +5,19 @@ import { createNodeHost } from "../shared/node_host.ts";
 
 /** The command line on Deno. `kflow` in a user's module is the import map's, and so this very runtime. */
 export async function main(): Promise<void> {
+  globalThis.addEventListener("error", ignoreLateReset);
   const host = createNodeHost({
     platform: `deno ${process.versions.deno}`,
     loadModule: (path) => import(pathToFileURL(path).href),
   });
   await host.exitWhenPrinted(await runCommandLine(host, process.argv.slice(2)));
+}
+
+/**
+ * Deno's `node:net` reports a connection reset on a socket that was destroyed before, when its owner listens no more; without this it would
+ * end the process. The NATS client destroys its socket whenever it closes a connection.
+ */
+function ignoreLateReset(event: ErrorEvent): void {
+  const { code, syscall } = (event.error ?? {}) as { code?: unknown; syscall?: unknown };
+  if (code === "ECONNRESET" && syscall === "read") event.preventDefault();
 }
