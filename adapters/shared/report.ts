@@ -16,7 +16,7 @@ export function formatReport(plan: Plan, report: RunReport): string {
   const state = report.finished
     ? "finished"
     : plan.mode === "batch"
-    ? "stopped before the end; the next run goes on"
+    ? "stopped before the end; the next run does what is left"
     : "stopped";
   return [
     "",

@@ -133,8 +133,8 @@ export interface Consumer {
   /** How many deliveries may be unsettled at once. May be changed at any time; a smaller number takes effect as deliveries settle. */
   slots: number;
   /**
-   * Waits for deliveries and returns all that are here, in stream order, redelivered ones in between; an empty array after
-   * `stop()` or when `wake()` was called.
+   * Waits for deliveries and returns all that are here, in stream order, redelivered ones in between; an empty array when `wake()` was
+   * called, and, for good, when all is taken after `stop()`.
    */
   next(): Promise<Delivery[]>;
   /** Makes a waiting `next()` return, now or when it is next called. */
@@ -147,9 +147,14 @@ export interface Consumer {
   working(delivery: Delivery): void;
   /** Frees the slot and says nothing to the broker: for a delivery whose ack wait has passed, which is or will be made again anyway. */
   forget(delivery: Delivery): void;
-  /** Stops pulling and hands back what waits here untaken. `next()` returns an empty array from now on. */
+  /**
+   * Asks for no more. What is here or on its way can still be taken: handing it back unseen would cost it an attempt. Safe to call twice.
+   */
   stop(): void;
-  /** Resolves when every settling was confirmed by the broker or `timeoutMs` passed; then lets go. What is unsettled is left to the ack wait. Safe to call twice. */
+  /**
+   * Stops, hands back what was not taken, and resolves when every settling was confirmed by the broker or `timeoutMs` passed; then lets go. What
+   * was taken and is unsettled is left to the ack wait. Safe to call twice.
+   */
   close(timeoutMs?: number): Promise<void>;
   /** Asks the broker. */
   state(): Promise<QueueState>;

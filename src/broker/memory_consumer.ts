@@ -60,12 +60,12 @@ export class MemoryConsumer implements Consumer {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#group.leave(this);
-    for (const delivery of this.#takeBuffer()) this.nak(delivery);
     this.wake();
   }
 
   close(): Promise<void> {
     this.stop();
+    for (const delivery of this.#takeBuffer()) this.nak(delivery);
     return Promise.resolve();
   }
 

@@ -21,6 +21,8 @@ export interface NatsConsumerOptions {
 const BEAT_MS = 500;
 const LONGEST_BACKOFF = 10;
 const FIRST_SLOTS = 1;
+/** A connection that has just gone does not say that the subscription has ended. */
+const DRAIN_MS = 2_000;
 
 const ENCODER = new TextEncoder();
 const ACK = ENCODER.encode("+ACK");
@@ -51,6 +53,8 @@ export class NatsConsumer implements Consumer {
   #reader?: (deliveries: Delivery[]) => void;
   #woken = false;
   #stopped = false;
+  /** Whether nothing more will come. */
+  #ended = false;
   #draining: Promise<void> = Promise.resolve();
   #closing?: Promise<void>;
   #restoring = false;
@@ -91,12 +95,7 @@ export class NatsConsumer implements Consumer {
         new Error("Cannot wait for deliveries twice: one reader at a time is allowed"),
       );
     }
-    if (this.#stopped) return Promise.resolve([]);
-    if (this.#ready.length > 0) {
-      const ready = this.#ready;
-      this.#ready = [];
-      return Promise.resolve(ready);
-    }
+    if (this.#ready.length > 0 || this.#ended) return Promise.resolve(this.#takeReady());
     if (this.#woken) {
       this.#woken = false;
       return Promise.resolve([]);
@@ -141,12 +140,7 @@ export class NatsConsumer implements Consumer {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    const untaken = this.#ready;
-    this.#ready = [];
-    for (const delivery of untaken) this.nak(delivery);
-    // What the server sends until it has seen the end of the subscription is handed back as it comes.
-    this.#draining = this.#subscription?.drain().catch(() => {}) ?? Promise.resolve();
-    this.#answer([]);
+    this.#draining = this.#drain();
   }
 
   close(timeoutMs = 5_000): Promise<void> {
@@ -166,7 +160,10 @@ export class NatsConsumer implements Consumer {
     if (!this.#link.closed) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
-      const confirmed = this.#draining.then(() => this.#settlements.empty());
+      const confirmed = this.#draining.then(() => {
+        for (const delivery of this.#takeReady()) this.nak(delivery);
+        return this.#settlements.empty();
+      });
       await Promise.race([confirmed, late]);
       clearTimeout(timer);
     }
@@ -175,6 +172,23 @@ export class NatsConsumer implements Consumer {
     this.#subscription?.unsubscribe();
     this.#settlements.close();
     this.#options.closed();
+  }
+
+  /** Takes in what the server sends until it has seen the end of the subscription. */
+  async #drain(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, DRAIN_MS));
+    const drained = this.#subscription?.drain().catch(() => {});
+    if (drained !== undefined) await Promise.race([drained, late]);
+    clearTimeout(timer);
+    this.#ended = true;
+    if (this.#reader !== undefined) this.#answer(this.#takeReady());
+  }
+
+  #takeReady(): NatsDelivery[] {
+    const ready = this.#ready;
+    this.#ready = [];
+    return ready;
   }
 
   #settle(delivery: Delivery): boolean {
@@ -193,7 +207,7 @@ export class NatsConsumer implements Consumer {
     const delivery = new NatsDelivery(msg, reply, from);
     this.#unsettled++;
     this.#held = 0;
-    if (this.#stopped) return this.nak(delivery);
+    if (this.#ended) return this.nak(delivery);
     this.#ready.push(delivery);
     // The reader runs after the frame these deliveries came in was read, and takes them all.
     if (this.#reader !== undefined && this.#ready.length === 1) queueMicrotask(() => this.#hand());
@@ -201,9 +215,7 @@ export class NatsConsumer implements Consumer {
 
   #hand(): void {
     if (this.#reader === undefined || this.#ready.length === 0) return;
-    const ready = this.#ready;
-    this.#ready = [];
-    this.#answer(ready);
+    this.#answer(this.#takeReady());
   }
 
   #answer(deliveries: Delivery[]): void {

@@ -115,6 +115,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
   );
   try {
     await ensureQueues(shared);
+    if (batch && !broker.durable) await forgetUnfinished(shared);
     options.started?.([...progress.values()]);
     const sources: Promise<boolean>[] = [];
     const workers: Promise<boolean>[] = [];
@@ -171,6 +172,12 @@ async function ensureQueues(shared: Shared): Promise<void> {
   if (shared.deadLetters instanceof BrokerDeadLetters) {
     await ensureDeadStream(broker, names, queueBytes);
   }
+}
+
+/** An unfinished run of a broker that forgets begins anew: the records of its finished tasks went with the process. */
+async function forgetUnfinished({ tasks, end }: Shared): Promise<void> {
+  const finished = await Promise.all(tasks.map((task) => end.isFinished(task.id)));
+  if (finished.includes(false)) await end.forget();
 }
 
 /** Each worker told whether its task was finished before it started, in the order they were started. */

@@ -49,6 +49,12 @@ export interface TaskWorkerOptions {
 /** A delivery that came this often may be what ended its earlier workers: it gets the worker for itself. */
 const SUSPECT_ATTEMPT = 3;
 
+/**
+ * A worker that is told to stop begins what it has taken for this long: handing a delivery back costs it an attempt. More than a second's work is
+ * seldom taken ahead.
+ */
+const FINISH_MS = 1000;
+
 /** After this long without a turn of the event loop, timers, signals and sockets get theirs. */
 const TURN_MS = 25;
 
@@ -64,6 +70,8 @@ export class TaskWorker {
   readonly #idleWaiters: (() => void)[] = [];
   readonly #landed = (flight: Flight) => this.#land(flight);
   #stopping = false;
+  /** After this time nothing more is begun. */
+  #stopAt = Infinity;
   #turnAt = 0;
   /** Deliveries taken from the consumer and not started. */
   #waiting: Delivery[] = [];
@@ -90,9 +98,10 @@ export class TaskWorker {
     this.#turnAt = performance.now();
     try {
       consumer.slots = this.#slots.count;
-      while (!this.#stopping) {
+      for (;;) {
         const batch = await consumer.next();
         if (batch.length > 0) await this.#work(batch);
+        else if (this.#stopping) break;
       }
       await this.#settled();
     } finally {
@@ -100,9 +109,11 @@ export class TaskWorker {
     }
   }
 
-  /** No new deliveries; what has not begun is handed back. Safe to call twice. */
+  /** No new deliveries. What is taken is finished for a moment longer, and then handed back. Safe to call twice. */
   stop(): void {
+    if (this.#stopping) return;
     this.#stopping = true;
+    this.#stopAt = performance.now() + FINISH_MS;
     this.#options.consumer.stop();
   }
 
@@ -141,7 +152,7 @@ export class TaskWorker {
         await turn();
         now = this.#turnAt = performance.now();
       }
-      if (this.#stopping) {
+      if (now > this.#stopAt) {
         this.#options.acknowledge.handBack(delivery);
         continue;
       }

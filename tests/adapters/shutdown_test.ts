@@ -75,7 +75,7 @@ describe("a signal", { skip: serverSkip("nats-server", "minio") }, () => {
     run.signal("SIGINT");
     const { status, stdout, stderr } = await run.end(10_000);
     assert.equal(status, 0, stderr);
-    assert.match(stdout, /: stopped before the end; the next run goes on in /);
+    assert.match(stdout, /: stopped before the end; the next run does what is left in /);
     const again = await flow.run({ run: "tuesday" }).end();
     assert.equal(again.status, 0, again.stderr);
     await isCompleteAndOnce();

@@ -403,7 +403,29 @@ export function testBroker(
         await consumer.close();
       });
 
-      it("stop() hands back what was not taken; what was taken can still be settled", async () => {
+      it("after stop() what is here or on its way can still be taken, and then next() says that it is the end", async () => {
+        const place = new Place();
+        await place.fill(broker, numbered(30));
+        const leaving = await join(place, 10);
+        await eventually(async () => (await leaving.state()).ackPending === 10, "full slots");
+        leaving.stop();
+        const taken = [];
+        for (;;) {
+          const deliveries = await within(leaving.next(), 5_000, "deliveries or the end");
+          if (deliveries.length === 0) break;
+          taken.push(...deliveries);
+        }
+        assert.deepEqual(taken.map((delivery) => delivery.id), numbered(30).slice(0, 10));
+        for (const delivery of taken) leaving.ack(delivery);
+        await leaving.close();
+        const staying = await join(place, 100, under.another);
+        const rest = await receive(staying, 20, 5_000);
+        assert.ok(rest.every((delivery) => delivery.attempt === 1), "none has lost an attempt");
+        assert.deepEqual(rest.map((delivery) => delivery.id), numbered(30).slice(10));
+        await staying.close();
+      });
+
+      it("close() hands back what was not taken; what was taken can still be settled after stop()", async () => {
         const place = new Place();
         await place.fill(broker, numbered(30));
         const leaving = await join(place, 10);
@@ -411,7 +433,6 @@ export function testBroker(
         for (const delivery of taken) leaving.ack(delivery);
         await eventually(async () => (await leaving.state()).ackPending >= 8, "full slots");
         leaving.stop();
-        assert.deepEqual(await leaving.next(), []);
         await leaving.close();
         const staying = await join(place, 100, under.another);
         const rest = await receive(staying, 30 - taken.length, 5_000);
