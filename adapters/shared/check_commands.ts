@@ -1,6 +1,6 @@
 import { toMermaid } from "../../src/pipeline/mermaid.ts";
 import type { Host } from "../../src/host.ts";
-import type { FileOptions } from "./command_line.ts";
+import type { FileOptions } from "./command_options.ts";
 import { loadPipeline } from "./load_pipeline.ts";
 
 /** `validate`: prints all mistakes and exits 2, or the warnings and exits 0. Contacts nothing. */

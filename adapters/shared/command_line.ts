@@ -3,22 +3,9 @@ import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
 import { StoreError } from "../../src/store/store.ts";
 import { VERSION } from "../../src/version.ts";
+import type { FileOptions, RunOptions, WorkerOptions } from "./command_options.ts";
 import { graphCommand, validateCommand } from "./check_commands.ts";
 import { runCommand, workerCommand } from "./run_commands.ts";
-
-/** Options that every command taking a pipeline file has. */
-export interface FileOptions {
-  set: string[];
-  module: string[];
-}
-
-export interface RunOptions extends FileOptions {
-  run?: string;
-}
-
-export interface WorkerOptions extends RunOptions {
-  task: string;
-}
 
 /**
  * Runs the command line and gives the exit status: 0 done, 1 something outside failed or there were dead letters, 2 the pipeline or the

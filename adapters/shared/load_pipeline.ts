@@ -5,7 +5,7 @@ import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
 import { readSettings, type Settings } from "../../src/settings.ts";
 import { isToken } from "../../src/broker/subjects.ts";
-import type { FileOptions, RunOptions } from "./command_line.ts";
+import type { FileOptions, RunOptions } from "./command_options.ts";
 
 /** Reads and checks the file and the environment; prints warnings. @throws {ConfigurationError} with every mistake. */
 export async function loadPipeline(

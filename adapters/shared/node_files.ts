@@ -213,7 +213,8 @@ async function infoOf(place: string, path: string): Promise<FileInfo | undefined
       isDirectory: stat.isDirectory(),
       size: Number(stat.size),
       modifiedUnixMilli: Number(stat.mtimeNs / 1_000_000n),
-      version: [stat.ino, stat.size, stat.mtimeNs / 1_000_000n].map((part) => part.toString(36)).join("-"),
+      version: [stat.ino, stat.size, stat.mtimeNs / 1_000_000n].map((part) => part.toString(36))
+        .join("-"),
     };
   } catch (error) {
     if (isMissing(error)) return undefined;

@@ -7,7 +7,7 @@ import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import type { Settings } from "../../src/settings.ts";
-import type { RunOptions, WorkerOptions } from "./command_line.ts";
+import type { RunOptions, WorkerOptions } from "./command_options.ts";
 import { loadPipeline } from "./load_pipeline.ts";
 import { dialTcp } from "./nats_tcp.ts";
 import { formatReport } from "./report.ts";

@@ -1,6 +1,6 @@
 import type { Broker, Consumer, GroupSpec, Publisher, QueueSpec, QueueState } from "./broker.ts";
 import { BrokerError } from "./broker.ts";
-import { API, ApiError, callApi } from "./nats_api.ts";
+import { API, ApiError } from "./nats_api.ts";
 import { dialNats, type NatsConnection, type NatsDial } from "./nats_client.ts";
 import { NatsConsumer } from "./nats_consumer.ts";
 import { tidyStream } from "./nats_janitor.ts";

@@ -2,7 +2,6 @@ import type { Headers } from "./broker.ts";
 
 const ENCODER = new TextEncoder();
 const NAME = /^[!-9;-~]+$/;
-// deno-lint-ignore no-control-regex
 const BAD_VALUE = /[\0\r\n]/;
 
 /**

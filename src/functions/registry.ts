@@ -2,7 +2,7 @@ import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { toProcessFunction } from "../runtime/function.ts";
-import type { TaskFunction } from "../runtime/runner.ts";
+import type { TaskFunction } from "../runtime/runner_options.ts";
 import type { Store } from "../store/store.ts";
 import { fsSource } from "./fs_source.ts";
 import { printSink } from "./print.ts";

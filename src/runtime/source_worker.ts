@@ -5,7 +5,7 @@ import type { SourceFunction } from "./function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { deliveryMeta } from "./queues.ts";
-import type { Shared } from "./runner.ts";
+import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { openError } from "./open_error.ts";
 import { aborted, waitAtMost } from "./waiting.ts";

@@ -11,7 +11,7 @@ import type { OpenContext, ProcessFunction } from "./function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { deliveryMeta, groupOf, queueOf } from "./queues.ts";
-import type { Shared } from "./runner.ts";
+import type { Shared } from "./runner_options.ts";
 import { openError } from "./open_error.ts";
 import { patientStep } from "./patience.ts";
 import { TaskWorker } from "./task.ts";

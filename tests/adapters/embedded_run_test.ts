@@ -84,7 +84,10 @@ describe("kflow run, embedded", () => {
     stopped.signal("SIGTERM");
     const { status, stdout, stderr } = await stopped.end(10_000);
     assert.equal(status, 0, stderr);
-    assert.match(stdout, /^quickstart: stopped before the end; the next run does what is left in /m);
+    assert.match(
+      stdout,
+      /^quickstart: stopped before the end; the next run does what is left in /m,
+    );
     const done = loggedKeys(stderr, "begins");
     assert.ok(done.length < 32);
 

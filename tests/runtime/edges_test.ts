@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
 import type { Context, OpenContext, SourceContext } from "../../src/runtime/function.ts";
-import type { TaskFunction } from "../../src/runtime/runner.ts";
+import type { TaskFunction } from "../../src/runtime/runner_options.ts";
 import { runFlow } from "../support/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "long"}]}';

@@ -11,13 +11,12 @@ import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
 import { toProcessFunction } from "../../src/runtime/function.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
-import {
-  type RunnerOptions,
-  type RunnerSettings,
-  type RunReport,
-  runTasks,
-  type TaskFunction,
-} from "../../src/runtime/runner.ts";
+import { type RunReport, runTasks } from "../../src/runtime/runner.ts";
+import type {
+  RunnerOptions,
+  RunnerSettings,
+  TaskFunction,
+} from "../../src/runtime/runner_options.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 

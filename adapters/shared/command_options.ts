@@ -1,0 +1,13 @@
+/** Options that every command taking a pipeline file has. */
+export interface FileOptions {
+  set: string[];
+  module: string[];
+}
+
+export interface RunOptions extends FileOptions {
+  run?: string;
+}
+
+export interface WorkerOptions extends RunOptions {
+  task: string;
+}

@@ -1,0 +1,70 @@
+import type { Broker } from "../broker/broker.ts";
+import type { FlowNames } from "../broker/subjects.ts";
+import type { Codec } from "../codec/codec.ts";
+import type { Files } from "../files/files.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Plan, TaskPlan } from "../pipeline/plan.ts";
+import type { Store } from "../store/store.ts";
+import type { BatchEnd } from "./batch_end.ts";
+import type { DeadLetters } from "./dead_letters.ts";
+import type { ProcessFunction, SourceFunction } from "./function.ts";
+import type { TaskProgress } from "./progress.ts";
+import type { Schemas } from "./schemas.ts";
+
+/** What a task runs: made anew for each worker. */
+export type TaskFunction =
+  | { readonly kind: "source"; readonly source: SourceFunction }
+  | {
+    readonly kind: "process";
+    readonly process: ProcessFunction;
+    /** Calls at once where `meta.concurrency` does not say. @default 1 */
+    readonly concurrency?: number;
+  };
+
+export interface RunnerSettings {
+  readonly longRunning: boolean;
+  readonly skipDownloadError: boolean;
+}
+
+export interface RunnerOptions {
+  readonly plan: Plan;
+  /** Tasks whose workers run in this process. */
+  readonly tasks: readonly TaskPlan[];
+  /** Id of the run, for a batch. */
+  readonly run: string;
+  /** Whether nobody can ask for the run again, so that what is known of it goes with its end. @default false */
+  readonly forgetRun?: boolean;
+  readonly broker: Broker;
+  readonly codec: Codec;
+  readonly log: Logger;
+  readonly metrics?: Metrics;
+  /** What the environment says for a task: its own `env` wins. */
+  settingsOf(task: TaskPlan): RunnerSettings;
+  /** Bytes of one task's input queue. */
+  readonly queueBytes: number;
+  storeOf(task: TaskPlan): Store;
+  downloadFiles(task: TaskPlan): Promise<Files>;
+  functionOf(task: TaskPlan): Promise<TaskFunction>;
+  /** Where dead letters go if not to a stream of the flow. */
+  readonly deadLetters?: DeadLetters;
+  /** Workers of each task; absent: as the plan says. */
+  readonly workers?: number;
+  /** Aborted to stop gently: finish what is begun, hand the rest back. */
+  readonly stop: AbortSignal;
+  /** Aborted when there is no more time for that. */
+  readonly kill: AbortSignal;
+  /** Told once, before any worker starts, what will be counted where. */
+  started?(progress: readonly TaskProgress[]): void;
+}
+
+/** What the workers of one process share. */
+export interface Shared extends RunnerOptions {
+  readonly names: FlowNames;
+  readonly schemas: Schemas;
+  readonly end: BatchEnd;
+  readonly deadLetters: DeadLetters;
+  readonly batch: boolean;
+  /** Resolves when the last consumer in this process is done, for sources that wait to see their records through. */
+  readonly downstream: Promise<void>;
+}
