@@ -27,6 +27,7 @@ export function formatReport(plan: Plan, report: RunReport): string {
       `after ${letter.attempts} attempts: ${letter.error}`
     ),
     ...(dead > letters.length ? [`dead: ${dead - letters.length} more`] : []),
+    ...report.tasks.flatMap((task) => task.failures),
     ...(dead > 0 ? [`Dead letters are kept in ${report.deadLetterPlace}`] : []),
     `${plan.flowId}: ${state} in ${seconds(report.milliseconds)}`,
     "",

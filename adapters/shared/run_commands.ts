@@ -150,5 +150,5 @@ function loggerOf(host: Host, settings: Settings): Logger {
 }
 
 function statusOf(report: RunReport): number {
-  return report.tasks.some((task) => task.counts.dead > 0) ? 1 : 0;
+  return report.tasks.some((task) => task.counts.dead > 0 || task.failures.length > 0) ? 1 : 0;
 }

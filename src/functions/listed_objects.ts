@@ -13,7 +13,7 @@ export class ListedObjects {
   #parts: string[][] = [];
   readonly #known = new Set<string>();
   readonly #added: string[] = [];
-  #committing: Promise<void> = Promise.resolve();
+  #changing: Promise<void> = Promise.resolve();
 
   /** @param name Token; parts are kept as `name-0`, `name-1`, … */
   constructor(memory: SourceMemory, name: string) {
@@ -46,27 +46,36 @@ export class ListedObjects {
     this.#added.push(id);
   }
 
-  /** Writes what was added. One after the other, whoever calls. */
+  /** Writes what was added. */
   commit(): Promise<void> {
-    this.#committing = this.#committing.catch(() => {}).then(() => this.#write());
-    return this.#committing;
+    return this.#inTurn(() => this.#write());
   }
 
   /** Forgets all ids but those in `listed`, so that the memory is as large as the bucket and not as its history. */
-  async retain(listed: ReadonlySet<string>): Promise<void> {
-    await this.commit();
-    const kept = [...this.#known].filter((id) => listed.has(id));
-    if (kept.length === this.#known.size) return;
-    await this.clear();
-    for (const id of kept) this.add(id);
-    await this.commit();
+  retain(listed: ReadonlySet<string>): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#write();
+      const kept = this.#parts.flat().filter((id) => listed.has(id));
+      const gone = this.#parts.flat().filter((id) => !listed.has(id));
+      if (gone.length === 0) return;
+      await this.#replace(kept);
+      for (const id of gone) this.#known.delete(id);
+    });
   }
 
-  async clear(): Promise<void> {
-    for (let i = this.#parts.length - 1; i >= 0; i--) await this.#memory.delete(this.#partName(i));
-    this.#parts = [];
-    this.#known.clear();
-    this.#added.length = 0;
+  /** Forgets everything. */
+  clear(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#added.length = 0;
+      this.#known.clear();
+      await this.#replace([]);
+    });
+  }
+
+  /** One change after the other, whoever asks. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    this.#changing = this.#changing.catch(() => {}).then(change);
+    return this.#changing;
   }
 
   async #write(): Promise<void> {
@@ -80,6 +89,21 @@ export class ListedObjects {
       this.#parts[index] = ids;
       this.#added.splice(0, taken.length);
     }
+  }
+
+  /** Written over the old parts before what is too many is deleted: whenever this is broken off, nothing that is kept is missing. */
+  async #replace(ids: string[]): Promise<void> {
+    const parts: string[][] = [];
+    for (let at = 0; at < ids.length; at += IDS_PER_PART) {
+      parts.push(ids.slice(at, at + IDS_PER_PART));
+    }
+    for (const [index, part] of parts.entries()) {
+      await this.#memory.put(this.#partName(index), part.join("\n"));
+    }
+    for (let index = this.#parts.length - 1; index >= parts.length; index--) {
+      await this.#memory.delete(this.#partName(index));
+    }
+    this.#parts = parts;
   }
 
   #partName(index: number): string {

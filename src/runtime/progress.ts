@@ -29,6 +29,8 @@ export class TaskProgress implements TaskMetrics {
   };
   readonly gauges: Record<TaskGauge, number> = { pending: 0, ackPending: 0, inFlight: 0, slots: 0 };
   readonly deadLetters: DeadLetter[] = [];
+  /** What went wrong with the task itself and not with a record of it. */
+  readonly failures: string[] = [];
   /** Time spent in the function, ms. */
   processingMs = 0;
   /** From the first to the last record, ms; undefined before the first. */

@@ -9,6 +9,7 @@ import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { openError } from "./open_error.ts";
 import { aborted, waitAtMost } from "./waiting.ts";
+import { closeFunction } from "./close_function.ts";
 
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 60_000;
@@ -55,7 +56,7 @@ export async function runSource(
       // What a broker in memory holds is not done yet: the source learns of it until the last consumer is.
       if (!broker.durable) await shared.downstream;
     } finally {
-      await made.source.close?.();
+      await closeFunction(made.source, { task, progress, log: shared.log });
     }
     return false;
   } finally {

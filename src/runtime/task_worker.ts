@@ -16,6 +16,7 @@ import { openError } from "./open_error.ts";
 import { patientStep } from "./patience.ts";
 import { TaskWorker } from "./task.ts";
 import { aborted, waitAtMost } from "./waiting.ts";
+import { closeFunction } from "./close_function.ts";
 
 /** Acked messages are tidied away this often. */
 const TIDY_EVERY_MS = 5000;
@@ -85,7 +86,7 @@ export async function runWorker(
     const watching = batch ? watchForEnd(task, consumer, shared, ended.signal, onStop) : undefined;
     try {
       await worker.run();
-      await made.process.close?.();
+      await closeFunction(made.process, { task, progress, log });
     } finally {
       ended.abort();
       stop.removeEventListener("abort", onStop);

@@ -73,6 +73,23 @@ describe("ListedObjects", () => {
     assert.equal(memory.entries.get("listed-0"), `${id(1)}\n${id(2)}`);
   });
 
+  it("keeps what is still listed, and what is added meanwhile, in entries without a gap", async () => {
+    const memory = new Memory();
+    const listed = new ListedObjects(memory, "listed");
+    await listed.load();
+    for (let i = 0; i < 25_000; i++) listed.add(id(i));
+    await listed.commit();
+    const half = new Set([...Array.from({ length: 12_500 }, (_, i) => id(2 * i)), id(99_999)]);
+    const retaining = listed.retain(half);
+    listed.add(id(99_999));
+    await Promise.all([retaining, listed.commit()]);
+    assert.deepEqual([...memory.entries.keys()].sort(), ["listed-0", "listed-1"]);
+    const again = new ListedObjects(memory, "listed");
+    await again.load();
+    assert.ok(again.has(id(0)) && again.has(id(24_998)) && again.has(id(99_999)));
+    assert.ok(!again.has(id(1)) && !listed.has(id(1)));
+  });
+
   it("keeps apart what has another name", async () => {
     const memory = new Memory();
     const one = new ListedObjects(memory, "run-a");

@@ -223,3 +223,22 @@ describe("an edge", () => {
     );
   });
 });
+
+describe("close() of a function", () => {
+  it("that fails takes nothing back, and the report names it", async () => {
+    class Closes {
+      process(): void {}
+      close(): void {
+        throw new Error("disk full");
+      }
+    }
+    const { task, report } = await runFlow({
+      yaml: pipeline("  - {id: work, type: raw, module: ./x.ts}", "[work]"),
+      tasks: { gen: counting(3) },
+      functions: { work: Closes },
+    });
+    assert.equal(task("work").counts.acked, 3);
+    assert.deepEqual(task("work").failures, ['Cannot close task "work": disk full']);
+    assert.equal(report.finished, true);
+  });
+});
