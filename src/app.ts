@@ -20,7 +20,7 @@ import type { Store } from "./store/store.ts";
 
 /** Bytes of one task's input queue inside this process, and on a server. */
 const EMBEDDED_QUEUE_BYTES = 16 << 20;
-const NATS_QUEUE_BYTES = 1 << 30;
+const NATS_QUEUE_BYTES = 256 << 20;
 
 export interface AppOptions {
   plan: Plan;

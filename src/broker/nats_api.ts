@@ -11,6 +11,7 @@ export const API = {
   streamNameInUse: 10058,
   streamNotFound: 10059,
   subjectsOverlap: 10065,
+  noStorage: 10047,
   wrongLastSequence: 10071,
   notEnabled: 10076,
 } as const;

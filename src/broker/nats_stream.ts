@@ -158,11 +158,18 @@ function isApi(error: unknown, code: number): boolean {
   return error instanceof ApiError && error.code === code;
 }
 
+const FIXES: Readonly<Record<number, (queue: QueueSpec) => string>> = {
+  [API.subjectsOverlap]: ({ subjects }) =>
+    `another stream takes "${subjects}"; remove it or choose another flow id`,
+  [API.noStorage]: ({ maxBytes }) =>
+    `it reserves ${
+      Math.ceil(maxBytes / 2 ** 20)
+    } MiB: give the server more room, or set the task's meta stream.max.bytes lower`,
+};
+
 function translate(error: unknown, queue: QueueSpec): unknown {
   if (!(error instanceof ApiError)) return error;
-  const fix = error.code === API.subjectsOverlap
-    ? `another stream takes "${queue.subjects}"; remove it or choose another flow id`
-    : "check the account's and the server's limits";
+  const fix = FIXES[error.code]?.(queue) ?? "check the account's and the server's limits";
   return new StartError(`Cannot make stream "${queue.stream}": ${error.message}; ${fix}`, {
     cause: error,
   });

@@ -56,7 +56,7 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
   "stream.max.bytes": rule(
     integer(65_536, Number.MAX_SAFE_INTEGER),
     "Bytes in the task's input queue after which its producers wait",
-    "1 GiB on a NATS server, 16 MiB embedded",
+    "256 MiB on a NATS server, 16 MiB embedded",
   ),
   "duplicate.window.ms": rule(
     integer(1000, YEAR_MS),

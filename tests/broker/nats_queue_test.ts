@@ -61,6 +61,18 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
     });
   }
 
+  it("a queue for which the server has no room says how much it reserves and what to do", async () => {
+    const place = new Place({ maxBytes: 2 ** 50 });
+    const { message } = await broker.ensureQueue(place.queue).then(() => assert.fail(), (error) => {
+      assert.ok(error instanceof StartError);
+      return error;
+    });
+    assert.match(
+      message,
+      /insufficient storage .* it reserves 1073741824 MiB: .*stream\.max\.bytes/,
+    );
+  });
+
   it("the stream keeps messages by limits, in files, refuses new ones when full and remembers ids", async () => {
     const place = new Place({ maxBytes: 5_000_000, duplicateWindowMs: 600_000 });
     const consumer = await broker.consume(place.group({ ackWaitMs: 12_000, maxAckPending: 77 }));

@@ -81,11 +81,11 @@ describe("docs/reference.md", () => {
       const [, factor, shift] = new RegExp(`${name} = (\\d+) << (\\d+);`).exec(app) ?? [];
       return Number(factor) * 2 ** Number(shift);
     };
-    const gib = size("NATS_QUEUE_BYTES") / 2 ** 30;
+    const onServer = size("NATS_QUEUE_BYTES") / 2 ** 20;
     const mib = size("EMBEDDED_QUEUE_BYTES") / 2 ** 20;
     assert.equal(
       META_RULES.raw["stream.max.bytes"]!.fallback,
-      `${gib} GiB on a NATS server, ${mib} MiB embedded`,
+      `${onServer} MiB on a NATS server, ${mib} MiB embedded`,
     );
   });
 });
