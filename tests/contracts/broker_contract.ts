@@ -431,7 +431,8 @@ export function testBroker(
         const leaving = await join(place, 10);
         const taken = await within(leaving.next(), 5_000, "deliveries");
         for (const delivery of taken) leaving.ack(delivery);
-        await eventually(async () => (await leaving.state()).ackPending >= 8, "full slots");
+        // Slots are filled again once half of them are free, not one by one.
+        await eventually(async () => (await leaving.state()).ackPending >= 5, "deliveries waiting");
         leaving.stop();
         await leaving.close();
         const staying = await join(place, 100, under.another);
