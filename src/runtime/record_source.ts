@@ -6,7 +6,7 @@ import { isPending } from "./chain.ts";
 import type { OpenContext, Outputs } from "./function.ts";
 
 /** Records one after the other: an array, a generator, a stream, anything that `for await` takes. */
-export type Records<R = RecordValue> = Iterable<R> | AsyncIterable<R>;
+export type Records<R = object> = Iterable<R> | AsyncIterable<R>;
 
 /** What a `raw-source` is given whenever it is asked for records. */
 export interface GeneratorContext {
@@ -33,12 +33,12 @@ export interface GeneratorContext {
  * Called once if it returns an array or anything else that can be iterated: these are all the records. If it returns a record it is called again and
  * again, each time for one record or an array of some, until it returns undefined or null.
  */
-export type GenerateFunction<R = RecordValue> = (
+export type GenerateFunction<R = object> = (
   ctx: GeneratorContext,
 ) => Records<R> | Outputs<R> | Promise<Records<R> | Outputs<R>>;
 
 /** A source with more to say: it has either `generate` or `next`. */
-export interface RecordSource<R = RecordValue> {
+export interface RecordSource<R = object> {
   /** Once, before the first record. An error ends the run or the worker. */
   open?(ctx: OpenContext): void | Promise<void>;
   /** Called once, and again after an error: gives all records. */
@@ -50,7 +50,7 @@ export interface RecordSource<R = RecordValue> {
 }
 
 /** What the module of a `raw-source` exports by default. A class is made without arguments. */
-export type SourceModule<R = RecordValue> =
+export type SourceModule<R = object> =
   | Records<R>
   | GenerateFunction<R>
   | RecordSource<R>
