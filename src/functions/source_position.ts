@@ -85,6 +85,13 @@ export class SourcePosition {
 
   /** For a run that is finished: it will not be asked for again. */
   async forget(): Promise<void> {
-    if (this.#ctx.durable && this.#ctx.batch) await this.#ctx.memory.delete(this.#name);
+    const { durable, batch, memory, log } = this.#ctx;
+    if (!durable || !batch) return;
+    try {
+      await memory.delete(this.#name);
+    } catch (error) {
+      // The run is finished all the same, and the entry is small.
+      log.debug("Cannot forget the position", { reason: reasonOf(error) });
+    }
   }
 }
