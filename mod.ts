@@ -23,6 +23,13 @@ export type {
   Outputs,
   ProcessFunction,
 } from "./src/runtime/function.ts";
+export type {
+  GenerateFunction,
+  GeneratorContext,
+  Records,
+  RecordSource,
+  SourceModule,
+} from "./src/runtime/record_source.ts";
 export type { Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
 export type { RecordValue } from "./src/codec/codec.ts";

@@ -46,6 +46,17 @@ export class StartError extends Error {
   }
 }
 
+/** A source cannot give or send its next record. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+  /** Whether trying again cannot help. */
+  readonly final: boolean;
+  constructor(message: string, options: { final: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.final = options.final;
+  }
+}
+
 /** The text of anything thrown, for a message or a log line. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

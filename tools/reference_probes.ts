@@ -17,7 +17,7 @@ globalConfig:
   metrics: {enabled: true}
 dag:
   - {id: a, type: fs-source, topics: "s3a://docs", out: [d, e]}
-  - {id: b, type: raw-source, module: ./b.ts, out: [d]}
+  - {id: b, type: raw-source, module: ./b.ts, out: [d], sideOuts: [{id: s, schema: {type: record, name: s, fields: []}}]}
   - {id: c, type: nats-source, addr: "nats://h:4222", topics: s.x, out: [d], schema: {type: record, name: c, fields: []}}
   - {id: d, type: raw, module: ./d.ts, meta: {bulk.enabled: true, bulk.flush.timer: 1, bulk.flush.size: 1}, out: [f, g, h, i]}
   - {id: e, type: raw, module: ./e.ts, meta: {ack.manual: true}, out: [f]}

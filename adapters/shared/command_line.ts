@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
+import { ConfigurationError, reasonOf, SourceError, StartError } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
 import { StoreError } from "../../src/store/store.ts";
 import { VERSION } from "../../src/version.ts";
@@ -79,7 +79,9 @@ function report(host: Host, error: unknown): number {
     host.stderr.write(error.message + "\n");
     return 2;
   }
-  if (error instanceof StartError || error instanceof StoreError) {
+  if (
+    error instanceof StartError || error instanceof StoreError || error instanceof SourceError
+  ) {
     host.stderr.write(`${error.message}\n`);
     return 1;
   }

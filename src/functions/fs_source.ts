@@ -1,7 +1,7 @@
 import { sourceId } from "../broker/message_id.ts";
 import type { RecordValue } from "../codec/codec.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
-import type { SourceContext, SourceFunction } from "../runtime/function.ts";
+import type { OpenContext, SourceContext, SourceFunction } from "../runtime/function.ts";
 import type { ObjectInfo, Store } from "../store/store.ts";
 import { ListedObjects } from "./listed_objects.ts";
 import { aborted, waitAtMost } from "../runtime/waiting.ts";
@@ -34,7 +34,7 @@ class FsSource implements SourceFunction {
     this.#store = store;
   }
 
-  open(signal: AbortSignal): Promise<void> {
+  open({ signal }: OpenContext): Promise<void> {
     return this.#store.check(this.#task.bucket!.bucket, signal);
   }
 

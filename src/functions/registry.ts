@@ -2,10 +2,12 @@ import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { toProcessFunction } from "../runtime/function.ts";
+import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
 import type { Store } from "../store/store.ts";
 import { fsSource } from "./fs_source.ts";
 import { printSink } from "./print.ts";
+import { rawSource } from "./raw_source.ts";
 import { S3_SINK_CONCURRENCY, s3Sink } from "./s3_sink.ts";
 
 /** Makes what a task runs, anew for each worker. @throws {ConfigurationError} if a module of the user's cannot be used. */
@@ -22,7 +24,12 @@ export async function makeFunction(
     case "print":
       return { kind: "process", process: printSink(host.stdout) };
     case "raw":
-      return { kind: "process", process: await loadFunction(task, host) };
+      return { kind: "process", process: await loadCode(task, host, toProcessFunction) };
+    case "raw-source":
+      return {
+        kind: "source",
+        source: rawSource(await loadCode(task, host, toRecordFeed), { store }),
+      };
     default:
       throw new ConfigurationError([unsupported(task, `task type ${task.type}`)]);
   }
@@ -32,8 +39,11 @@ export async function makeFunction(
 export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[] {
   const findings: Finding[] = [];
   for (const task of tasks) {
-    if (["raw-source", "nats-source", "elastic-sink"].includes(task.type)) {
+    if (["nats-source", "elastic-sink"].includes(task.type)) {
       findings.push(unsupported(task, `task type ${task.type}`));
+    }
+    if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {
+      findings.push(unsupported(task, "sideOuts of a raw-source"));
     }
     if (task.sideStream.enabled) findings.push(unsupported(task, "an enabled sideStream"));
     if (task.metrics.enabled) findings.push(unsupported(task, "an enabled metrics exporter"));
@@ -58,11 +68,15 @@ function unsupported(task: TaskPlan, what: string): Finding {
   };
 }
 
-async function loadFunction(task: TaskPlan, host: Host) {
+async function loadCode<T>(
+  task: TaskPlan,
+  host: Host,
+  read: (exported: unknown) => T,
+): Promise<T> {
   const path = task.module!;
   try {
     const module = await host.loadModule(path);
-    return toProcessFunction(module.default);
+    return read(module.default);
   } catch (error) {
     throw new ConfigurationError([{
       file: path,

@@ -62,6 +62,13 @@ export function checkTask(task: TaskDraft, report: Report): void {
   }
   if (document.partitionBy !== undefined && main?.schema !== undefined && kind === "source") {
     const fields = fieldsOf(main.schema);
+    const type = fields.get(document.partitionBy) ?? "";
+    if (["record", "array", "map", "bytes", "fixed"].includes(type)) {
+      report.error(
+        [...path, "partitionBy"],
+        `the schema makes ${quote(document.partitionBy)} ${type}; name a field of text or numbers`,
+      );
+    }
     if (!fields.has(document.partitionBy)) {
       report.error(
         [...path, "partitionBy"],

@@ -105,7 +105,14 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
       "10000",
     ),
   },
-  "raw-source": SOURCE_LIMITS,
+  "raw-source": {
+    ...SOURCE_LIMITS,
+    "max.attempts": rule(
+      attempts,
+      "How often a source that fails is asked again, over the whole run, before it ends the run or the worker",
+      "5 in a batch, `unlimited` in streaming mode",
+    ),
+  },
   "nats-source": { ...CONSUMER, ...SOURCE_LIMITS },
   "raw": {
     ...CONSUMER,

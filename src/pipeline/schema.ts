@@ -178,7 +178,10 @@ const task = mapping({
     "Name of the task's consumer group, unique in the pipeline",
     "flow id, `-`, task id",
   ),
-  partitionBy: about(text(), "Field of a source's records. Checked, and without effect as yet"),
+  partitionBy: about(
+    text(),
+    "Field of a source's records whose value goes with each record as header `Kflow-Partition`. Order by it is not kept as yet",
+  ),
   parallelism: about(
     integer(1, MAX_PARALLELISM),
     "Workers that `kflow run` starts for the task. Sources have one; `kflow worker` is one",

@@ -74,9 +74,11 @@ export interface ProcessFunction<I = RecordValue, O = unknown> {
 /** A function that makes records from the outside. */
 export interface SourceFunction {
   /** Once, before `run`: whether what the source reads is there. An error stops the worker. */
-  open?(signal: AbortSignal): Promise<void>;
+  open?(ctx: OpenContext): Promise<void>;
   /** Resolves when there is no more to emit, or soon after `ctx.signal` is aborted. */
   run(ctx: SourceContext): Promise<void>;
+  /** After the batch has noted that the source is finished: what it remembers of the run may go. */
+  finished?(): Promise<void>;
   /** After the last record was worked off or the worker stops: time to remember what is done. */
   close?(): Promise<void>;
 }
@@ -93,9 +95,9 @@ export interface SourceContext {
   /** Whether an emitted record, once confirmed, outlives the process. If not, give an origin. */
   readonly durable: boolean;
   readonly schema: RecordSchema;
-  /** Publishes to every consumer. Waits while the edges are full. Throws at the call if the record does not fit the schema. */
-  emit(record: RecordValue, options: EmitOptions): Promise<void>;
-  /** Resolves when everything emitted is confirmed; rejects if something could not be stored. */
+  /** Publishes to every consumer. Waits while the edges are full. Throws at the call if the record does not fit the schema. False if it was stopped before. */
+  emit(record: RecordValue, options: EmitOptions): Promise<boolean>;
+  /** Resolves when everything emitted before is confirmed; rejects if something could not be stored. */
   flush(): Promise<void>;
   /** The source's own memory in the flow's state: entries under its task. */
   readonly memory: SourceMemory;

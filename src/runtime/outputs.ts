@@ -4,6 +4,7 @@ import type { FlowNames } from "../broker/subjects.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Output, TaskPlan } from "../pipeline/plan.ts";
 import type { Flight } from "./flight.ts";
+import { Partition } from "./partition.ts";
 import { SCHEMA_HEADER, type Schemas } from "./schemas.ts";
 
 /** Bytes of a message kept free for headers, so that it still fits when it becomes a dead letter. */
@@ -38,6 +39,7 @@ export class TaskOutputs {
   readonly #options: OutputsOptions;
   readonly #maxBody: number;
   #main: Door | undefined;
+  #partition?: Partition;
   readonly #sides = new Map<string, Door>();
 
   constructor(options: OutputsOptions) {
@@ -54,6 +56,7 @@ export class TaskOutputs {
       if (output.sideOut === undefined) this.#main = door;
       else this.#sides.set(output.sideOut, door);
     }
+    this.#partition = this.#partitionOf(this.#options.task);
   }
 
   /** Schema of an output. Throws `RangeError` if there is no such side out, `TypeError` if it has no schema. */
@@ -126,7 +129,24 @@ export class TaskOutputs {
   /** The bytes and places of a source's record; the caller gives the id. */
   encodeForSource(record: RecordValue): EncodedRecord {
     const door = this.#find(undefined);
-    return { body: this.#encode(door, record), subjects: door.subjects, headers: door.headers };
+    const body = this.#encode(door, record);
+    const headers = this.#partition?.headersOf(record) ?? door.headers;
+    return { body, subjects: door.subjects, headers };
+  }
+
+  /** The schema may be one that the function has declared, so its field is looked for here too. */
+  #partitionOf({ id, kind, partitionBy }: TaskPlan): Partition | undefined {
+    const door = this.#main;
+    if (partitionBy === undefined || kind !== "source" || door?.schema === undefined) {
+      return undefined;
+    }
+    const { schema, headers } = door;
+    if (schema.fields.has(partitionBy)) return new Partition(partitionBy, { schema, headers });
+    throw new TypeError(
+      `Cannot use partitionBy of task "${id}": its schema has no field "${partitionBy}"; name one of ${
+        [...schema.fields.keys()].map((name) => `"${name}"`).join(", ")
+      }`,
+    );
   }
 
   #send(door: Door, flight: Flight, body: Uint8Array | undefined, id: string): void {

@@ -23,14 +23,19 @@ export function deliveryMeta(
   defaults: { batch: boolean; concurrency: number },
 ): DeliveryMeta {
   const { meta } = task;
-  const attempts = meta.get("max.attempts") ?? (defaults.batch ? 5 : "unlimited");
   return {
     ackWaitMs: meta.getInteger("max.poll.interval.ms", ACK_WAIT_MS),
-    maxAttempts: attempts === "unlimited" ? Infinity : Number(attempts),
+    maxAttempts: maxAttemptsOf(task, defaults.batch),
     retryDelayMs: meta.has("retry.delay.ms") ? meta.getInteger("retry.delay.ms") : undefined,
     maxInFlight: meta.getInteger("max.in.flight", MAX_IN_FLIGHT),
     concurrency: meta.getInteger("concurrency", defaults.concurrency),
   };
+}
+
+/** How often a record, or a source, is tried; `Infinity` for ever. */
+export function maxAttemptsOf({ meta }: TaskPlan, batch: boolean): number {
+  const attempts = meta.get("max.attempts") ?? (batch ? 5 : "unlimited");
+  return attempts === "unlimited" ? Infinity : Number(attempts);
 }
 
 /**

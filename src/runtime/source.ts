@@ -29,7 +29,8 @@ export interface SourceEmitterOptions {
 /** Records a source may have on their way before it has to wait. */
 export const SOURCE_LIMIT = 4096;
 /** One promise for all records that need no waiting. */
-const PUBLISHED = Promise.resolve();
+const PUBLISHED = Promise.resolve(true);
+const STOPPED = Promise.resolve(false);
 
 /** What a source works with: publishes its records and counts their confirmations. */
 export class SourceEmitter implements SourceContext {
@@ -78,20 +79,19 @@ export class SourceEmitter implements SourceContext {
     return this.#options.outputs.schema();
   }
 
-  emit(record: RecordValue, options: EmitOptions): Promise<void> {
+  emit(record: RecordValue, options: EmitOptions): Promise<boolean> {
     const { outputs, publisher, signal } = this.#options;
     // Encoded first, so that a record that does not fit is known before anything waits.
     const encoded = outputs.encodeForSource(record);
     if (publisher.outstanding < SOURCE_LIMIT) {
-      this.#publish(encoded, options);
-      return PUBLISHED;
+      return this.#publish(encoded, options) ? PUBLISHED : STOPPED;
     }
     return publisher.ready(signal).then(() => this.#publish(encoded, options));
   }
 
-  #publish(encoded: EncodedRecord, { id, settled }: EmitOptions): void {
+  #publish(encoded: EncodedRecord, { id, settled }: EmitOptions): boolean {
     const { publisher, progress, signal, durable } = this.#options;
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     const { body, subjects, headers } = encoded;
     const origin = settled === undefined || durable ? undefined : new RecordOrigin(settled);
     const receipt = origin === undefined ? this.#receipt : new OriginReceipt(this.#receipt, origin);
@@ -105,12 +105,16 @@ export class SourceEmitter implements SourceContext {
     origin?.release();
     progress.add("out");
     progress.touch(performance.now());
+    return true;
   }
 
   async flush(): Promise<void> {
     const { publisher, kill } = this.#options;
     await publisher.flush(kill);
-    if (publisher.outstanding > 0) throw new Error("Stopped before every record was confirmed");
+    // More may have been emitted meanwhile: only a kill leaves what was there before.
+    if (kill.aborted && publisher.outstanding > 0) {
+      throw new Error("Stopped before every record was confirmed");
+    }
     if (this.#failure === undefined) return;
     const failure = this.#failure;
     this.#failure = undefined;

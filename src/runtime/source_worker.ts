@@ -1,10 +1,10 @@
-import { reasonOf } from "../errors.ts";
+import { reasonOf, SourceError } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { StoreError } from "../store/store.ts";
-import type { SourceFunction } from "./function.ts";
+import type { OpenContext, SourceFunction } from "./function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
-import { deliveryMeta } from "./queues.ts";
+import { maxAttemptsOf } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { openError } from "./open_error.ts";
@@ -33,8 +33,8 @@ export async function runSource(
       publisher,
       maxPayload: broker.maxPayload,
     });
-    await openSource(made.source, task, stop);
-    await outputs.open(shared.schemas, undefined);
+    const declared = await openSource(made.source, task, shared);
+    await outputs.open(shared.schemas, declared);
     const emitter = new SourceEmitter({
       flow: plan.flowId,
       task,
@@ -52,7 +52,10 @@ export async function runSource(
     });
     try {
       const complete = await runWithRetries(made.source, emitter, { task, shared, progress });
-      if (batch && complete) await end.finish(task.id);
+      if (batch && complete) {
+        await end.finish(task.id);
+        await made.source.finished?.();
+      }
       // What a broker in memory holds is not done yet: the source learns of it until the last consumer is.
       if (!broker.durable) await shared.downstream;
     } finally {
@@ -64,16 +67,28 @@ export async function runSource(
   }
 }
 
+/** Returns the schema of what the source emits: the file's, or the one that the source declares instead. */
 async function openSource(
   source: SourceFunction,
   task: TaskPlan,
-  stop: AbortSignal,
-): Promise<void> {
+  shared: Shared,
+): Promise<unknown> {
+  const context: OpenContext = {
+    flow: shared.plan.flowId,
+    task: task.id,
+    meta: task.meta,
+    log: shared.log.with({ task: task.id }),
+    store: shared.storeOf(task),
+    signal: shared.stop,
+    schemaIn: {},
+    schemaOut: task.outputs.find((output) => output.sideOut === undefined)?.schema,
+  };
   try {
-    await source.open?.(stop);
+    await source.open?.(context);
   } catch (error) {
     throw openError(task, error);
   }
+  return context.schemaOut;
 }
 
 /** True if the source came to its end; false if it was stopped. Throws if it cannot go on. */
@@ -84,7 +99,7 @@ async function runWithRetries(
 ): Promise<boolean> {
   const { task, shared, progress } = options;
   const { stop, log, batch } = shared;
-  const { maxAttempts } = deliveryMeta(task, { batch, concurrency: 1 });
+  const maxAttempts = maxAttemptsOf(task, batch);
   let attempts = 0;
   for (let failures = 0;; failures++) {
     try {
@@ -97,6 +112,7 @@ async function runWithRetries(
         return false;
       }
       progress.add("errors");
+      if (error instanceof SourceError && error.final) throw error;
       const kind = error instanceof StoreError ? error.kind : undefined;
       // A store that is away comes back; anything else of a store does not change by itself.
       if (kind !== "unavailable" && (kind !== undefined || ++attempts >= maxAttempts)) throw error;

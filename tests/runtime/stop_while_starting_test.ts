@@ -25,7 +25,7 @@ describe("a stop while tasks are opened", () => {
   it("is a stop and no failure, for a source", async () => {
     const stop = new AbortController();
     const source = {
-      open: (signal: AbortSignal) => untilAborted(signal, stop),
+      open: ({ signal }: { signal: AbortSignal }) => untilAborted(signal, stop),
       run: () => Promise.reject(new Error("run() was called")),
     };
     const { report } = await runFlow({

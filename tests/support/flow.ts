@@ -10,6 +10,9 @@ import { createLogger } from "../../src/log.ts";
 import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
 import { toProcessFunction } from "../../src/runtime/function.ts";
+import { rawSource } from "../../src/functions/raw_source.ts";
+import type { Clock } from "../../src/functions/pacer.ts";
+import { toRecordFeed } from "../../src/runtime/record_source.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import { type RunReport, runTasks } from "../../src/runtime/runner.ts";
 import type {
@@ -26,6 +29,8 @@ export interface FlowOptions {
   functions?: Record<string, unknown>;
   /** Whole functions by task id, for sources. */
   tasks?: Record<string, TaskFunction>;
+  /** Of raw-sources. */
+  clock?: Clock;
   broker?: Broker;
   store?: Store;
   files?: Files;
@@ -94,6 +99,10 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         if (whole !== undefined) return Promise.resolve(whole);
         const made = options.functions?.[task.id];
         if (made !== undefined) {
+          if (task.kind === "source") {
+            const source = rawSource(toRecordFeed(made), { store, clock: options.clock });
+            return Promise.resolve({ kind: "source", source });
+          }
           return Promise.resolve({ kind: "process", process: toProcessFunction(made) });
         }
         return makeFunction(task, { host: { stdout } as Host, store });
