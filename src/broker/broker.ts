@@ -205,9 +205,9 @@ export interface Broker {
   ensureQueue(queue: QueueSpec): Promise<void>;
   /**
    * Finds the stream that takes a topic, whoever made it: nothing of it is changed. If there is none it is made when `create` is true,
-   * named as the topic says; else undefined. An embedded broker makes it always: nobody else can.
+   * named as the topic says; else `StartError` says how to make it. An embedded broker makes it always: nobody else can.
    */
-  ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState | undefined>;
+  ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState>;
   /** Joins a group, making it if it is new. */
   consume(group: GroupSpec): Promise<Consumer>;
   /** How the queue stands for a group; undefined while the stream or the group does not exist. */

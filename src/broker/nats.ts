@@ -99,7 +99,7 @@ class NatsBroker implements Broker {
     return ensureStream(this.#link, queue, this.#log);
   }
 
-  ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState | undefined> {
+  ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState> {
     return ensureTopic(this.#link, topic, { ...options, log: this.#log });
   }
 

@@ -9,15 +9,20 @@ export interface TopicOptions {
   readonly log: Logger;
 }
 
-/** Finds the stream that takes a topic, or makes it. Streams of others are taken as they are. */
+/** Finds the stream that takes a topic, or makes it. Streams of others are taken as they are. @throws {StartError} with the remedy. */
 export async function ensureTopic(
   link: NatsLink,
   topic: TopicSpec,
   options: TopicOptions,
-): Promise<TopicState | undefined> {
+): Promise<TopicState> {
   const found = await find(link, topic.subject);
-  if (found !== undefined || !options.create) return found;
+  if (found !== undefined) return found;
   const stream = streamOfTopic(topic.subject);
+  if (!options.create) {
+    throw new StartError(
+      `No stream takes "${topic.subject}"; create one with "nats stream add ${stream} --subjects '${topic.subject}' --defaults"`,
+    );
+  }
   try {
     await callApi(link, `STREAM.CREATE.${stream}`, {
       name: stream,
