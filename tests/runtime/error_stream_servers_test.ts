@@ -78,14 +78,14 @@ dag:
     }
 
     /** A client that knows nothing of kflow, as the server is now. */
-    async function streamsOfSide(): Promise<StreamAPI> {
-      const client = await connect({ servers: side.tcpUrl });
+    async function streamsOf(server: NatsServer): Promise<StreamAPI> {
+      const client = await connect({ servers: server.tcpUrl });
       clients.push(client);
       return (await client.jetstreamManager()).streams;
     }
 
-    async function records(stream: string): Promise<ErrorRecord[]> {
-      const streams = await streamsOfSide();
+    async function records(stream: string, server = side): Promise<ErrorRecord[]> {
+      const streams = await streamsOf(server);
       const { state } = await streams.info(stream);
       const found: ErrorRecord[] = [];
       for (let seq = state.first_seq; seq <= state.last_seq && state.messages > 0; seq++) {
@@ -152,7 +152,7 @@ dag:
         });
         await eventually(() => counts()?.unreported === 1, "an error record that waits");
         assert.equal(counts()!.acked, 0);
-        const streams = await streamsOfSide();
+        const streams = await streamsOf(side);
         await streams.add({ name: "mine", subjects: ["missing.error"], max_msg_size: 2000 });
         const { task, logged } = await running;
         assert.equal(task("work").counts.acked, 1);
@@ -168,10 +168,25 @@ dag:
       },
     );
 
+    it("without an address is on the pipeline's own server", LONG, async () => {
+      const { running } = begin("own", {
+        keys: ["a", "b"],
+        errorBroker: undefined,
+        settings: { createSideStream: true },
+        functions: {
+          work: ({ key }: Listed) => {
+            throw new AckError(`no ${key}`);
+          },
+        },
+      });
+      await running;
+      assert.deepEqual(reasons(await records("own", main)), ["AckError: no a", "AckError: no b"]);
+    });
+
     it("keeps its schema on the server that has its records", LONG, async () => {
       const { running } = begin("schemas", { keys: [], settings: { createSideStream: true } });
       await running.catch(() => {});
-      const streams = await streamsOfSide();
+      const streams = await streamsOf(side);
       const { state } = await streams.info("KV_kflow-state", { subjects_filter: ">" });
       const keys = Object.keys(state.subjects ?? {});
       assert.ok(keys.some((key) => key.endsWith(`.schema.${schema.fingerprint}`)), keys.join());
