@@ -7,7 +7,7 @@ import type { Files } from "./files/files.ts";
 import { makeFunction } from "./functions/registry.ts";
 import type { Host } from "./host.ts";
 import type { Logger } from "./log.ts";
-import type { Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
+import type { NatsConfig, Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
 import { sweepDownloads } from "./runtime/download.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
@@ -62,6 +62,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ? embeddedBroker(plan, openState, stateFolder)
     : await natsBroker(options);
   const stores = new Stores(host);
+  const errorBrokers = new ErrorBrokers(options);
   const downloadAreas = new Map<string, Promise<Files>>();
 
   function downloadFiles(task: TaskPlan): Promise<Files> {
@@ -81,6 +82,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     broker,
     async run(runOptions) {
       await stores.open(runOptions.tasks);
+      await errorBrokers.open(runOptions.tasks);
       return await runTasks({
         ...runOptions,
         plan,
@@ -89,6 +91,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         settingsOf: (task) => readSettings((name) => task.env[name] ?? host.env(name)).settings,
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
+        podName: host.env("HOSTNAME") || host.hostname,
+        errorBrokerOf: (task) => errorBrokers.of(task),
         storeOf: (task) => stores.of(task),
         downloadFiles,
         functionOf: (task) => makeFunction(task, { host, store: stores.of(task) }),
@@ -102,6 +106,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       });
     },
     async close() {
+      await errorBrokers.close();
       await broker.close();
       await stores.close();
     },
@@ -159,10 +164,11 @@ async function openStateFolder(host: Host, folder: string): Promise<Files> {
   }
 }
 
-async function natsBroker(options: AppOptions): Promise<Broker> {
+/** @param config Another server than the pipeline's. */
+async function natsBroker(options: AppOptions, config?: NatsConfig): Promise<Broker> {
   const { plan, log, dialTcp } = options;
-  const { address, user, password, token } = plan.nats;
-  if (address.kind === "embedded") throw new TypeError("The plan has no NATS address");
+  const { address, user, password, token } = config ?? plan.nats;
+  if (address.kind === "embedded") throw new TypeError("There is no NATS address to connect to");
   return await connectNats({
     url: address.url,
     kind: address.kind,
@@ -172,6 +178,45 @@ async function natsBroker(options: AppOptions): Promise<Broker> {
     dial: dialTcp,
     log,
   });
+}
+
+/** The servers that take error records, one connection each; the pipeline's own broker where the address is the same or absent. */
+class ErrorBrokers {
+  readonly #options: AppOptions;
+  readonly #brokers = new Map<string, Broker>();
+
+  constructor(options: AppOptions) {
+    this.#options = options;
+  }
+
+  /** Connects for some tasks; after that `of` is at hand at once. */
+  async open(tasks: readonly TaskPlan[]): Promise<void> {
+    for (const task of tasks) {
+      const config = this.#other(task);
+      if (config === undefined || this.#brokers.has(keyOf(config))) continue;
+      const broker = config.address.kind === "embedded"
+        ? createMemoryBroker()
+        : await natsBroker(this.#options, config);
+      this.#brokers.set(keyOf(config), broker);
+    }
+  }
+
+  /** Undefined: the pipeline's own. */
+  of(task: TaskPlan): Broker | undefined {
+    const config = this.#other(task);
+    return config && this.#brokers.get(keyOf(config));
+  }
+
+  async close(): Promise<void> {
+    for (const broker of this.#brokers.values()) await broker.close();
+  }
+
+  #other({ sideStream }: TaskPlan): NatsConfig | undefined {
+    const { enabled, address, user, password, token } = sideStream;
+    if (!enabled || address === undefined) return undefined;
+    const config = { address, user, password, token };
+    return keyOf(config) === keyOf(this.#options.plan.nats) ? undefined : config;
+  }
 }
 
 /** One store per address and user, made when it is first asked for. */
@@ -217,8 +262,10 @@ export async function openStore(config: StoreConfig, host: Host): Promise<Store>
   }
 }
 
-function keyOf({ address, user, password }: StoreConfig): string {
-  return JSON.stringify([address, user, password?.reveal()]);
+function keyOf(config: StoreConfig | NatsConfig): string {
+  const { address, user, password } = config;
+  const token = "token" in config ? config.token : undefined;
+  return JSON.stringify([address, user, password?.reveal(), token?.reveal()]);
 }
 
 function remembered<T>(make: () => Promise<T>): () => Promise<T> {

@@ -118,9 +118,8 @@ export const VARIABLES = {
     fallback: "no such lines",
   },
   KFLOW_CREATE_SIDESTREAM: {
-    wanted: BOOLEAN_TEXT,
-    meaning:
-      "Creates the stream for error records. Checked, and without effect as long as side streams do not run",
+    wanted: "any text; all but `false` turns it on",
+    meaning: "Streams for error records that are missing are created, named as `errorTopics` says",
     fallback: "false",
   },
 } as const satisfies Readonly<Record<string, Variable>>;
@@ -181,7 +180,7 @@ export function readSettings(
     logLevel: logLevel ?? "INFO",
     longRunning: flag("KFLOW_LONG_RUNNING_PROCESSING"),
     skipDownloadError: flag("KFLOW_SKIP_DOWNLOAD_ERROR"),
-    createSideStream: flag("KFLOW_CREATE_SIDESTREAM"),
+    createSideStream: (text("KFLOW_CREATE_SIDESTREAM") ?? "false").toLowerCase() !== "false",
     shutdownGraceMs: integer("KFLOW_SHUTDOWN_GRACE_MS", 0, DAY_MS) ?? SHUTDOWN_GRACE_MS,
     ...(progressPercent !== undefined && { progressPercent }),
     ...(runId !== undefined && { runId }),

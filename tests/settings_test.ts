@@ -11,7 +11,6 @@ function read(env: Record<string, string>) {
 const BOOLEANS = [
   ["KFLOW_LONG_RUNNING_PROCESSING", "longRunning"],
   ["KFLOW_SKIP_DOWNLOAD_ERROR", "skipDownloadError"],
-  ["KFLOW_CREATE_SIDESTREAM", "createSideStream"],
 ] as const;
 
 describe("readSettings()", () => {
@@ -78,8 +77,20 @@ describe("readSettings()", () => {
     });
   }
 
+  it("KFLOW_CREATE_SIDESTREAM is on with any text but false", () => {
+    for (const text of ["true", "1", "yes", "0", "no", "TRUE"]) {
+      const { settings, findings } = read({ KFLOW_CREATE_SIDESTREAM: text });
+      assert.equal(settings.createSideStream, true, text);
+      assert.deepEqual(findings, []);
+    }
+    for (const text of ["false", "False", ""]) {
+      assert.equal(read({ KFLOW_CREATE_SIDESTREAM: text }).settings.createSideStream, false);
+    }
+  });
+
   it("an empty variable counts as unset", () => {
     const names = [
+      "KFLOW_CREATE_SIDESTREAM",
       ...BOOLEANS.map(([name]) => name),
       "KFLOW_RUNTIME_LOG_LEVEL",
       "KFLOW_DL_UP_PROGRESS",

@@ -43,7 +43,7 @@ The file may ask for the following, and it is checked. \`run\` and \`worker\` re
 
 ${refused.map((what) => `- ${what}`).join("\n")}
 
-Bulk mode is \`meta.bulk.*\`, manual acknowledgement \`meta.ack.manual\`. Accepted and without effect as yet: \`KFLOW_DL_UP_PROGRESS\`, \`KFLOW_CREATE_SIDESTREAM\`.
+Bulk mode is \`meta.bulk.*\`, manual acknowledgement \`meta.ack.manual\`. Accepted and without effect as yet: \`KFLOW_DL_UP_PROGRESS\`.
 
 ## Command line
 
@@ -115,7 +115,7 @@ For each value the first of these that has it:
   credentials in \`addr\` win over \`user\` and \`password\`
 - NATS server: \`globalConfig.nats\`, \`KFLOW_NATS_ADDR\`, the embedded broker
 - other \`globalConfig\`: the task's, the pipeline's, field by field
-- \`KFLOW_LONG_RUNNING_PROCESSING\` and \`KFLOW_SKIP_DOWNLOAD_ERROR\` of a task: its \`env\`, the environment
+- \`KFLOW_LONG_RUNNING_PROCESSING\`, \`KFLOW_SKIP_DOWNLOAD_ERROR\` and \`KFLOW_CREATE_SIDESTREAM\` of a task: its \`env\`, the environment
 
 ## Addresses
 

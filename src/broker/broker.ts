@@ -72,6 +72,27 @@ export interface QueueSpec {
   readonly maxAgeMs?: number;
 }
 
+/** A subject that others read, in a stream that they may have made themselves: where error records go. */
+export interface TopicSpec {
+  readonly subject: string;
+  /** Bytes of the stream, if it is made here: its oldest messages go when it is full, whether somebody has read them or not. */
+  readonly maxBytes: number;
+  /** How long an id is remembered by a stream that is made here, ms. */
+  readonly duplicateWindowMs: number;
+}
+
+/** The stream that takes a topic. */
+export interface TopicState {
+  readonly stream: string;
+  /** Largest body with headers, bytes. */
+  readonly maxPayload: number;
+}
+
+/** Stream of a topic, `stream.subject`: what is before the first dot. */
+export function streamOfTopic(subject: string): string {
+  return subject.split(".")[0]!;
+}
+
 /** One group of workers on a queue. Deliveries are shared out among the group's members. */
 export interface GroupSpec {
   readonly queue: QueueSpec;
@@ -182,6 +203,11 @@ export interface Broker {
   readonly state: StateStore;
   /** Creates the queue's stream or checks that the existing one keeps our promises; throws `StartError` naming the stream and the fix if not. Any process may call it first. */
   ensureQueue(queue: QueueSpec): Promise<void>;
+  /**
+   * Finds the stream that takes a topic, whoever made it: nothing of it is changed. If there is none it is made when `create` is true,
+   * named as the topic says; else `StartError` says how to make it. An embedded broker makes it always: nobody else can.
+   */
+  ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState>;
   /** Joins a group, making it if it is new. */
   consume(group: GroupSpec): Promise<Consumer>;
   /** How the queue stands for a group; undefined while the stream or the group does not exist. */

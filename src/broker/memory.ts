@@ -1,4 +1,14 @@
-import type { Broker, Consumer, GroupSpec, Publisher, QueueSpec, QueueState } from "./broker.ts";
+import {
+  type Broker,
+  type Consumer,
+  type GroupSpec,
+  type Publisher,
+  type QueueSpec,
+  type QueueState,
+  streamOfTopic,
+  type TopicSpec,
+  type TopicState,
+} from "./broker.ts";
 import { MemoryConsumer } from "./memory_consumer.ts";
 import { MemoryGroup } from "./memory_group.ts";
 import { MemoryState, type StateFile } from "./memory_state.ts";
@@ -36,6 +46,18 @@ class MemoryBroker implements Broker {
       this.#streams.set(queue.stream, new MemoryStream(queue));
     }
     return Promise.resolve();
+  }
+
+  ensureTopic(topic: TopicSpec): Promise<TopicState> {
+    const { subject, maxBytes, duplicateWindowMs } = topic;
+    let taker = this.#streamOf(subject);
+    if (taker === undefined) {
+      const stream = streamOfTopic(subject);
+      const spec = { stream, subjects: `${stream}.>`, maxBytes, duplicateWindowMs };
+      taker = new MemoryStream(spec, { dropsOldest: true });
+      this.#streams.set(stream, taker);
+    }
+    return Promise.resolve({ stream: taker.spec.stream, maxPayload: this.maxPayload });
   }
 
   async consume(spec: GroupSpec): Promise<Consumer> {
@@ -79,7 +101,8 @@ class MemoryBroker implements Broker {
 
   #streamOf(subject: string): MemoryStream | undefined {
     for (const stream of this.#streams.values()) {
-      if (subject.startsWith(stream.spec.subjects.slice(0, -1))) return stream;
+      const prefix = stream.spec.subjects.slice(0, -1);
+      if (`${subject}.`.startsWith(prefix)) return stream;
     }
     return undefined;
   }

@@ -86,6 +86,11 @@ export class MemoryGroup {
     this.pump();
   }
 
+  /** The stream's oldest message is dropped: whoever holds it may finish with it. */
+  drop(stored: StoredMessage): void {
+    if (this.#fresh.peek() === stored) this.#fresh.shift();
+  }
+
   /** Whether the group has still to ack the message. */
   needs(stored: StoredMessage): boolean {
     if (stored.sequence === this.#ackedLast) return false;

@@ -33,7 +33,11 @@ export class MemoryStream {
   #now = 0;
   #nanoseconds = "";
 
-  constructor(readonly spec: QueueSpec) {
+  readonly #dropsOldest: boolean;
+
+  /** @param options.dropsOldest Makes room by dropping the oldest messages instead of waiting until they are acked. @default false */
+  constructor(readonly spec: QueueSpec, options: { dropsOldest?: boolean } = {}) {
+    this.#dropsOldest = options.dropsOldest ?? false;
     this.#ids = new RecentIds({ windowMs: spec.duplicateWindowMs, most: MOST_IDS });
   }
 
@@ -47,6 +51,7 @@ export class MemoryStream {
 
   /** Stores now if there is room and nobody waits; undefined if not. @returns Whether the message was there already. */
   publish(message: OutMessage): boolean | undefined {
+    if (this.#dropsOldest) this.#makeRoom(message);
     if (this.#waiting.size > 0 || !this.#hasRoom(message)) return undefined;
     return this.#store(message);
   }
@@ -84,6 +89,16 @@ export class MemoryStream {
       this.#nanoseconds = `${now}000000`;
     }
     return this.#nanoseconds;
+  }
+
+  #makeRoom(message: OutMessage): void {
+    for (const oldest of this.#messages.values()) {
+      if (this.#hasRoom(message)) return;
+      this.#messages.delete(oldest.sequence);
+      this.bytes -= oldest.size;
+      for (const group of this.groups.values()) group.drop(oldest);
+      oldest.origin?.release();
+    }
   }
 
   #hasRoom(message: OutMessage): boolean {

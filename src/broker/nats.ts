@@ -1,4 +1,13 @@
-import type { Broker, Consumer, GroupSpec, Publisher, QueueSpec, QueueState } from "./broker.ts";
+import type {
+  Broker,
+  Consumer,
+  GroupSpec,
+  Publisher,
+  QueueSpec,
+  QueueState,
+  TopicSpec,
+  TopicState,
+} from "./broker.ts";
 import { BrokerError } from "./broker.ts";
 import { API, ApiError } from "./nats_api.ts";
 import { dialNats, type NatsConnection, type NatsDial } from "./nats_client.ts";
@@ -9,6 +18,7 @@ import { NatsPublisher } from "./nats_publisher.ts";
 import { ensureConsumer, queueState } from "./nats_queue.ts";
 import { NatsState } from "./nats_state.ts";
 import { ensureStream } from "./nats_stream.ts";
+import { ensureTopic } from "./nats_topic.ts";
 import type { StateStore } from "./state.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -87,6 +97,10 @@ class NatsBroker implements Broker {
 
   ensureQueue(queue: QueueSpec): Promise<void> {
     return ensureStream(this.#link, queue, this.#log);
+  }
+
+  ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState> {
+    return ensureTopic(this.#link, topic, { ...options, log: this.#log });
   }
 
   async consume(group: GroupSpec): Promise<Consumer> {

@@ -18,7 +18,9 @@ export type TaskCounter =
   | "dead"
   | "errors"
   | "duplicates"
-  | "purged";
+  | "purged"
+  /** Failed attempts whose error record the side stream did not take at once. */
+  | "unreported";
 
 export type TaskGauge = "pending" | "ackPending" | "inFlight" | "slots";
 

@@ -202,6 +202,7 @@ export class Config {
     return {
       ...(address && { address, ...credentials }),
       ...(values.enabled !== undefined && { enabled: values.enabled }),
+      ...(values.format !== undefined && { format: values.format }),
       ...(values.errorTopics !== undefined &&
         { errorTopics: this.#topics(values.errorTopics, [...path, "errorTopics"]) }),
     };

@@ -34,6 +34,8 @@ export interface SideStreamConfig {
   readonly password?: Secret;
   readonly token?: Secret;
   readonly errorTopics: readonly string[];
+  /** @default "avro" */
+  readonly format?: "avro" | "json";
 }
 
 export interface MetricsConfig {

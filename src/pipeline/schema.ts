@@ -105,6 +105,11 @@ function sideStreamShape(inherited?: string) {
       "Where error records go: `stream.subject`, or several with commas between. Needed where `enabled` is true",
       inherited ?? "none",
     ),
+    format: about(
+      oneOf(["avro", "json"]),
+      "How error records are encoded: `avro` or `json`",
+      inherited ?? "avro",
+    ),
   }).optional();
 }
 

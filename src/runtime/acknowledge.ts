@@ -4,6 +4,7 @@ import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { AckError } from "./ack_error.ts";
 import type { DeadLetters } from "./dead_letters.ts";
+import type { ErrorStream } from "./error_stream.ts";
 import type { Flight } from "./flight.ts";
 import type { TaskProgress } from "./progress.ts";
 
@@ -11,6 +12,8 @@ export interface AcknowledgeOptions {
   task: string;
   consumer: Consumer;
   deadLetters: DeadLetters;
+  /** Told of every failed attempt before the input is settled. */
+  errorStream?: ErrorStream;
   progress: TaskProgress;
   log: Logger;
   /** After this many attempts a message is a dead letter (`max.attempts`). */
@@ -52,6 +55,7 @@ export class Acknowledge {
     const { consumer, progress, log, maxAttempts } = this.#options;
     const { delivery } = flight;
     progress.add("errors");
+    if (!await this.#report(flight, error)) return;
     const fields = {
       sequence: delivery.sequence,
       attempt: delivery.attempt,
@@ -64,7 +68,7 @@ export class Acknowledge {
       return;
     }
     if (error instanceof DecodeError || delivery.attempt >= maxAttempts) {
-      await this.bury(flight, reasonOf(error));
+      await this.#bury(flight, reasonOf(error));
       return;
     }
     const delayMs = this.#delay(delivery.attempt);
@@ -74,8 +78,32 @@ export class Acknowledge {
     progress.add("naked");
   }
 
-  /** Makes the message a dead letter, and acks it once that is stored. Never rejects. */
+  /** Gives up a message that was delivered too often. Resolves when it is settled; never rejects. */
   async bury(flight: Flight, error: string): Promise<void> {
+    if (await this.#report(flight, new Error(error))) await this.#bury(flight, error);
+  }
+
+  /** True when the error side stream, if there is one, holds a record of this attempt; else the input was handed back. */
+  async #report(flight: Flight, error: unknown): Promise<boolean> {
+    const { errorStream, consumer, progress, log } = this.#options;
+    if (errorStream === undefined) return true;
+    const { delivery } = flight;
+    try {
+      if (await errorStream.report(flight, error)) return true;
+      this.handBack(delivery);
+    } catch (reason) {
+      log.critical("Cannot make an error record; the record stays where it is", {
+        sequence: delivery.sequence,
+        reason: reasonOf(reason),
+      });
+      consumer.nak(delivery, this.#delay(delivery.attempt));
+      progress.add("naked");
+    }
+    return false;
+  }
+
+  /** Makes the message a dead letter, and acks it once that is stored. Never rejects. */
+  async #bury(flight: Flight, error: string): Promise<void> {
     const { task, consumer, deadLetters, progress, log } = this.#options;
     const { delivery } = flight;
     const attempts = delivery.attempt;

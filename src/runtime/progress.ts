@@ -26,6 +26,7 @@ export class TaskProgress implements TaskMetrics {
     errors: 0,
     duplicates: 0,
     purged: 0,
+    unreported: 0,
   };
   readonly gauges: Record<TaskGauge, number> = { pending: 0, ackPending: 0, inFlight: 0, slots: 0 };
   readonly deadLetters: DeadLetter[] = [];

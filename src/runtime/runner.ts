@@ -3,6 +3,7 @@ import { StartError } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { BatchEnd } from "./batch_end.ts";
 import { BrokerDeadLetters, ensureDeadStream } from "./dead_letters.ts";
+import { ErrorStreams } from "./error_streams.ts";
 import { TaskProgress } from "./progress.ts";
 import { queueOf } from "./queues.ts";
 import { Schemas } from "./schemas.ts";
@@ -33,6 +34,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
   const halt = new AbortController();
   const stop = AbortSignal.any([options.stop, halt.signal]);
   const publisher = broker.publisher();
+  const errorStreams = new ErrorStreams({ ...options, stop, names });
   const consumersDone = Promise.withResolvers<void>();
   const shared: Shared = {
     ...options,
@@ -42,6 +44,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     schemas: new Schemas({ codec, state: broker.state, flow: plan.flowId }),
     end: new BatchEnd({ state: broker.state, names, run, log }),
     deadLetters: options.deadLetters ?? new BrokerDeadLetters({ publisher, names }),
+    errorStreams,
     downstream: consumersDone.promise,
   };
   const progress = new Map(
@@ -91,6 +94,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     };
   } finally {
     consumersDone.resolve();
+    errorStreams.close();
     publisher.close();
   }
 }

@@ -8,6 +8,7 @@ import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import type { Store } from "../store/store.ts";
 import type { BatchEnd } from "./batch_end.ts";
 import type { DeadLetters } from "./dead_letters.ts";
+import type { ErrorStreams } from "./error_streams.ts";
 import type { ProcessFunction, SourceFunction } from "./function.ts";
 import type { TaskProgress } from "./progress.ts";
 import type { Schemas } from "./schemas.ts";
@@ -25,6 +26,8 @@ export type TaskFunction =
 export interface RunnerSettings {
   readonly longRunning: boolean;
   readonly skipDownloadError: boolean;
+  /** Whether a missing stream for error records is made. */
+  readonly createSideStream: boolean;
 }
 
 export interface RunnerOptions {
@@ -43,6 +46,10 @@ export interface RunnerOptions {
   settingsOf(task: TaskPlan): RunnerSettings;
   /** Bytes of one task's input queue. */
   readonly queueBytes: number;
+  /** The pod, or the host, that error records name. */
+  readonly podName: string;
+  /** Where the error records of a task go if not to the pipeline's own broker. */
+  errorBrokerOf?(task: TaskPlan): Broker | undefined;
   storeOf(task: TaskPlan): Store;
   downloadFiles(task: TaskPlan): Promise<Files>;
   functionOf(task: TaskPlan): Promise<TaskFunction>;
@@ -64,6 +71,7 @@ export interface Shared extends RunnerOptions {
   readonly schemas: Schemas;
   readonly end: BatchEnd;
   readonly deadLetters: DeadLetters;
+  readonly errorStreams: ErrorStreams;
   readonly batch: boolean;
   /** Resolves when the last consumer in this process is done, for sources that wait to see their records through. */
   readonly downstream: Promise<void>;

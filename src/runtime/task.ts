@@ -201,10 +201,9 @@ export class TaskWorker {
     if (delivery.attempt > 1) {
       progress.add("redelivered");
       if (acknowledge.isExhausted(flight)) {
-        return this.#leave(
-          flight,
-          acknowledge.bury(flight, "The message was delivered too often without an answer"),
-        );
+        const reason = "The message was delivered too often without an answer";
+        this.#track(this.#leave(flight, acknowledge.bury(flight, reason)));
+        return undefined;
       }
     }
     try {
@@ -212,7 +211,8 @@ export class TaskWorker {
       if (schema instanceof Promise) return this.#continue(flight, schema);
       return this.#call(flight, schema);
     } catch (error) {
-      return this.#leave(flight, acknowledge.failed(flight, error));
+      this.#fail(flight, error);
+      return undefined;
     }
   }
 
@@ -220,7 +220,7 @@ export class TaskWorker {
     try {
       await this.#call(flight, await schema);
     } catch (error) {
-      await this.#leave(flight, this.#options.acknowledge.failed(flight, error));
+      this.#fail(flight, error);
     }
   }
 
@@ -240,8 +240,13 @@ export class TaskWorker {
       this.#publish(flight, returned);
     } catch (error) {
       this.#timed(flight);
-      await this.#leave(flight, this.#options.acknowledge.failed(flight, error));
+      this.#fail(flight, error);
     }
+  }
+
+  /** The call is over: the next may begin while the failure is settled. */
+  #fail(flight: Flight, error: unknown): void {
+    this.#track(this.#leave(flight, this.#options.acknowledge.failed(flight, error)));
   }
 
   #timed(flight: Flight): void {
@@ -262,7 +267,7 @@ export class TaskWorker {
     const { acknowledge, progress } = this.#options;
     if (flight.duplicates > 0) progress.add("duplicates", flight.duplicates);
     if (flight.error !== undefined) {
-      this.#track(this.#leave(flight, acknowledge.failed(flight, flight.error)));
+      this.#fail(flight, flight.error);
       return;
     }
     acknowledge.done(flight);
@@ -293,7 +298,8 @@ export class TaskWorker {
       if (flight.returned || flight.waits || longRunning) consumer.working(flight.delivery);
     }
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
-    const hangs = !longRunning && this.#calls.size > 0 && now - this.#turnAt > ackWaitMs;
+    const hangs = !longRunning && this.#calls.size > 0 && now - this.#turnAt > ackWaitMs &&
+      [...this.#flights].some((flight) => !flight.returned && !flight.waits);
     for (const delivery of this.#waiting) {
       if (!hangs) consumer.working(delivery);
     }

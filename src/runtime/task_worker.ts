@@ -66,6 +66,7 @@ export async function runWorker(
         task: task.id,
         consumer,
         deadLetters: shared.deadLetters,
+        errorStream: await shared.errorStreams.of(task, progress),
         progress,
         log,
         maxAttempts: delivery.maxAttempts,

@@ -12,6 +12,7 @@ import {
   textOf,
   within,
 } from "../support/broker_probes.ts";
+import { testTopics } from "./topic_contract.ts";
 import { testDurableBroker } from "./durable_broker_contract.ts";
 
 /** Facts about an implementation. */
@@ -58,6 +59,8 @@ export function testBroker(
       assert.equal(broker.isConnected(), true);
       assert.ok(broker.maxPayload >= 1024);
     });
+
+    testTopics(features, () => broker);
 
     describe("publisher", () => {
       it("a message comes with its subject, id, body and headers", async () => {

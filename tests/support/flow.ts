@@ -32,6 +32,8 @@ export interface FlowOptions {
   /** Of raw-sources. */
   clock?: Clock;
   broker?: Broker;
+  /** Where error records go if not to `broker`. */
+  errorBroker?: Broker;
   store?: Store;
   files?: Files;
   run?: string;
@@ -90,8 +92,15 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         level: "DEBUG",
         write: (line) => void logged.push(JSON.parse(line)),
       }),
-      settingsOf: () => ({ longRunning: false, skipDownloadError: false, ...options.settings }),
+      settingsOf: () => ({
+        longRunning: false,
+        skipDownloadError: false,
+        createSideStream: false,
+        ...options.settings,
+      }),
       queueBytes: 1 << 20,
+      podName: "pod-1",
+      errorBrokerOf: () => options.errorBroker,
       storeOf: () => store,
       downloadFiles: () => Promise.resolve(files),
       functionOf: (task) => {
