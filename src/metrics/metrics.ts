@@ -6,7 +6,8 @@ export interface TaskMetrics {
   /** From the start of the download to the end of the function. */
   total(milliseconds: number): void;
   add(counter: TaskCounter, amount?: number): void;
-  set(gauge: TaskGauge, value: number): void;
+  /** @param value A function is asked whenever somebody looks, and must not throw. */
+  set(gauge: TaskGauge, value: GaugeValue): void;
 }
 
 export type TaskCounter =
@@ -22,7 +23,22 @@ export type TaskCounter =
 
 export type TaskGauge = "pending" | "ackPending" | "inFlight" | "slots";
 
-/** Port: metrics of a process. */
+export type GaugeValue = number | (() => number);
+
+export interface TaskLabels {
+  readonly flow: string;
+  readonly task: string;
+  /** Whether the task takes no records but makes them. @default false */
+  readonly source?: boolean;
+}
+
+/** Port: metrics of a process. Asked twice for the same labels it gives the same counts. */
 export interface Metrics {
-  task(labels: { flow: string; task: string }): TaskMetrics;
+  task(labels: TaskLabels): TaskMetrics;
+}
+
+/** What a scrape gets. */
+export interface MetricsPage {
+  readonly contentType: string;
+  text(): Promise<string>;
 }

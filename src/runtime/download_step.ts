@@ -19,14 +19,14 @@ export function downloadStep(inner: Step, options: DownloadStepOptions): Step {
   return async (flight) => {
     const started = performance.now();
     try {
-      flight.download = await downloads.fetch(flight.record, signal);
-    } catch (error) {
-      if (!skipErrors) throw error;
-      log.warning("Download failed and is skipped", { reason: reasonOf(error) });
-    } finally {
-      metrics.downloaded(performance.now() - started);
-    }
-    try {
+      try {
+        flight.download = await downloads.fetch(flight.record, signal);
+      } catch (error) {
+        if (!skipErrors) throw error;
+        log.warning("Download failed and is skipped", { reason: reasonOf(error) });
+      } finally {
+        metrics.downloaded(performance.now() - started);
+      }
       return await inner(flight);
     } finally {
       metrics.total(performance.now() - started);

@@ -1,4 +1,4 @@
-import type { TaskCounter, TaskGauge, TaskMetrics } from "../metrics/metrics.ts";
+import type { GaugeValue, TaskCounter, TaskGauge, TaskMetrics } from "../metrics/metrics.ts";
 
 /** A message that will not be tried again, as the report names it. */
 export interface DeadLetter {
@@ -27,7 +27,6 @@ export class TaskProgress implements TaskMetrics {
     duplicates: 0,
     purged: 0,
   };
-  readonly gauges: Record<TaskGauge, number> = { pending: 0, ackPending: 0, inFlight: 0, slots: 0 };
   readonly deadLetters: DeadLetter[] = [];
   /** What went wrong with the task itself and not with a record of it. */
   readonly failures: string[] = [];
@@ -57,8 +56,7 @@ export class TaskProgress implements TaskMetrics {
     this.next?.add(counter, amount);
   }
 
-  set(gauge: TaskGauge, value: number): void {
-    this.gauges[gauge] = value;
+  set(gauge: TaskGauge, value: GaugeValue): void {
     this.next?.set(gauge, value);
   }
 
