@@ -36,7 +36,6 @@ export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[]
       findings.push(unsupported(task, `task type ${task.type}`));
     }
     if (task.sideStream.enabled) findings.push(unsupported(task, "an enabled sideStream"));
-    if (task.metrics.enabled) findings.push(unsupported(task, "an enabled metrics exporter"));
     if (task.meta.get("bulk.enabled") === true) findings.push(unsupported(task, "bulk mode"));
     if (task.meta.get("ack.manual") === true) {
       findings.push(unsupported(task, "manual acknowledgement"));
