@@ -13,6 +13,8 @@ export interface Watched {
 export interface QueueGaugesOptions {
   metrics: Pick<TaskMetrics, "set">;
   log: Logger;
+  /** Aborted when the process stops. */
+  stop: AbortSignal;
   /** @default 5000 */
   everyMs?: number;
 }
@@ -31,7 +33,7 @@ export class QueueGauges {
     metrics.set("slots", () => this.#sum(({ consumer }) => consumer.slots));
   }
 
-  /** Counts a worker in, from now until the returned function is called; that resolves when nothing of it is used any more. */
+  /** Counts a worker in, from now until the returned function is called. */
   watch(watched: Watched): () => Promise<void> {
     this.#watched.add(watched);
     this.#timer ??= setInterval(() => this.#refresh(), this.#options.everyMs ?? 5000);
@@ -40,12 +42,14 @@ export class QueueGauges {
   }
 
   async #unwatch(watched: Watched): Promise<void> {
-    await this.#asking;
     if (this.#watched.size === 1 && this.#watched.has(watched)) {
       clearInterval(this.#timer);
       this.#timer = undefined;
-      // What a scrape after the task's end sees.
-      await this.#ask(watched);
+      if (!this.#options.stop.aborted) {
+        // What a scrape after the task's end sees. A stop has no time to wait for a broker that may be away.
+        await this.#asking;
+        await this.#ask(watched);
+      }
     }
     this.#watched.delete(watched);
   }

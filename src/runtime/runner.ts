@@ -45,7 +45,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     batch,
     gauges: new Map(
       [...progress.values()].filter(({ next }) => next !== undefined)
-        .map((counted) => [counted.task, new QueueGauges({ metrics: counted, log })]),
+        .map((counted) => [counted.task, new QueueGauges({ metrics: counted, log, stop })]),
     ),
     schemas: new Schemas({ codec, state: broker.state, flow: plan.flowId }),
     end: new BatchEnd({ state: broker.state, names, run, log }),

@@ -7,6 +7,7 @@ import { QueueGauges } from "../../src/runtime/queue_gauges.ts";
 import { quiet } from "../support/quiet_log.ts";
 import { TaskTally } from "../../src/metrics/task_tally.ts";
 
+const NEVER = new AbortController().signal;
 const NOTHING: QueueState = {
   lastSequence: 0,
   ackFloor: 0,
@@ -28,7 +29,7 @@ function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
 describe("QueueGauges", () => {
   it("asks at once, and sums what the workers of the task hold", async () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
-    const gauges = new QueueGauges({ metrics, log: quiet });
+    const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER });
     const state = () => Promise.resolve({ ...NOTHING, pending: 12, ackPending: 5 });
     const first = gauges.watch({ consumer: { slots: 8, state }, worker: { inFlight: 3 } });
     const second = gauges.watch({ consumer: { slots: 4, state }, worker: { inFlight: 2 } });
@@ -40,7 +41,7 @@ describe("QueueGauges", () => {
 
   it("does not ask again before it has an answer, and then does", { timeout: 10_000 }, async () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
-    const gauges = new QueueGauges({ metrics, log: quiet, everyMs: 1 });
+    const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER, everyMs: 1 });
     let asked = 0;
     const answers: ((state: QueueState) => void)[] = [];
     const again = Promise.withResolvers<void>();
@@ -64,11 +65,27 @@ describe("QueueGauges", () => {
     assert.equal(asked, last);
   });
 
+  it("does not wait for the broker when the process stops", async () => {
+    const metrics = new TaskTally({ flow: "f", task: "t" });
+    const stop = new AbortController();
+    const gauges = new QueueGauges({ metrics, log: quiet, stop: stop.signal });
+    let asked = 0;
+    const state = () => {
+      asked++;
+      return new Promise<QueueState>(() => {});
+    };
+    const unwatch = gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 1 } });
+    stop.abort();
+    await unwatch();
+    assert.equal(asked, 1);
+    assert.equal(metrics.gauge("inFlight"), 0);
+  });
+
   it("keeps the last answer while the broker is away, and says so for debugging only", async () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
     const lines: string[] = [];
     const log = createLogger({ level: "DEBUG", write: (line) => void lines.push(line) });
-    const gauges = new QueueGauges({ metrics, log });
+    const gauges = new QueueGauges({ metrics, log, stop: NEVER });
     metrics.set("pending", 3);
     const state = () => Promise.reject(new Error("no answer"));
     await gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0 } })();
