@@ -5,7 +5,8 @@ export interface TaskMetrics {
   downloaded(milliseconds: number): void;
   /** From the start of the download to the end of the function. */
   total(milliseconds: number): void;
-  add(counter: TaskCounter, amount?: number): void;
+  /** Counts kept elsewhere, which only go up: read whenever somebody looks, so that counting costs nothing here. Several are summed. */
+  follow(counts: TaskCounts): void;
   /** @param value A function is asked whenever somebody looks, and must not throw. */
   set(gauge: TaskGauge, value: GaugeValue): void;
 }
@@ -20,6 +21,8 @@ export type TaskCounter =
   | "errors"
   | "duplicates"
   | "purged";
+
+export type TaskCounts = Readonly<Record<TaskCounter, number>>;
 
 export type TaskGauge = "pending" | "ackPending" | "inFlight" | "slots";
 

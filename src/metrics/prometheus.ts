@@ -63,7 +63,7 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
         ...family(named),
         collect() {
           this.reset();
-          for (const task of tasks()) this.inc(task.labels, task.counts[counter as TaskCounter]);
+          for (const task of tasks()) this.inc(task.labels, task.count(counter as TaskCounter));
         },
       });
     }

@@ -1,20 +1,17 @@
-import type { GaugeValue, TaskCounter, TaskGauge, TaskLabels, TaskMetrics } from "./metrics.ts";
+import type {
+  GaugeValue,
+  TaskCounter,
+  TaskCounts,
+  TaskGauge,
+  TaskLabels,
+  TaskMetrics,
+} from "./metrics.ts";
 import { TimeTally } from "./time_tally.ts";
 
 /** The counts of one task as plain numbers, so that counting costs next to nothing. */
 export class TaskTally implements TaskMetrics {
   readonly labels: { readonly flow: string; readonly function: string };
-  readonly counts: Record<TaskCounter, number> = {
-    in: 0,
-    out: 0,
-    acked: 0,
-    naked: 0,
-    redelivered: 0,
-    dead: 0,
-    errors: 0,
-    duplicates: 0,
-    purged: 0,
-  };
+  readonly #followed: TaskCounts[] = [];
   readonly #gauges: Record<TaskGauge, GaugeValue> = {
     pending: 0,
     ackPending: 0,
@@ -36,7 +33,7 @@ export class TaskTally implements TaskMetrics {
 
   /** Records that the function has worked on; of a source those it has made. */
   get events(): number {
-    return this.#source ? this.counts.out : this.#processed;
+    return this.#source ? this.count("out") : this.#processed;
   }
 
   processed(milliseconds: number): void {
@@ -52,8 +49,12 @@ export class TaskTally implements TaskMetrics {
     this.times.total.observe(milliseconds);
   }
 
-  add(counter: TaskCounter, amount = 1): void {
-    if (amount > 0) this.counts[counter] += amount;
+  follow(counts: TaskCounts): void {
+    this.#followed.push(counts);
+  }
+
+  count(counter: TaskCounter): number {
+    return this.#followed.reduce((sum, counts) => sum + counts[counter], 0);
   }
 
   set(gauge: TaskGauge, value: GaugeValue): void {

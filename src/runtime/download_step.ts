@@ -6,7 +6,7 @@ import type { Downloads } from "./download.ts";
 
 export interface DownloadStepOptions {
   downloads: Downloads;
-  metrics: TaskMetrics;
+  metrics: Pick<TaskMetrics, "downloaded" | "total">;
   log: Logger;
   signal: AbortSignal;
   /** `KFLOW_SKIP_DOWNLOAD_ERROR`: a failed download leaves `localPath` undefined instead of failing the record. */

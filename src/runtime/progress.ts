@@ -15,7 +15,7 @@ export interface DeadLetter {
 const MOST_NAMED = 100;
 
 /** What one task of a run has done so far, over all its workers in this process. */
-export class TaskProgress implements TaskMetrics {
+export class TaskProgress {
   readonly counts: Record<TaskCounter, number> = {
     in: 0,
     out: 0,
@@ -36,7 +36,9 @@ export class TaskProgress implements TaskMetrics {
   startedAt?: number;
   endedAt?: number;
 
-  constructor(readonly task: string, readonly next?: TaskMetrics) {}
+  constructor(readonly task: string, readonly next?: TaskMetrics) {
+    next?.follow(this.counts);
+  }
 
   processed(milliseconds: number): void {
     this.processingMs += milliseconds;
@@ -53,7 +55,6 @@ export class TaskProgress implements TaskMetrics {
 
   add(counter: TaskCounter, amount = 1): void {
     this.counts[counter] += amount;
-    this.next?.add(counter, amount);
   }
 
   set(gauge: TaskGauge, value: GaugeValue): void {

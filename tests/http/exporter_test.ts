@@ -7,6 +7,7 @@ import { Exporter } from "../../src/http/exporter.ts";
 import { createLogger } from "../../src/log.ts";
 import { PrometheusMetrics } from "../../src/metrics/prometheus.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
+import { TaskProgress } from "../../src/runtime/progress.ts";
 import { planOf } from "../support/flow.ts";
 
 const OVERVIEW = new URL("../pipeline/fixtures/overview.yaml", import.meta.url);
@@ -61,7 +62,7 @@ describe("Exporter", () => {
     const ports = new Ports();
     const { exporter } = await start(plan, ports);
     assert.deepEqual([...ports.open.keys()], [9002]);
-    for (const task of plan.tasks) exporter.metricsOf(task)!.add("out");
+    for (const task of plan.tasks) new TaskProgress(task.id, exporter.metricsOf(task)).add("out");
     const text = await ports.get(9002, "/metrics");
     assert.match(text, /^events_total\{flow="pipeline",function="read-source"\} 1$/m);
     assert.match(text, /^kflow_out_total\{flow="pipeline",function="process"\} 1$/m);
