@@ -6,6 +6,7 @@ import { reasonOf, StartError } from "./errors.ts";
 import type { Files } from "./files/files.ts";
 import { makeFunction } from "./functions/registry.ts";
 import type { Host } from "./host.ts";
+import type { Exporter, ExporterOptions } from "./http/exporter.ts";
 import type { Logger } from "./log.ts";
 import type { NatsConfig, Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
 import { sweepDownloads } from "./runtime/download.ts";
@@ -17,6 +18,7 @@ import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
 import { S3Store } from "./store/s3.ts";
 import type { Store } from "./store/store.ts";
+import { VERSION } from "./version.ts";
 
 /** Bytes of one task's input queue inside this process, and on a server. */
 const EMBEDDED_QUEUE_BYTES = 16 << 20;
@@ -33,6 +35,8 @@ export interface AppOptions {
 }
 
 export interface AppRunOptions {
+  /** Where the tasks' counts can be asked for. */
+  exporter?: Exporter;
   /** Tasks whose workers run here. */
   tasks: readonly TaskPlan[];
   run: string;
@@ -83,8 +87,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     async run(runOptions) {
       await stores.open(runOptions.tasks);
       await errorBrokers.open(runOptions.tasks);
+      const { exporter } = runOptions;
       return await runTasks({
         ...runOptions,
+        metricsOf: (task) => exporter?.metricsOf(task),
+        started(progress) {
+          exporter?.started(broker);
+          runOptions.started?.(progress);
+        },
         plan,
         broker,
         log,
@@ -111,6 +121,19 @@ export async function createApp(options: AppOptions): Promise<App> {
       await stores.close();
     },
   };
+}
+
+/** Starts the exporter of a process; undefined if none of its tasks has metrics enabled, and then none of that code is loaded. */
+export async function startExporter(
+  options: Omit<ExporterOptions, "makeMetrics">,
+): Promise<Exporter | undefined> {
+  if (!options.tasks.some(({ metrics }) => metrics.enabled)) return undefined;
+  const [{ Exporter }, { PrometheusMetrics }] = await Promise.all([
+    import("./http/exporter.ts"),
+    import("./metrics/prometheus.ts"),
+  ]);
+  const build = { version: VERSION, platform: options.host.platform };
+  return await Exporter.start({ ...options, makeMetrics: () => new PrometheusMetrics(build) });
 }
 
 function embeddedBroker(

@@ -8,6 +8,16 @@ export interface TextOutput {
   readonly columns: number;
 }
 
+/** Answers one request. Its body is not handed on. */
+export type FetchHandler = (request: Request) => Promise<Response>;
+
+/** A port that is listened on. */
+export interface Served {
+  readonly port: number;
+  /** Lets go of the port and of every connection. Safe to call twice. */
+  close(): Promise<void>;
+}
+
 /** Port: what a platform supplies. One object per process, made by an adapter. */
 export interface Host {
   /** Such as `deno 2.9.6`. */
@@ -27,6 +37,11 @@ export interface Host {
   files(root: string, options?: { below?: string; create?: boolean }): Promise<Files>;
   /** Loads a module of the user's by absolute path; `import … from "kflow"` inside gives this very runtime. */
   loadModule(path: string): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * Listens on a port of all addresses of the machine; 0 is a free one. Rejects with an `Error` whose message is the system's code
+   * (`EADDRINUSE`, `EACCES`) if that cannot be.
+   */
+  serve(handler: FetchHandler, options: { port: number }): Promise<Served>;
   /** Calls `stop` on SIGINT and SIGTERM, each time; returns how to take it back. */
   onShutdown(stop: (signal: string) => void): () => void;
   exit(status: number): never;

@@ -14,7 +14,6 @@ const EVERYTHING = `
 globalConfig:
   store: {addr: "memory:"}
   sideStream: {enabled: true, errorTopics: kflow-error.error}
-  metrics: {enabled: true}
 dag:
   - {id: a, type: fs-source, topics: "s3a://docs", out: [d, e]}
   - {id: b, type: raw-source, module: ./b.ts, out: [d], sideOuts: [{id: s, schema: {type: record, name: s, fields: []}}]}

@@ -5,6 +5,7 @@ import process from "node:process";
 import type { Host, TextOutput } from "../../src/host.ts";
 import { openNodeFiles } from "./node_files.ts";
 import { codeOf } from "./node_files_error.ts";
+import { serveNode } from "./node_serve.ts";
 
 /** 128 and the number of SIGPIPE. */
 const BROKEN_PIPE_STATUS = 141;
@@ -34,6 +35,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     readText,
     files: openNodeFiles,
     loadModule: options.loadModule,
+    serve: serveNode,
     onShutdown,
     exit: (status) => process.exit(status),
     async exitWhenPrinted(status) {

@@ -1,7 +1,8 @@
-import { type App, createApp } from "../../src/app.ts";
+import { type App, createApp, startExporter } from "../../src/app.ts";
 import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
 import { unsupportedIn } from "../../src/functions/registry.ts";
 import type { Host } from "../../src/host.ts";
+import type { Exporter } from "../../src/http/exporter.ts";
 import { createLogger, type Logger } from "../../src/log.ts";
 import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
@@ -22,19 +23,22 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
   mustBeRunnable(plan, plan.tasks);
   const log = loggerOf(host, settings);
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
+  let exporter: Exporter | undefined;
   try {
+    exporter = await startExporter({ plan, tasks: plan.tasks, host, log, stop: shutdown.stop });
     const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
     try {
       const given = options.run ?? settings.runId;
       const run = given ?? crypto.randomUUID();
       const forgetRun = given === undefined;
-      const report = await app.run({ tasks: plan.tasks, run, forgetRun, ...shutdown });
+      const report = await app.run({ tasks: plan.tasks, run, forgetRun, exporter, ...shutdown });
       host.stdout.write(formatReport(plan, report));
       return statusOf(report);
     } finally {
       await app.close();
     }
   } finally {
+    await exporter?.close();
     shutdown.release();
   }
 }
@@ -66,28 +70,38 @@ export async function workerCommand(
   const log = loggerOf(host, settings).with({ flow: plan.flowId });
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
   const run = options.run ?? settings.runId ?? "default";
+  let exporter: Exporter | undefined;
   try {
+    // Before the servers are asked for: whoever watches the worker sees that it is alive and not ready.
+    exporter = await startExporter({ plan, tasks: [task], host, log, stop: shutdown.stop });
     const report = await untilStarted(log, shutdown, async () => {
       const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
       try {
-        return await workOn(app, { task, run, shutdown, log });
+        return await workOn(app, { task, run, shutdown, exporter, log });
       } finally {
         await app.close();
       }
     });
     return report === undefined ? 0 : statusOf(report);
   } finally {
+    await exporter?.close();
     shutdown.release();
   }
 }
 
 async function workOn(
   app: App,
-  options: { task: TaskPlan; run: string; shutdown: Shutdown; log: Logger },
+  options: {
+    task: TaskPlan;
+    run: string;
+    shutdown: Shutdown;
+    exporter: Exporter | undefined;
+    log: Logger;
+  },
 ): Promise<RunReport> {
-  const { task, run, shutdown, log } = options;
+  const { task, run, shutdown, exporter, log } = options;
   log.info("Worker starts", { task: task.id, run });
-  const report = await app.run({ tasks: [task], run, workers: 1, ...shutdown });
+  const report = await app.run({ tasks: [task], run, workers: 1, exporter, ...shutdown });
   const counts = report.tasks[0]!.counts;
   if (report.finishedBefore.includes(task.id)) {
     log.info(`Run "${run}" is finished for task "${task.id}": nothing to do`);

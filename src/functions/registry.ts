@@ -45,7 +45,6 @@ export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[]
     if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {
       findings.push(unsupported(task, "sideOuts of a raw-source"));
     }
-    if (task.metrics.enabled) findings.push(unsupported(task, "an enabled metrics exporter"));
     if (task.meta.get("bulk.enabled") === true) findings.push(unsupported(task, "bulk mode"));
     if (task.meta.get("ack.manual") === true) {
       findings.push(unsupported(task, "manual acknowledgement"));

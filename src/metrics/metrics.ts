@@ -5,8 +5,10 @@ export interface TaskMetrics {
   downloaded(milliseconds: number): void;
   /** From the start of the download to the end of the function. */
   total(milliseconds: number): void;
-  add(counter: TaskCounter, amount?: number): void;
-  set(gauge: TaskGauge, value: number): void;
+  /** Counts kept elsewhere, which only go up: read whenever somebody looks, so that counting costs nothing here. Several are summed. */
+  follow(counts: TaskCounts): void;
+  /** @param value A function is asked whenever somebody looks, and must not throw. */
+  set(gauge: TaskGauge, value: GaugeValue): void;
 }
 
 export type TaskCounter =
@@ -22,9 +24,26 @@ export type TaskCounter =
   /** Failed attempts whose error record the side stream did not take at once. */
   | "unreported";
 
+export type TaskCounts = Readonly<Record<TaskCounter, number>>;
+
 export type TaskGauge = "pending" | "ackPending" | "inFlight" | "slots";
 
-/** Port: metrics of a process. */
+export type GaugeValue = number | (() => number);
+
+export interface TaskLabels {
+  readonly flow: string;
+  readonly task: string;
+  /** Whether the task takes no records but makes them. @default false */
+  readonly source?: boolean;
+}
+
+/** Port: metrics of a process. Asked twice for the same labels it gives the same counts. */
 export interface Metrics {
-  task(labels: { flow: string; task: string }): TaskMetrics;
+  task(labels: TaskLabels): TaskMetrics;
+}
+
+/** What a scrape gets. */
+export interface MetricsPage {
+  readonly contentType: string;
+  text(): Promise<string>;
 }

@@ -115,6 +115,7 @@ export class Config {
     return {
       enabled: layers.find((layer) => layer?.enabled !== undefined)?.enabled ?? false,
       port: layers.find((layer) => layer?.port !== undefined)?.port ?? METRICS_PORT,
+      required: layers.find((layer) => layer?.required !== undefined)?.required ?? false,
     };
   }
 

@@ -41,6 +41,8 @@ export interface SideStreamConfig {
 export interface MetricsConfig {
   readonly enabled: boolean;
   readonly port: number;
+  /** Whether nothing runs where the port cannot be had. */
+  readonly required: boolean;
 }
 
 export const TASK_TYPES = [

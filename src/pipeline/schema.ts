@@ -118,6 +118,11 @@ function metricsShape(meaning: string, inherited?: string) {
     mapping({
       enabled: about(flag(), "Starts the Prometheus exporter", inherited ?? "false"),
       port: about(integer(1, 65535), "Port of the exporter", inherited ?? String(METRICS_PORT)),
+      required: about(
+        flag(),
+        "Ends `run` and `worker` with status 1 if the port cannot be had, instead of a warning",
+        inherited ?? "false",
+      ),
     }).optional(),
     meaning,
   );

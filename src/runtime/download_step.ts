@@ -6,7 +6,7 @@ import type { Downloads } from "./download.ts";
 
 export interface DownloadStepOptions {
   downloads: Downloads;
-  metrics: TaskMetrics;
+  metrics: Pick<TaskMetrics, "downloaded" | "total">;
   log: Logger;
   signal: AbortSignal;
   /** `KFLOW_SKIP_DOWNLOAD_ERROR`: a failed download leaves `localPath` undefined instead of failing the record. */
@@ -19,14 +19,14 @@ export function downloadStep(inner: Step, options: DownloadStepOptions): Step {
   return async (flight) => {
     const started = performance.now();
     try {
-      flight.download = await downloads.fetch(flight.record, signal);
-    } catch (error) {
-      if (!skipErrors) throw error;
-      log.warning("Download failed and is skipped", { reason: reasonOf(error) });
-    } finally {
-      metrics.downloaded(performance.now() - started);
-    }
-    try {
+      try {
+        flight.download = await downloads.fetch(flight.record, signal);
+      } catch (error) {
+        if (!skipErrors) throw error;
+        log.warning("Download failed and is skipped", { reason: reasonOf(error) });
+      } finally {
+        metrics.downloaded(performance.now() - started);
+      }
       return await inner(flight);
     } finally {
       metrics.total(performance.now() - started);

@@ -1,4 +1,4 @@
-import type { TaskCounter, TaskGauge, TaskMetrics } from "../metrics/metrics.ts";
+import type { GaugeValue, TaskCounter, TaskGauge, TaskMetrics } from "../metrics/metrics.ts";
 
 /** A message that will not be tried again, as the report names it. */
 export interface DeadLetter {
@@ -15,7 +15,7 @@ export interface DeadLetter {
 const MOST_NAMED = 100;
 
 /** What one task of a run has done so far, over all its workers in this process. */
-export class TaskProgress implements TaskMetrics {
+export class TaskProgress {
   readonly counts: Record<TaskCounter, number> = {
     in: 0,
     out: 0,
@@ -28,7 +28,6 @@ export class TaskProgress implements TaskMetrics {
     purged: 0,
     unreported: 0,
   };
-  readonly gauges: Record<TaskGauge, number> = { pending: 0, ackPending: 0, inFlight: 0, slots: 0 };
   readonly deadLetters: DeadLetter[] = [];
   /** What went wrong with the task itself and not with a record of it. */
   readonly failures: string[] = [];
@@ -38,7 +37,9 @@ export class TaskProgress implements TaskMetrics {
   startedAt?: number;
   endedAt?: number;
 
-  constructor(readonly task: string, readonly next?: TaskMetrics) {}
+  constructor(readonly task: string, readonly next?: TaskMetrics) {
+    next?.follow(this.counts);
+  }
 
   processed(milliseconds: number): void {
     this.processingMs += milliseconds;
@@ -55,11 +56,9 @@ export class TaskProgress implements TaskMetrics {
 
   add(counter: TaskCounter, amount = 1): void {
     this.counts[counter] += amount;
-    this.next?.add(counter, amount);
   }
 
-  set(gauge: TaskGauge, value: number): void {
-    this.gauges[gauge] = value;
+  set(gauge: TaskGauge, value: GaugeValue): void {
     this.next?.set(gauge, value);
   }
 

@@ -5,6 +5,7 @@ import { BatchEnd } from "./batch_end.ts";
 import { BrokerDeadLetters, ensureDeadStream } from "./dead_letters.ts";
 import { ErrorStreams } from "./error_streams.ts";
 import { TaskProgress } from "./progress.ts";
+import { QueueGauges } from "./queue_gauges.ts";
 import { queueOf } from "./queues.ts";
 import { Schemas } from "./schemas.ts";
 import { runSource } from "./source_worker.ts";
@@ -35,24 +36,25 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
   const stop = AbortSignal.any([options.stop, halt.signal]);
   const publisher = broker.publisher();
   const errorStreams = new ErrorStreams({ ...options, stop, names });
+  const progress = new Map(
+    tasks.map((task) => [task.id, new TaskProgress(task.id, options.metricsOf?.(task))]),
+  );
   const consumersDone = Promise.withResolvers<void>();
   const shared: Shared = {
     ...options,
     stop,
     names,
     batch,
+    gauges: new Map(
+      [...progress.values()].filter(({ next }) => next !== undefined)
+        .map((counted) => [counted.task, new QueueGauges({ metrics: counted, log, stop })]),
+    ),
     schemas: new Schemas({ codec, state: broker.state, flow: plan.flowId }),
     end: new BatchEnd({ state: broker.state, names, run, log }),
     deadLetters: options.deadLetters ?? new BrokerDeadLetters({ publisher, names }),
     errorStreams,
     downstream: consumersDone.promise,
   };
-  const progress = new Map(
-    tasks.map((task) => [
-      task.id,
-      new TaskProgress(task.id, options.metrics?.task({ flow: plan.flowId, task: task.id })),
-    ]),
-  );
   try {
     await ensureQueues(shared);
     if (batch && !broker.durable) await forgetUnfinished(shared);

@@ -3,7 +3,7 @@ import type { FlowNames } from "../broker/subjects.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { Files } from "../files/files.ts";
 import type { Logger } from "../log.ts";
-import type { Metrics } from "../metrics/metrics.ts";
+import type { TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import type { Store } from "../store/store.ts";
 import type { BatchEnd } from "./batch_end.ts";
@@ -11,6 +11,7 @@ import type { DeadLetters } from "./dead_letters.ts";
 import type { ErrorStreams } from "./error_streams.ts";
 import type { ProcessFunction, SourceFunction } from "./function.ts";
 import type { TaskProgress } from "./progress.ts";
+import type { QueueGauges } from "./queue_gauges.ts";
 import type { Schemas } from "./schemas.ts";
 
 /** What a task runs: made anew for each worker. */
@@ -41,7 +42,8 @@ export interface RunnerOptions {
   readonly broker: Broker;
   readonly codec: Codec;
   readonly log: Logger;
-  readonly metrics?: Metrics;
+  /** Where a task's counts go beside the report; undefined for a task whose metrics nobody asks for. */
+  metricsOf?(task: TaskPlan): TaskMetrics | undefined;
   /** What the environment says for a task: its own `env` wins. */
   settingsOf(task: TaskPlan): RunnerSettings;
   /** Bytes of one task's input queue. */
@@ -73,6 +75,8 @@ export interface Shared extends RunnerOptions {
   readonly deadLetters: DeadLetters;
   readonly errorStreams: ErrorStreams;
   readonly batch: boolean;
+  /** By task: what is asked now and then for its metrics. Only of tasks that have some. */
+  readonly gauges: ReadonlyMap<string, QueueGauges>;
   /** Resolves when the last consumer in this process is done, for sources that wait to see their records through. */
   readonly downstream: Promise<void>;
 }

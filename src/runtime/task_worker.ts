@@ -80,6 +80,7 @@ export async function runWorker(
       longRunning: shared.settingsOf(task).longRunning,
     });
     const tidying = tidyNowAndThen(consumer, progress, log);
+    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });
     if (stop.aborted) worker.stop();
@@ -93,6 +94,7 @@ export async function runWorker(
       stop.removeEventListener("abort", onStop);
       await watching;
       await tidying.stop();
+      await unwatch?.();
       await consumer.close(CLOSE_MS);
     }
     return false;
@@ -143,11 +145,19 @@ async function chainOf(
   const call = processStep((record, flight) =>
     process.process(record, new CallContext(scope, flight))
   );
-  const measured = measureStep(call, progress);
   const patience = { store: scope.store, log: scope.log, stop: shared.stop };
-  if (!task.autoDownload) return patientStep(measured, patience);
+  if (!task.autoDownload) {
+    // Without a download the total is the time of the function.
+    const both = {
+      processed(milliseconds: number): void {
+        progress.processed(milliseconds);
+        progress.total(milliseconds);
+      },
+    };
+    return patientStep(measureStep(call, both), patience);
+  }
   const files = await shared.downloadFiles(task);
-  const downloading = downloadStep(measured, {
+  const downloading = downloadStep(measureStep(call, progress), {
     downloads: new Downloads({ files, store: scope.store, log: scope.log }),
     metrics: progress,
     log: scope.log,

@@ -113,7 +113,7 @@ describe("the pipelines of the product document", () => {
         kind: "s3",
         endpoint: "http://192.168.100.237:32657",
       });
-      assert.deepEqual(task.metrics, { enabled: true, port: 9002 });
+      assert.deepEqual(task.metrics, { enabled: true, port: 9002, required: false });
       assert.deepEqual(task.sideStream, {
         enabled: true,
         address: { kind: "tcp", url: "nats://192.168.100.237:32658" },

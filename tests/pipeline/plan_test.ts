@@ -78,8 +78,8 @@ globalConfig:
     assert.equal(work!.store.user, "me");
     assert.equal(work!.store.password?.reveal(), "hunter2");
     assert.equal(work!.autoDownload, true);
-    assert.deepEqual(list!.metrics, { enabled: true, port: 9002 });
-    assert.deepEqual(work!.metrics, { enabled: true, port: 9100 });
+    assert.deepEqual(list!.metrics, { enabled: true, port: 9002, required: false });
+    assert.deepEqual(work!.metrics, { enabled: true, port: 9100, required: false });
     assert.deepEqual(list!.sideStream.errorTopics, ["a.b", "c.d"]);
     assert.deepEqual(work!.sideStream.errorTopics, ["local.error"]);
     assert.deepEqual(work!.sideStream.address, { kind: "tcp", url: "nats://side:4222" });

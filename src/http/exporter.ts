@@ -1,0 +1,103 @@
+import { reasonOf, StartError } from "../errors.ts";
+import type { Host, Served } from "../host.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics, MetricsPage, TaskMetrics } from "../metrics/metrics.ts";
+import type { Plan, TaskPlan } from "../pipeline/plan.ts";
+import { createHttpApp } from "./app.ts";
+
+export interface ExporterOptions {
+  plan: Plan;
+  /** Tasks that run in this process. */
+  tasks: readonly TaskPlan[];
+  host: Host;
+  log: Logger;
+  /** Aborted when the process drains. */
+  stop: AbortSignal;
+  makeMetrics(): Metrics & MetricsPage;
+}
+
+/** What readiness asks of a broker. */
+interface Connected {
+  isConnected(): boolean;
+}
+
+/** The exporter of one process: a server for each port that its tasks name. */
+export class Exporter {
+  readonly #options: ExporterOptions;
+  readonly #metrics = new Map<number, Metrics>();
+  readonly #servers: Served[] = [];
+  #broker?: Connected;
+
+  private constructor(options: ExporterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Listens on the ports of all tasks whose metrics are enabled. A port that cannot be had is logged, and its tasks run without.
+   * @throws {StartError} if `metrics.required` is set for such a task.
+   */
+  static async start(options: ExporterOptions): Promise<Exporter> {
+    const exporter = new Exporter(options);
+    const enabled = options.tasks.filter(({ metrics }) => metrics.enabled);
+    try {
+      for (const port of new Set(enabled.map(({ metrics }) => metrics.port))) {
+        const required = enabled.some(({ metrics }) => metrics.port === port && metrics.required);
+        await exporter.#listen(port, required);
+      }
+    } catch (error) {
+      await exporter.close();
+      throw error;
+    }
+    return exporter;
+  }
+
+  /** Where a task counts; undefined if nobody can ask for it. */
+  metricsOf(task: TaskPlan): TaskMetrics | undefined {
+    if (!task.metrics.enabled) return undefined;
+    return this.#metrics.get(task.metrics.port)?.task({
+      flow: this.#options.plan.flowId,
+      task: task.id,
+      source: task.kind === "source",
+    });
+  }
+
+  /** The workers have their broker: from now on the process is ready while it is connected. */
+  started(broker: Connected): void {
+    this.#broker = broker;
+  }
+
+  /** Safe to call twice. */
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.splice(0).map((server) => server.close()));
+  }
+
+  async #listen(port: number, required: boolean): Promise<void> {
+    const { host, log, makeMetrics } = this.#options;
+    const metrics = makeMetrics();
+    const app = createHttpApp({ metrics, log, notReady: () => this.#notReady() });
+    try {
+      this.#servers.push(await host.serve(app, { port }));
+    } catch (error) {
+      const remedy = "give another with metrics.port";
+      if (required) {
+        throw new StartError(
+          `Cannot serve metrics on port ${port}: ${reasonOf(error)}; ${remedy}, ` +
+            `or take out metrics.required to run without`,
+          { cause: error },
+        );
+      }
+      log.warning(`Cannot serve metrics on port ${port}, going on without: ${remedy}`, {
+        reason: reasonOf(error),
+      });
+      return;
+    }
+    this.#metrics.set(port, metrics);
+    log.info("Serving /metrics, /livez and /readyz", { port });
+  }
+
+  #notReady(): string | undefined {
+    if (this.#options.stop.aborted) return "stopping";
+    if (this.#broker === undefined) return "starting";
+    return this.#broker.isConnected() ? undefined : "no connection to the broker";
+  }
+}

@@ -1,0 +1,68 @@
+import type {
+  GaugeValue,
+  TaskCounter,
+  TaskCounts,
+  TaskGauge,
+  TaskLabels,
+  TaskMetrics,
+} from "./metrics.ts";
+import { TimeTally } from "./time_tally.ts";
+
+/** The counts of one task as plain numbers, so that counting costs next to nothing. */
+export class TaskTally implements TaskMetrics {
+  readonly labels: { readonly flow: string; readonly function: string };
+  readonly #followed: TaskCounts[] = [];
+  readonly #gauges: Record<TaskGauge, GaugeValue> = {
+    pending: 0,
+    ackPending: 0,
+    inFlight: 0,
+    slots: 0,
+  };
+  readonly times = {
+    processing: new TimeTally(),
+    downloading: new TimeTally(),
+    total: new TimeTally(),
+  };
+  readonly #source: boolean;
+  #processed = 0;
+
+  constructor({ flow, task, source = false }: TaskLabels) {
+    this.labels = { flow, function: task };
+    this.#source = source;
+  }
+
+  /** Records that the function has worked on; of a source those it has made. */
+  get events(): number {
+    return this.#source ? this.count("out") : this.#processed;
+  }
+
+  processed(milliseconds: number): void {
+    this.#processed++;
+    this.times.processing.observe(milliseconds);
+  }
+
+  downloaded(milliseconds: number): void {
+    this.times.downloading.observe(milliseconds);
+  }
+
+  total(milliseconds: number): void {
+    this.times.total.observe(milliseconds);
+  }
+
+  follow(counts: TaskCounts): void {
+    this.#followed.push(counts);
+  }
+
+  count(counter: TaskCounter): number {
+    return this.#followed.reduce((sum, counts) => sum + counts[counter], 0);
+  }
+
+  set(gauge: TaskGauge, value: GaugeValue): void {
+    this.#gauges[gauge] = value;
+  }
+
+  gauge(name: TaskGauge): number {
+    const value = this.#gauges[name];
+    return typeof value === "number" ? value : value();
+  }
+}

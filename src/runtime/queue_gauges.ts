@@ -1,0 +1,78 @@
+import type { Consumer } from "../broker/broker.ts";
+import { reasonOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { TaskMetrics } from "../metrics/metrics.ts";
+
+/** One worker of the task. */
+export interface Watched {
+  readonly consumer: Pick<Consumer, "slots" | "state">;
+  /** `inFlight`: deliveries taken and not settled. */
+  readonly worker: { readonly inFlight: number };
+}
+
+export interface QueueGaugesOptions {
+  metrics: Pick<TaskMetrics, "set">;
+  log: Logger;
+  /** Aborted when the process stops. */
+  stop: AbortSignal;
+  /** @default 5000 */
+  everyMs?: number;
+}
+
+/** The gauges of one task. The broker is asked now and then, once for all workers, and not again before it has answered. */
+export class QueueGauges {
+  readonly #options: QueueGaugesOptions;
+  readonly #watched = new Set<Watched>();
+  #timer?: ReturnType<typeof setInterval>;
+  #asking?: Promise<void>;
+
+  constructor(options: QueueGaugesOptions) {
+    this.#options = options;
+    const { metrics } = options;
+    metrics.set("inFlight", () => this.#sum(({ worker }) => worker.inFlight));
+    metrics.set("slots", () => this.#sum(({ consumer }) => consumer.slots));
+  }
+
+  /** Counts a worker in, from now until the returned function is called. */
+  watch(watched: Watched): () => Promise<void> {
+    this.#watched.add(watched);
+    this.#timer ??= setInterval(() => this.#refresh(), this.#options.everyMs ?? 5000);
+    this.#refresh();
+    return () => this.#unwatch(watched);
+  }
+
+  async #unwatch(watched: Watched): Promise<void> {
+    if (this.#watched.size === 1 && this.#watched.has(watched)) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      if (!this.#options.stop.aborted) {
+        // What a scrape after the task's end sees. A stop has no time to wait for a broker that may be away.
+        await this.#asking;
+        await this.#ask(watched);
+      }
+    }
+    this.#watched.delete(watched);
+  }
+
+  #refresh(): void {
+    const [first] = this.#watched;
+    if (first === undefined || this.#asking !== undefined) return;
+    this.#asking = this.#ask(first).finally(() => this.#asking = undefined);
+  }
+
+  #sum(of: (watched: Watched) => number): number {
+    return [...this.#watched].reduce((sum, watched) => sum + of(watched), 0);
+  }
+
+  /** Never rejects. */
+  async #ask({ consumer }: Watched): Promise<void> {
+    const { metrics, log } = this.#options;
+    try {
+      const { pending, ackPending } = await consumer.state();
+      metrics.set("pending", pending);
+      metrics.set("ackPending", ackPending);
+    } catch (error) {
+      log.debug("Cannot ask how the queue stands", { reason: reasonOf(error) });
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { serveNode } from "../../adapters/shared/node_serve.ts";
+
+describe("serveNode()", () => {
+  it("hands requests on and gives the answers back", async () => {
+    const seen: string[] = [];
+    const served = await serveNode((request) => {
+      seen.push(`${request.method} ${new URL(request.url).pathname} ${request.headers.get("x-a")}`);
+      return Promise.resolve(new Response("grün", { status: 418, headers: { "x-b": "2" } }));
+    }, { port: 0 });
+    try {
+      const url = `http://127.0.0.1:${served.port}/a?b`;
+      const response = await fetch(url, { headers: { "x-a": "1" } });
+      assert.equal(response.status, 418);
+      assert.equal(response.headers.get("x-b"), "2");
+      assert.equal(await response.text(), "grün");
+      const post = await fetch(url, { method: "POST", body: "not handed on" });
+      assert.equal(await post.text(), "grün");
+      const head = await fetch(url, { method: "HEAD" });
+      assert.equal(await head.text(), "");
+      assert.deepEqual(seen, ["GET /a 1", "POST /a null", "HEAD /a null"]);
+    } finally {
+      await served.close();
+    }
+  });
+
+  it("goes on after a handler that fails", async () => {
+    let calls = 0;
+    const served = await serveNode(
+      () => ++calls === 1 ? Promise.reject(new Error("no")) : Promise.resolve(new Response("yes")),
+      { port: 0 },
+    );
+    try {
+      const url = `http://127.0.0.1:${served.port}/`;
+      await assert.rejects(fetch(url));
+      assert.equal(await (await fetch(url)).text(), "yes");
+    } finally {
+      await served.close();
+    }
+  });
+
+  it("says EADDRINUSE of a port that is taken, and lets go of its own when it is closed", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, resolve));
+    const address = other.address();
+    const port = typeof address === "object" ? address!.port : 0;
+    const handler = () => Promise.resolve(new Response("here"));
+    await assert.rejects(serveNode(handler, { port }), /^Error: EADDRINUSE$/);
+    await new Promise<void>((resolve) => other.close(() => resolve()));
+
+    const served = await serveNode(handler, { port });
+    assert.equal(served.port, port);
+    await assert.rejects(serveNode(handler, { port }), /^Error: EADDRINUSE$/);
+    assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "here");
+    await served.close();
+    await served.close();
+    const again = await serveNode(handler, { port });
+    await again.close();
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import type { QueueState } from "../../src/broker/broker.ts";
+import { createLogger } from "../../src/log.ts";
+import type { TaskGauge } from "../../src/metrics/metrics.ts";
+import { QueueGauges } from "../../src/runtime/queue_gauges.ts";
+import { quiet } from "../support/quiet_log.ts";
+import { TaskTally } from "../../src/metrics/task_tally.ts";
+
+const NEVER = new AbortController().signal;
+const NOTHING: QueueState = {
+  lastSequence: 0,
+  ackFloor: 0,
+  messages: 0,
+  bytes: 0,
+  pending: 0,
+  ackPending: 0,
+};
+
+function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
+  return {
+    pending: metrics.gauge("pending"),
+    ackPending: metrics.gauge("ackPending"),
+    inFlight: metrics.gauge("inFlight"),
+    slots: metrics.gauge("slots"),
+  };
+}
+
+describe("QueueGauges", () => {
+  it("asks at once, and sums what the workers of the task hold", async () => {
+    const metrics = new TaskTally({ flow: "f", task: "t" });
+    const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER });
+    const state = () => Promise.resolve({ ...NOTHING, pending: 12, ackPending: 5 });
+    const first = gauges.watch({ consumer: { slots: 8, state }, worker: { inFlight: 3 } });
+    const second = gauges.watch({ consumer: { slots: 4, state }, worker: { inFlight: 2 } });
+    await first();
+    assert.deepEqual(gaugesOf(metrics), { pending: 12, ackPending: 5, inFlight: 2, slots: 4 });
+    await second();
+    assert.deepEqual(gaugesOf(metrics), { pending: 12, ackPending: 5, inFlight: 0, slots: 0 });
+  });
+
+  it("does not ask again before it has an answer, and then does", { timeout: 10_000 }, async () => {
+    const metrics = new TaskTally({ flow: "f", task: "t" });
+    const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER, everyMs: 1 });
+    let asked = 0;
+    const answers: ((state: QueueState) => void)[] = [];
+    const again = Promise.withResolvers<void>();
+    const state = () => {
+      if (++asked === 2) again.resolve();
+      return asked > 2
+        ? Promise.resolve(NOTHING)
+        : new Promise<QueueState>((resolve) => void answers.push(resolve));
+    };
+    const stop = gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0 } });
+    await turns(20);
+    assert.equal(asked, 1);
+    answers[0]!({ ...NOTHING, pending: 1 });
+    await again.promise;
+    assert.equal(metrics.gauge("pending"), 1);
+    answers[1]!({ ...NOTHING, pending: 2 });
+    await stop();
+    assert.equal(metrics.gauge("pending"), 0);
+    const last = asked;
+    await turns(20);
+    assert.equal(asked, last);
+  });
+
+  it("does not wait for the broker when the process stops", async () => {
+    const metrics = new TaskTally({ flow: "f", task: "t" });
+    const stop = new AbortController();
+    const gauges = new QueueGauges({ metrics, log: quiet, stop: stop.signal });
+    let asked = 0;
+    const state = () => {
+      asked++;
+      return new Promise<QueueState>(() => {});
+    };
+    const unwatch = gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 1 } });
+    stop.abort();
+    await unwatch();
+    assert.equal(asked, 1);
+    assert.equal(metrics.gauge("inFlight"), 0);
+  });
+
+  it("keeps the last answer while the broker is away, and says so for debugging only", async () => {
+    const metrics = new TaskTally({ flow: "f", task: "t" });
+    const lines: string[] = [];
+    const log = createLogger({ level: "DEBUG", write: (line) => void lines.push(line) });
+    const gauges = new QueueGauges({ metrics, log, stop: NEVER });
+    metrics.set("pending", 3);
+    const state = () => Promise.reject(new Error("no answer"));
+    await gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0 } })();
+    assert.equal(metrics.gauge("pending"), 3);
+    assert.equal(lines.length, 2);
+    assert.match(lines[0]!, /"DEBUG".*"no answer"/);
+  });
+});
+
+/** So many turns of the event loop in which timers of 1 ms may run. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+}
