@@ -1,15 +1,5 @@
 /** What every contender of the bench works on: the same stream, the same records, the same limits. */
-export const SCHEMA = {
-  type: "record",
-  name: "s3list",
-  namespace: "tech.athea.kosmos",
-  fields: [
-    { name: "url", type: "string" },
-    { name: "lastModifiedUnixMilli", type: "long" },
-    { name: "bucket", type: "string" },
-    { name: "key", type: "string" },
-  ],
-} as const;
+export { S3_LIST_SCHEMA as SCHEMA } from "../src/pipeline/record_schema.ts";
 
 /** Flow, tasks and streams: `gen` is filled once, `work` is what is measured, `sink` is where its outputs wait. */
 export const FLOW = "bench";
