@@ -8,6 +8,7 @@ import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import type { Settings } from "../../src/settings.ts";
+import { aborted, waitAtMost } from "../../src/waiting.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
 import { loadPipeline } from "./load_pipeline.ts";
 import { dialTcp } from "./nats_tcp.ts";
@@ -132,20 +133,10 @@ async function untilStarted<T>(
       if (!(error instanceof StartError) || !error.transient) throw error;
       if (shutdown.stop.aborted) return undefined;
       log.warning(`Cannot start yet, trying again in ${delayMs} ms`, { reason: reasonOf(error) });
-      await pause(delayMs, shutdown.stop);
+      await waitAtMost(aborted(shutdown.stop), delayMs);
       if (shutdown.stop.aborted) return undefined;
     }
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  });
 }
 
 /** What `validate` allows and a run needs: code for raw tasks, and nothing that this version does not do. */

@@ -63,8 +63,6 @@ export class MemoryGroup {
   readonly #delayed = new Map<Entry, number>();
   #timer?: number | ReturnType<typeof setTimeout>;
   #timerAt = Infinity;
-  /** What was acked last: the stream asks about it at once. */
-  #ackedLast = 0;
 
   constructor(readonly stream: MemoryStream, readonly spec: GroupSpec) {
     for (const stored of stream.messages) this.#fresh.push(stored);
@@ -93,7 +91,6 @@ export class MemoryGroup {
 
   /** Whether the group has still to ack the message. */
   needs(stored: StoredMessage): boolean {
-    if (stored.sequence === this.#ackedLast) return false;
     const next = this.#fresh.peek();
     if (next !== undefined && stored.sequence >= next.sequence) return true;
     if (this.#held.has(stored.sequence)) return true;
@@ -119,7 +116,6 @@ export class MemoryGroup {
     if (entry.acked) return;
     entry.acked = true;
     this.#release(entry);
-    this.#ackedLast = entry.stored.sequence;
     if (this.#delayed.size > 0) this.#delayed.delete(entry);
     if (this.#again.size > 0) this.#again.take((waiting) => waiting === entry);
     this.stream.acked(entry.stored);

@@ -32,7 +32,6 @@ export class MemoryStream {
   bytes = 0;
   #now = 0;
   #nanoseconds = "";
-
   readonly #dropsOldest: boolean;
 
   /** @param options.dropsOldest Makes room by dropping the oldest messages instead of waiting until they are acked. @default false */
@@ -71,9 +70,7 @@ export class MemoryStream {
     for (const group of this.groups.values()) {
       if (group.needs(stored)) return;
     }
-    if (!this.#messages.delete(stored.sequence)) return;
-    this.bytes -= stored.size;
-    stored.origin?.release();
+    if (!this.#remove(stored)) return;
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (!this.#hasRoom(next.message)) return;
       this.#waiting.shift();
@@ -94,11 +91,16 @@ export class MemoryStream {
   #makeRoom(message: OutMessage): void {
     for (const oldest of this.#messages.values()) {
       if (this.#hasRoom(message)) return;
-      this.#messages.delete(oldest.sequence);
-      this.bytes -= oldest.size;
       for (const group of this.groups.values()) group.drop(oldest);
-      oldest.origin?.release();
+      this.#remove(oldest);
     }
+  }
+
+  #remove(stored: StoredMessage): boolean {
+    if (!this.#messages.delete(stored.sequence)) return false;
+    this.bytes -= stored.size;
+    stored.origin?.release();
+    return true;
   }
 
   #hasRoom(message: OutMessage): boolean {
@@ -138,7 +140,7 @@ export class MemoryStream {
   }
 }
 
-/** The stored message that a message was made from, if it came from this kind of broker and is not acked yet. */
+/** The stored message that a message was made from, if it came from this kind of broker. */
 export function parentOf(message: OutMessage): StoredMessage | undefined {
   const parent = message.parent as { stored?: StoredMessage } | undefined;
   return parent?.stored;

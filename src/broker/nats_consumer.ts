@@ -5,6 +5,7 @@ import type { NatsLink } from "./nats_link.ts";
 import { NatsPulls, PULL_EXPIRES_MS, PULL_HEARTBEAT_MS } from "./nats_pulls.ts";
 import { NatsSettlements } from "./nats_settlements.ts";
 import type { Logger } from "../log.ts";
+import { waitAtMost } from "../waiting.ts";
 import { reasonOf } from "../errors.ts";
 
 export interface NatsConsumerOptions {
@@ -158,14 +159,11 @@ export class NatsConsumer implements Consumer {
   async #close(timeoutMs: number): Promise<void> {
     this.stop();
     if (!this.#link.closed) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
       const confirmed = this.#draining.then(() => {
         for (const delivery of this.#takeReady()) this.nak(delivery);
         return this.#settlements.empty();
       });
-      await Promise.race([confirmed, late]);
-      clearTimeout(timer);
+      await waitAtMost(confirmed, timeoutMs);
     }
     clearInterval(this.#timer);
     this.#unlisten();
@@ -176,11 +174,8 @@ export class NatsConsumer implements Consumer {
 
   /** Takes in what the server sends until it has seen the end of the subscription. */
   async #drain(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, DRAIN_MS));
     const drained = this.#subscription?.drain().catch(() => {});
-    if (drained !== undefined) await Promise.race([drained, late]);
-    clearTimeout(timer);
+    if (drained !== undefined) await waitAtMost(drained, DRAIN_MS);
     this.#ended = true;
     if (this.#reader !== undefined) this.#answer(this.#takeReady());
   }

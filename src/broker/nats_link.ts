@@ -2,6 +2,7 @@ import { BrokerError } from "./broker.ts";
 import { natsCode, type NatsConnection } from "./nats_client.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { waitAtMost } from "../waiting.ts";
 
 /** Told about the connection by `NatsLink`. None of them may throw. */
 export interface LinkListener {
@@ -131,10 +132,7 @@ export class NatsLink {
   }
 
   async #letGo(nc: NatsConnection): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
-    await Promise.race([nc.close().catch(() => {}), late]);
-    clearTimeout(timer);
+    await waitAtMost(nc.close().catch(() => {}), CLOSE_MS);
   }
 
   async #follow(nc: NatsConnection): Promise<void> {

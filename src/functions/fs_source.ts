@@ -4,7 +4,7 @@ import type { TaskPlan } from "../pipeline/plan.ts";
 import type { OpenContext, SourceContext, SourceFunction } from "../runtime/function.ts";
 import type { ObjectInfo, Store } from "../store/store.ts";
 import { ListedObjects } from "./listed_objects.ts";
-import { aborted, waitAtMost } from "../runtime/waiting.ts";
+import { aborted, waitAtMost } from "../waiting.ts";
 
 const POLL_INTERVAL_MS = 10_000;
 /** What was worked off in memory is written to the checkpoint this often. */

@@ -4,7 +4,7 @@ import { reasonOf, SourceError } from "../errors.ts";
 import { isPending } from "../runtime/chain.ts";
 import type { OpenContext, SourceContext, SourceFunction } from "../runtime/function.ts";
 import { type Cursor, NONE_YET, type RecordFeed } from "../runtime/record_source.ts";
-import { waitAtMost } from "../runtime/waiting.ts";
+import { waitAtMost } from "../waiting.ts";
 import type { Store } from "../store/store.ts";
 import { AskedContext } from "./asked_context.ts";
 import { Interruptible, STOPPED } from "./interruptible.ts";

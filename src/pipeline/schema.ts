@@ -259,7 +259,6 @@ export const documentSchema = z.strictObject({
 
 export type PipelineDocument = z.infer<typeof documentSchema>;
 export type TaskDocument = z.infer<typeof task>;
-export type SideOutDocument = z.infer<typeof sideOut>;
 export type ConfigDocument = NonNullable<PipelineDocument["globalConfig"]>;
 
 /** Whether the values of this key are passwords. */

@@ -2,6 +2,7 @@ import type { Consumer, Delivery } from "../broker/broker.ts";
 import { DecodeError } from "../codec/codec.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { growingDelay } from "../waiting.ts";
 import { AckError } from "./ack_error.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { ErrorStream } from "./error_stream.ts";
@@ -134,7 +135,8 @@ export class Acknowledge {
 
   #delay(attempt: number): number {
     const { retryDelayMs, maxDelayMs } = this.#options;
-    return retryDelayMs ?? Math.min(FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 30), maxDelayMs);
+    return retryDelayMs ??
+      growingDelay(attempt - 1, { first: FIRST_DELAY_MS, longest: maxDelayMs });
   }
 }
 

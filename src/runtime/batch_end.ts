@@ -2,7 +2,7 @@ import type { StateStore } from "../broker/state.ts";
 import type { FlowNames } from "../broker/subjects.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { waitAtMost } from "./waiting.ts";
+import { waitAtMost } from "../waiting.ts";
 
 /** A change may be missed while the connection is away, so whoever waits looks this often all the same. */
 const LOOK_EVERY_MS = 1000;

@@ -3,7 +3,7 @@ import type { Logger } from "../log.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { isPending, type Step } from "./chain.ts";
 import type { Flight } from "./flight.ts";
-import { aborted, waitAtMost } from "./waiting.ts";
+import { aborted, waitAtMost } from "../waiting.ts";
 
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30_000;

@@ -8,7 +8,7 @@ import { maxAttemptsOf } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { openError } from "./open_error.ts";
-import { aborted, waitAtMost } from "./waiting.ts";
+import { aborted, growingDelay, waitAtMost } from "../waiting.ts";
 import { closeFunction } from "./close_function.ts";
 
 const FIRST_DELAY_MS = 1000;
@@ -116,7 +116,7 @@ async function runWithRetries(
       const kind = error instanceof StoreError ? error.kind : undefined;
       // A store that is away comes back; anything else of a store does not change by itself.
       if (kind !== "unavailable" && (kind !== undefined || ++attempts >= maxAttempts)) throw error;
-      const delayMs = Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 20), LONGEST_DELAY_MS);
+      const delayMs = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
       log.warning(`Source failed and is tried again in ${delayMs} ms`, {
         task: task.id,
         error: reasonOf(error),

@@ -15,7 +15,7 @@ import type { Shared } from "./runner_options.ts";
 import { openError } from "./open_error.ts";
 import { patientStep } from "./patience.ts";
 import { TaskWorker } from "./task.ts";
-import { aborted, waitAtMost } from "./waiting.ts";
+import { aborted, waitAtMost } from "../waiting.ts";
 import { closeFunction } from "./close_function.ts";
 
 /** Acked messages are tidied away this often. */

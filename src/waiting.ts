@@ -16,3 +16,11 @@ export function aborted(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => resolve(), { once: true })
   );
 }
+
+/** The delay before trying again after `failures` failures before this one: the first, doubling up to the longest. Milliseconds. */
+export function growingDelay(
+  failures: number,
+  { first, longest }: { first: number; longest: number },
+): number {
+  return Math.min(first * 2 ** Math.min(failures, 30), longest);
+}
