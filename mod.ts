@@ -17,12 +17,13 @@ export {
   type AckErrorOptions,
 } from "./src/runtime/ack_error.ts";
 export type {
+  BulkContext,
+  CloseContext,
   Context,
   DeliveryInfo,
   OpenContext,
-  Outputs,
-  ProcessFunction,
-} from "./src/runtime/function.ts";
+} from "./src/runtime/context.ts";
+export type { Outputs, ProcessFunction } from "./src/runtime/function.ts";
 export type {
   GenerateFunction,
   GeneratorContext,

@@ -1,7 +1,7 @@
 import type { RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
-import type { SourceContext } from "../runtime/function.ts";
+import type { SourceContext } from "../runtime/source_function.ts";
 import type { GeneratorContext } from "../runtime/record_source.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,7 +1,8 @@
 import { sourceId } from "../broker/message_id.ts";
 import type { RecordValue } from "../codec/codec.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
-import type { OpenContext, SourceContext, SourceFunction } from "../runtime/function.ts";
+import type { OpenContext } from "../runtime/context.ts";
+import type { SourceContext, SourceFunction } from "../runtime/source_function.ts";
 import type { ObjectInfo, Store } from "../store/store.ts";
 import { ListedObjects } from "./listed_objects.ts";
 import { aborted, waitAtMost } from "../waiting.ts";

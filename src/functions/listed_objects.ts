@@ -1,4 +1,4 @@
-import type { SourceMemory } from "../runtime/function.ts";
+import type { SourceMemory } from "../runtime/source_function.ts";
 
 /** Ids in one entry of the memory: 33 characters each, so that an entry stays below a NATS message and the port's limit. */
 const IDS_PER_PART = 10_000;

@@ -1,5 +1,5 @@
 import { reasonOf, SourceError } from "../errors.ts";
-import type { SourceContext } from "../runtime/function.ts";
+import type { SourceContext } from "../runtime/source_function.ts";
 
 const SAVE_EVERY_MS = 1000;
 /** Name of the entry in streaming mode; in a batch it is the run. */

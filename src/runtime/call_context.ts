@@ -3,7 +3,7 @@ import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { Store } from "../store/store.ts";
 import type { Flight } from "./flight.ts";
-import type { Context, DeliveryInfo } from "./function.ts";
+import type { Context, DeliveryInfo } from "./context.ts";
 import { referenceIn } from "./download.ts";
 import type { TaskOutputs } from "./outputs.ts";
 
@@ -73,5 +73,21 @@ export class CallContext implements Context {
 
   toSideStream(sideOut: string, record: unknown): Promise<void> {
     return this.#scope.outputs.publishSide(this.#flight, sideOut, record);
+  }
+
+  requestAck(): void {
+    throw new TypeError(
+      `Cannot call requestAck(): task "${this.task}" acknowledges by itself; set meta.ack.manual to true`,
+    );
+  }
+
+  async flush(...paths: string[]): Promise<void> {
+    const { download } = this.#flight;
+    for (const path of paths) {
+      if (path !== download?.path) {
+        throw new RangeError(`Cannot flush ${JSON.stringify(path)}: it is no file downloaded here`);
+      }
+      await download.remove();
+    }
   }
 }

@@ -3,7 +3,8 @@ import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { Store } from "../store/store.ts";
 import { isPending } from "./chain.ts";
-import type { OpenContext, Outputs } from "./function.ts";
+import type { OpenContext } from "./context.ts";
+import type { Outputs } from "./function.ts";
 
 /** Records one after the other: an array, a generator, a stream, anything that `for await` takes. */
 export type Records<R = object> = Iterable<R> | AsyncIterable<R>;

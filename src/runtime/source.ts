@@ -4,7 +4,7 @@ import type { FlowNames } from "../broker/subjects.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
-import type { EmitOptions, SourceContext, SourceMemory } from "./function.ts";
+import type { EmitOptions, SourceContext, SourceMemory } from "./source_function.ts";
 import type { EncodedRecord, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { RecordOrigin } from "./record_origin.ts";

@@ -1,7 +1,8 @@
 import { reasonOf, SourceError } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { StoreError } from "../store/store.ts";
-import type { OpenContext, SourceFunction } from "./function.ts";
+import type { OpenContext } from "./context.ts";
+import type { SourceFunction } from "./source_function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { maxAttemptsOf } from "./queues.ts";

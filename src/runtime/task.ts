@@ -7,6 +7,7 @@ import type { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import type { Schemas } from "./schemas.ts";
 import { Slots } from "./slots.ts";
+import { REAL_TIMERS, type Timers } from "../timers.ts";
 
 /*
  * One delivery, from top to bottom (DESIGN.md 6). Names in brackets are the files.
@@ -44,6 +45,8 @@ export interface TaskWorkerOptions {
   maxInFlight: number;
   /** `KFLOW_LONG_RUNNING_PROCESSING`: the ack wait does not run while the function does. */
   longRunning: boolean;
+  /** @default the real ones */
+  timers?: Timers;
 }
 
 /** A delivery that came this often may be what ended its earlier workers: it gets the worker for itself. */
@@ -62,6 +65,7 @@ const TURN_MS = 25;
 export class TaskWorker {
   readonly #options: TaskWorkerOptions;
   readonly #slots: Slots;
+  readonly #timers: Timers;
   readonly #flights = new Set<Flight>();
   /** Calls of the function. */
   readonly #calls = new Set<Promise<void>>();
@@ -82,6 +86,7 @@ export class TaskWorker {
 
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
+    this.#timers = options.timers ?? REAL_TIMERS;
     const { ackWaitMs, concurrency, maxInFlight } = options;
     this.#slots = new Slots({ ackWaitMs, concurrency, most: maxInFlight });
   }
@@ -94,8 +99,8 @@ export class TaskWorker {
   /** Works until `stop()`; resolves when nothing is in flight any more. */
   async run(): Promise<void> {
     const { consumer, ackWaitMs } = this.#options;
-    const heartbeat = setInterval(() => this.#beat(), ackWaitMs / 3);
-    this.#turnAt = performance.now();
+    const endBeats = this.#timers.every(ackWaitMs / 3, () => this.#beat());
+    this.#turnAt = this.#timers.now();
     try {
       consumer.slots = this.#slots.count;
       for (;;) {
@@ -105,7 +110,7 @@ export class TaskWorker {
       }
       await this.#settled();
     } finally {
-      clearInterval(heartbeat);
+      endBeats();
     }
   }
 
@@ -113,7 +118,7 @@ export class TaskWorker {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#stopAt = performance.now() + FINISH_MS;
+    this.#stopAt = this.#timers.now() + FINISH_MS;
     this.#options.consumer.stop();
   }
 
@@ -126,7 +131,7 @@ export class TaskWorker {
   async #work(batch: Delivery[]): Promise<void> {
     const { consumer, progress } = this.#options;
     this.#touchedAt = 0;
-    const started = performance.now();
+    const started = this.#timers.now();
     const suspects = batch.filter((delivery) => delivery.attempt >= SUSPECT_ATTEMPT);
     if (suspects.length === 0) {
       await this.#workThrough(batch, []);
@@ -137,7 +142,7 @@ export class TaskWorker {
       await this.#settled();
       await this.#workThrough(suspects, []);
     }
-    const ended = performance.now();
+    const ended = this.#timers.now();
     this.#adapt((ended - started) / batch.length);
     progress.touch(ended);
   }
@@ -146,11 +151,11 @@ export class TaskWorker {
   async #workThrough(batch: Delivery[], later: Delivery[]): Promise<void> {
     for (let i = 0; i < batch.length; i++) {
       const delivery = batch[i]!;
-      let now = performance.now();
+      let now = this.#timers.now();
       if (now - this.#turnAt > TURN_MS) {
         this.#waiting = [...batch.slice(i), ...later];
         await turn();
-        now = this.#turnAt = performance.now();
+        now = this.#turnAt = this.#timers.now();
       }
       if (now > this.#stopAt) {
         this.#options.acknowledge.handBack(delivery);
@@ -162,7 +167,7 @@ export class TaskWorker {
       this.#track(answer, this.#calls);
       if (delivery.attempt >= SUSPECT_ATTEMPT) await this.#settled();
       while (this.#calls.size >= this.#options.concurrency) await Promise.race(this.#calls);
-      this.#turnAt = performance.now();
+      this.#turnAt = this.#timers.now();
     }
     this.#waiting = later;
   }
@@ -251,7 +256,7 @@ export class TaskWorker {
 
   #timed(flight: Flight): void {
     this.#awaited.calls++;
-    this.#awaited.milliseconds += performance.now() - flight.startedAt;
+    this.#awaited.milliseconds += this.#timers.now() - flight.startedAt;
   }
 
   /** Throws only before anything was published. */
@@ -293,7 +298,7 @@ export class TaskWorker {
   /** Keeps alive what only waits: for its turn, or for confirmations; and what runs, if it was asked for. */
   #beat(): void {
     const { consumer, longRunning, ackWaitMs } = this.#options;
-    const now = performance.now();
+    const now = this.#timers.now();
     for (const flight of this.#flights) {
       if (flight.returned || flight.waits || longRunning) consumer.working(flight.delivery);
     }

@@ -7,7 +7,8 @@ import { CallContext, type CallScope } from "./call_context.ts";
 import { measureStep, processStep, type Step } from "./chain.ts";
 import { Downloads } from "./download.ts";
 import { downloadStep } from "./download_step.ts";
-import type { OpenContext, ProcessFunction } from "./function.ts";
+import type { CloseContext, OpenContext } from "./context.ts";
+import type { ProcessFunction } from "./function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { deliveryMeta, groupOf, queueOf } from "./queues.ts";
@@ -88,7 +89,8 @@ export async function runWorker(
     const watching = batch ? watchForEnd(task, consumer, shared, ended.signal, onStop) : undefined;
     try {
       await worker.run();
-      await closeFunction(made.process, { task, progress, log });
+      const closing = closeContext(scope);
+      await closeFunction({ close: () => made.process.close?.(closing) }, { task, progress, log });
     } finally {
       ended.abort();
       stop.removeEventListener("abort", onStop);
@@ -133,6 +135,19 @@ async function openFunction(
     throw openError(task, error);
   }
   return context.schemaOut;
+}
+
+/** @throws {TypeError} from `requestAck`: without manual acknowledgement nothing is held. */
+function closeContext({ flow, task, log }: CallScope): CloseContext {
+  return {
+    flow,
+    task,
+    log,
+    requestAck() {
+      throw new TypeError(`Cannot call requestAck(): task "${task}" acknowledges by itself`);
+    },
+    flush: () => Promise.resolve(),
+  };
 }
 
 async function chainOf(

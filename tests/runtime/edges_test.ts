@@ -1,7 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
-import type { Context, OpenContext, SourceContext } from "../../src/runtime/function.ts";
+import type { Context, OpenContext } from "../../src/runtime/context.ts";
+import type { SourceContext } from "../../src/runtime/source_function.ts";
 import type { TaskFunction } from "../../src/runtime/runner_options.ts";
 import { runFlow } from "../support/flow.ts";
 

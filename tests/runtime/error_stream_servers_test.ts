@@ -7,7 +7,7 @@ import { connectNats } from "../../src/broker/nats.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { AckError } from "../../src/runtime/ack_error.ts";
 import { ERROR_RECORD_SCHEMA, type ErrorRecord } from "../../src/runtime/error_record.ts";
-import type { Context } from "../../src/runtime/function.ts";
+import type { Context } from "../../src/runtime/context.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { eventually } from "../support/broker_probes.ts";

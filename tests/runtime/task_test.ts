@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { AckError } from "../../src/runtime/ack_error.ts";
-import type { Context } from "../../src/runtime/function.ts";
+import type { Context } from "../../src/runtime/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
 
