@@ -46,6 +46,26 @@ export class StartError extends Error {
   }
 }
 
+/**
+ * What a sink writes to is away as a whole: the fault is no record's. Whoever holds the records waits until `check` resolves, and no attempt is
+ * used up.
+ */
+export class UnavailableError extends Error {
+  override readonly name = "UnavailableError";
+  /** What is away, to begin a log line with. */
+  readonly who: string;
+  /** Resolves if it answers again. */
+  readonly check: (signal: AbortSignal) => Promise<void>;
+  constructor(
+    message: string,
+    options: { who: string; check: (signal: AbortSignal) => Promise<void>; cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.who = options.who;
+    this.check = options.check;
+  }
+}
+
 /** A source cannot give or send its next record. */
 export class SourceError extends Error {
   override readonly name = "SourceError";

@@ -24,3 +24,8 @@ export function growingDelay(
 ): number {
   return Math.min(first * 2 ** Math.min(failures, 30), longest);
 }
+
+/** One turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

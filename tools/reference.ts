@@ -43,7 +43,7 @@ The file may ask for the following, and it is checked. \`run\` and \`worker\` re
 
 ${refused.map((what) => `- ${what}`).join("\n")}
 
-Bulk mode is \`meta.bulk.*\`, manual acknowledgement \`meta.ack.manual\`. Accepted and without effect as yet: \`KFLOW_DL_UP_PROGRESS\`.
+Accepted and without effect as yet: \`KFLOW_DL_UP_PROGRESS\`.
 
 ## Command line
 

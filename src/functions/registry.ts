@@ -45,10 +45,6 @@ export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[]
     if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {
       findings.push(unsupported(task, "sideOuts of a raw-source"));
     }
-    if (task.meta.get("bulk.enabled") === true) findings.push(unsupported(task, "bulk mode"));
-    if (task.meta.get("ack.manual") === true) {
-      findings.push(unsupported(task, "manual acknowledgement"));
-    }
     const format = task.type === "s3-sink" ? task.format ?? "json" : "json";
     if (format !== "json") findings.push(unsupported(task, `format ${format}`));
   }

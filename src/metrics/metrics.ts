@@ -26,7 +26,7 @@ export type TaskCounter =
 
 export type TaskCounts = Readonly<Record<TaskCounter, number>>;
 
-export type TaskGauge = "pending" | "ackPending" | "inFlight" | "slots";
+export type TaskGauge = "pending" | "ackPending" | "inFlight" | "slots" | "bulkBuffered";
 
 export type GaugeValue = number | (() => number);
 

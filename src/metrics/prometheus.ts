@@ -27,6 +27,7 @@ const GAUGES: Readonly<Record<TaskGauge, readonly [name: string, help: string]>>
   ackPending: ["kflow_ack_pending", "Records delivered to any worker and not settled"],
   inFlight: ["kflow_in_flight", "Records that the workers of this process hold"],
   slots: ["kflow_slots", "Records that the workers of this process may hold at once"],
+  bulkBuffered: ["kflow_bulk_buffered", "Records that wait for their bulk to be written"],
 };
 
 const TIMES = {

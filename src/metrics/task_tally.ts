@@ -17,6 +17,7 @@ export class TaskTally implements TaskMetrics {
     ackPending: 0,
     inFlight: 0,
     slots: 0,
+    bulkBuffered: 0,
   };
   readonly times = {
     processing: new TimeTally(),

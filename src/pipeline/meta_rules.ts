@@ -50,7 +50,7 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
   ),
   "max.in.flight": rule(
     integer(1, 65_536),
-    "Records that one worker holds unacknowledged at most. It begins with as many as it may call at once and takes more while the function is fast",
+    "Records that one worker holds unacknowledged at most. It begins with as many as it may call at once and takes more while the function is fast. In bulk mode at least two bulks; with manual acknowledgement that many inputs without `requestAck()` end the worker with an error",
     "1024",
   ),
   "stream.max.bytes": rule(
@@ -67,9 +67,17 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
 
 /** Bulk mode needs all three. */
 export const BULK_RULES: Readonly<Record<string, MetaRule>> = {
-  "bulk.enabled": rule(flag, "Writes many records at once", "false"),
-  "bulk.flush.timer": rule(anyInteger, "Time between two flushes, ms; above 0", "none"),
-  "bulk.flush.size": rule(anyInteger, "Records that make a flush; above 0", "none"),
+  "bulk.enabled": rule(
+    flag,
+    "Writes many records at once; needs both keys below. For sinks; of your own those with `flush(records, ctx)`",
+    "false",
+  ),
+  "bulk.flush.timer": rule(
+    anyInteger,
+    "Longest time a record waits for its bulk to fill, ms; above 0",
+    "none",
+  ),
+  "bulk.flush.size": rule(anyInteger, "Records that make a bulk; above 0", "none"),
 };
 
 const SOURCE_LIMITS: Readonly<Record<string, MetaRule>> = {
@@ -118,7 +126,11 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
     ...CONSUMER,
     ...BULK_RULES,
     "concurrency": concurrency("1"),
-    "ack.manual": rule(flag, "The function acknowledges by itself", "false"),
+    "ack.manual": rule(
+      flag,
+      "The function acknowledges with `requestAck()`; overrides bulk mode",
+      "false",
+    ),
     "download.directory": rule(
       folder,
       "Where `autoDownload` puts files; links in it are followed before it is judged",

@@ -3,6 +3,7 @@ import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { Store } from "../store/store.ts";
 import type { Flight } from "./flight.ts";
+import type { ManualAck } from "./manual_ack.ts";
 import type { Context, DeliveryInfo } from "./context.ts";
 import { referenceIn } from "./download.ts";
 import type { TaskOutputs } from "./outputs.ts";
@@ -16,6 +17,8 @@ export interface CallScope {
   readonly store: Store;
   readonly signal: AbortSignal;
   readonly outputs: TaskOutputs;
+  /** Present if the function acknowledges by itself. */
+  readonly manual?: ManualAck;
 }
 
 /** The `Context` of one call. */
@@ -76,18 +79,28 @@ export class CallContext implements Context {
   }
 
   requestAck(): void {
-    throw new TypeError(
-      `Cannot call requestAck(): task "${this.task}" acknowledges by itself; set meta.ack.manual to true`,
-    );
+    manualOf(this.#scope).request(this.#flight);
   }
 
   async flush(...paths: string[]): Promise<void> {
+    const { manual } = this.#scope;
+    if (manual !== undefined) return await manual.flush(paths, this.#flight.download);
     const { download } = this.#flight;
     for (const path of paths) {
       if (path !== download?.path) {
-        throw new RangeError(`Cannot flush ${JSON.stringify(path)}: it is no file downloaded here`);
+        throw new RangeError(
+          `Cannot flush ${JSON.stringify(path)}: it is no file that was downloaded for this record`,
+        );
       }
       await download.remove();
     }
   }
+}
+
+/** @throws {TypeError} if the function does not acknowledge by itself. */
+export function manualOf({ manual, task }: CallScope): ManualAck {
+  if (manual !== undefined) return manual;
+  throw new TypeError(
+    `Cannot call requestAck(): task "${task}" is acknowledged by the runtime; set meta.ack.manual to true`,
+  );
 }

@@ -1,6 +1,7 @@
 import type { Delivery, Receipt } from "../broker/broker.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Download } from "./download.ts";
+import type { ReleasedGroup } from "./manual_ack.ts";
 
 /**
  * One delivery on its way through a worker. It is the receipt of everything published for it, so that no promise is needed to know when the
@@ -16,6 +17,12 @@ export class Flight implements Receipt {
   returned = false;
   /** Whether nothing is done for it until a store is back. */
   waits = false;
+  /** Whether its call has returned or failed. */
+  isOver = false;
+  /** Whether its call has asked for the acknowledgement of everything held. */
+  ackRequested = false;
+  /** The inputs that it is acknowledged together with. */
+  group?: ReleasedGroup;
   /** Side out records sent so far: part of their message ids. */
   sideRecords = 0;
   error?: Error;

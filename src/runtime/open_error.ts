@@ -1,10 +1,11 @@
-import { reasonOf, StartError } from "../errors.ts";
+import { reasonOf, StartError, UnavailableError } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { StoreError } from "../store/store.ts";
 
 /** Why a task cannot be opened; it may be later if only its store is away. */
 export function openError(task: TaskPlan, error: unknown): StartError {
-  const transient = error instanceof StoreError && error.kind === "unavailable";
+  const transient = error instanceof UnavailableError ||
+    error instanceof StoreError && error.kind === "unavailable";
   const message = `Cannot open task "${task.id}": ${reasonOf(error)}`;
   return new StartError(message, { cause: error, transient });
 }

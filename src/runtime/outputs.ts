@@ -26,6 +26,9 @@ export interface EncodedRecord {
   readonly headers: Headers;
 }
 
+/** The records of one call, ready to publish; a body is undefined where nobody takes it. */
+export type Encoded = readonly (Uint8Array | undefined)[];
+
 /** One way out of a task, ready to publish. */
 interface Door {
   readonly schema: RecordSchema | undefined;
@@ -80,19 +83,33 @@ export class TaskOutputs {
    */
   publish(flight: Flight, returned: unknown): number {
     if (returned === undefined || returned === null) return 0;
-    const door = this.#main;
-    if (door === undefined) {
-      throw new TypeError(`Task "${this.#options.task.id}" is a sink and returned a record`);
+    if (Array.isArray(returned)) return this.publishEncoded(flight, this.encode(returned));
+    const door = this.#mainDoor();
+    this.#send(door, flight, this.#encode(door, returned), door.ids.of(flight.delivery, 0));
+    return 1;
+  }
+
+  /** Encodes everything a call returned. Throws if a record does not fit its schema or the broker. */
+  encode(returned: unknown): Encoded {
+    if (returned === undefined || returned === null) return [];
+    const door = this.#mainDoor();
+    if (!Array.isArray(returned)) return [this.#encode(door, returned)];
+    return returned.map((record) => this.#encode(door, record));
+  }
+
+  /** Publishes what `encode` gave. Returns the number of records. */
+  publishEncoded(flight: Flight, encoded: Encoded): number {
+    if (encoded.length === 0) return 0;
+    const door = this.#mainDoor();
+    for (let i = 0; i < encoded.length; i++) {
+      this.#send(door, flight, encoded[i], door.ids.of(flight.delivery, i));
     }
-    if (!Array.isArray(returned)) {
-      this.#send(door, flight, this.#encode(door, returned), door.ids.of(flight.delivery, 0));
-      return 1;
-    }
-    const bodies = returned.map((record) => this.#encode(door, record));
-    for (let i = 0; i < bodies.length; i++) {
-      this.#send(door, flight, bodies[i], door.ids.of(flight.delivery, i));
-    }
-    return bodies.length;
+    return encoded.length;
+  }
+
+  #mainDoor(): Door {
+    if (this.#main !== undefined) return this.#main;
+    throw new TypeError(`Task "${this.#options.task.id}" is a sink and returned a record`);
   }
 
   /** Publishes one record to a side out at once. Throws if the record does not fit. */

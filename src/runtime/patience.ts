@@ -1,25 +1,12 @@
-import { reasonOf } from "../errors.ts";
-import type { Logger } from "../log.ts";
-import { type Store, StoreError } from "../store/store.ts";
 import { isPending, type Step } from "./chain.ts";
 import type { Flight } from "./flight.ts";
-import { aborted, waitAtMost } from "../waiting.ts";
-
-const FIRST_DELAY_MS = 1000;
-const LONGEST_DELAY_MS = 30_000;
-
-export interface PatienceOptions {
-  store: Store;
-  log: Logger;
-  /** Aborted when the worker stops: then the error counts after all, and the record is handed back. */
-  stop: AbortSignal;
-}
+import { type OutageOptions, outlasts } from "./outage.ts";
 
 /**
- * Waits out a store that is away, with the record in hand: an outage is no fault of the record and must not use up its attempts. A store that answers
- * and still fails this one object is the record's own trouble, and passed on.
+ * Waits out a store or server that is away, with the record in hand: an outage is no fault of the record and must not use up its attempts. One that
+ * answers and still fails this one object is the record's own trouble, and passed on.
  */
-export function patientStep(inner: Step, options: PatienceOptions): Step {
+export function patientStep(inner: Step, options: OutageOptions): Step {
   return (flight) => {
     let answer: unknown;
     try {
@@ -40,9 +27,8 @@ export function patientStep(inner: Step, options: PatienceOptions): Step {
 
   async function tryAgain(flight: Flight, error: unknown): Promise<unknown> {
     for (let found = error;;) {
-      if (!(found instanceof StoreError) || found.kind !== "unavailable") throw found;
       flight.waits = true;
-      const back = await waitForStore(found, options);
+      const back = await outlasts(found, options);
       flight.waits = false;
       if (!back) throw found;
       try {
@@ -53,31 +39,5 @@ export function patientStep(inner: Step, options: PatienceOptions): Step {
         found = next;
       }
     }
-  }
-}
-
-/** True once the store answers again after it was away; false if it was not away at all, or the worker stops. */
-async function waitForStore(error: StoreError, options: PatienceOptions): Promise<boolean> {
-  const { store, log, stop } = options;
-  let away = false;
-  for (
-    let delayMs = FIRST_DELAY_MS;
-    !stop.aborted;
-    delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)
-  ) {
-    if (error.bucket === undefined || await answers(store, error.bucket, stop)) return away;
-    away = true;
-    log.warning(`The store is away, trying again in ${delayMs} ms`, { reason: reasonOf(error) });
-    await waitAtMost(aborted(stop), delayMs);
-  }
-  return false;
-}
-
-async function answers(store: Store, bucket: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    await store.check(bucket, signal);
-    return true;
-  } catch (error) {
-    return error instanceof StoreError && error.kind !== "unavailable";
   }
 }

@@ -8,6 +8,8 @@ export interface Watched {
   readonly consumer: Pick<Consumer, "slots" | "state">;
   /** `inFlight`: deliveries taken and not settled. */
   readonly worker: { readonly inFlight: number };
+  /** Present in bulk mode. */
+  readonly bulk?: { readonly buffered: number };
 }
 
 export interface QueueGaugesOptions {
@@ -30,6 +32,7 @@ export class QueueGauges {
     this.#options = options;
     const { metrics } = options;
     metrics.set("inFlight", () => this.#sum(({ worker }) => worker.inFlight));
+    metrics.set("bulkBuffered", () => this.#sum(({ bulk }) => bulk?.buffered ?? 0));
     metrics.set("slots", () => this.#sum(({ consumer }) => consumer.slots));
   }
 

@@ -17,18 +17,37 @@ export interface DeliveryMeta {
   readonly concurrency: number;
 }
 
-/** @param defaults.concurrency Calls at once where the task does not say. */
+/** Bulk mode as the pipeline file asks for it. */
+export interface BulkMeta {
+  /** Records. */
+  readonly size: number;
+  readonly timerMs: number;
+}
+
+/** Undefined unless it is enabled with a timer and a size above 0 (product document, "Sending bulk data through Sinks"). */
+export function bulkMeta({ meta }: TaskPlan): BulkMeta | undefined {
+  if (meta.get("bulk.enabled") !== true) return undefined;
+  const size = meta.getInteger("bulk.flush.size", 0);
+  const timerMs = meta.getInteger("bulk.flush.timer", 0);
+  return size > 0 && timerMs > 0 ? { size, timerMs } : undefined;
+}
+
+/**
+ * @param defaults.concurrency Calls at once where the task does not say.
+ * @param defaults.bulk In bulk mode one bulk is written while the next is filling, so that two have to be in flight at least.
+ */
 export function deliveryMeta(
   task: TaskPlan,
-  defaults: { batch: boolean; concurrency: number },
+  defaults: { batch: boolean; concurrency: number; bulk?: BulkMeta },
 ): DeliveryMeta {
   const { meta } = task;
+  const twoBulks = 2 * (defaults.bulk?.size ?? 0);
   return {
     ackWaitMs: meta.getInteger("max.poll.interval.ms", ACK_WAIT_MS),
     maxAttempts: maxAttemptsOf(task, defaults.batch),
     retryDelayMs: meta.has("retry.delay.ms") ? meta.getInteger("retry.delay.ms") : undefined,
-    maxInFlight: meta.getInteger("max.in.flight", MAX_IN_FLIGHT),
-    concurrency: meta.getInteger("concurrency", defaults.concurrency),
+    maxInFlight: Math.max(meta.getInteger("max.in.flight", MAX_IN_FLIGHT), twoBulks),
+    concurrency: twoBulks || meta.getInteger("concurrency", defaults.concurrency),
   };
 }
 

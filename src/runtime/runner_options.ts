@@ -23,6 +23,8 @@ export type TaskFunction =
     readonly process: ProcessFunction;
     /** Calls at once where `meta.concurrency` does not say. @default 1 */
     readonly concurrency?: number;
+    /** Whether the function acknowledges by itself, whatever `meta.ack.manual` says. @default false */
+    readonly manualAck?: boolean;
   };
 
 export interface RunnerSettings {

@@ -1,12 +1,17 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
 import type { RecordSchema } from "../codec/codec.ts";
 import type { Acknowledge } from "./acknowledge.ts";
+import type { Bulk } from "./bulk.ts";
 import { isPending, type Step } from "./chain.ts";
 import { Flight } from "./flight.ts";
-import type { TaskOutputs } from "./outputs.ts";
+import { Flights } from "./flights.ts";
+import type { ManualAck } from "./manual_ack.ts";
+import type { Encoded, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import type { Schemas } from "./schemas.ts";
+import { turn } from "../waiting.ts";
 import { Slots } from "./slots.ts";
+import { UnderWay } from "./under_way.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
 
 /*
@@ -32,6 +37,7 @@ import { REAL_TIMERS, type Timers } from "../timers.ts";
  */
 
 export interface TaskWorkerOptions {
+  task: string;
   consumer: Consumer;
   schemas: Schemas;
   outputs: TaskOutputs;
@@ -45,6 +51,10 @@ export interface TaskWorkerOptions {
   maxInFlight: number;
   /** `KFLOW_LONG_RUNNING_PROCESSING`: the ack wait does not run while the function does. */
   longRunning: boolean;
+  /** Present if the function acknowledges by itself. */
+  manual?: ManualAck;
+  /** Present in bulk mode. */
+  bulk?: Pick<Bulk, "flush">;
   /** @default the real ones */
   timers?: Timers;
 }
@@ -58,7 +68,7 @@ const SUSPECT_ATTEMPT = 3;
  */
 const FINISH_MS = 1000;
 
-/** After this long without a turn of the event loop, timers, signals and sockets get theirs. */
+/** After this long timers, signals and sockets get their turn. */
 const TURN_MS = 25;
 
 /** One worker of a task: takes deliveries until it is stopped or told that there are no more. */
@@ -66,14 +76,15 @@ export class TaskWorker {
   readonly #options: TaskWorkerOptions;
   readonly #slots: Slots;
   readonly #timers: Timers;
-  readonly #flights = new Set<Flight>();
+  readonly #flights = new Flights();
   /** Calls of the function. */
-  readonly #calls = new Set<Promise<void>>();
+  readonly #calls = new UnderWay();
   /** What is done for deliveries after their calls. */
-  readonly #running = new Set<Promise<void>>();
-  readonly #idleWaiters: (() => void)[] = [];
+  readonly #running = new UnderWay();
   readonly #landed = (flight: Flight) => this.#land(flight);
   #stopping = false;
+  /** Why the worker cannot go on. */
+  #failure?: Error;
   /** After this time nothing more is begun. */
   #stopAt = Infinity;
   #turnAt = 0;
@@ -87,28 +98,50 @@ export class TaskWorker {
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
     this.#timers = options.timers ?? REAL_TIMERS;
+    options.manual?.attach({
+      release: (flight, outputs) => this.#release(flight, outputs),
+      landed: (group, error) => this.#landGroup(group, error),
+    });
     const { ackWaitMs, concurrency, maxInFlight } = options;
     this.#slots = new Slots({ ackWaitMs, concurrency, most: maxInFlight });
   }
 
   /** Deliveries taken and not settled. */
   get inFlight(): number {
-    return this.#flights.size + this.#waiting.length;
+    return this.#flights.size + this.#waiting.length + this.held;
   }
 
-  /** Works until `stop()`; resolves when nothing is in flight any more. */
-  async run(): Promise<void> {
+  /** Inputs that wait for the function's `requestAck()`. */
+  get held(): number {
+    return this.#options.manual?.held ?? 0;
+  }
+
+  /** Whether every delivery that was taken is held. */
+  get onlyHolds(): boolean {
+    return this.held > 0 && this.inFlight === this.held;
+  }
+
+  /**
+   * Works until `stop()`. Then `close` is called, which may still ask for what is held, and what is left is handed back. Resolves with
+   * how many that were, when nothing is in flight any more.
+   */
+  async run(close: () => Promise<void>): Promise<number> {
     const { consumer, ackWaitMs } = this.#options;
     const endBeats = this.#timers.every(ackWaitMs / 3, () => this.#beat());
     this.#turnAt = this.#timers.now();
     try {
-      consumer.slots = this.#slots.count;
+      this.#setSlots();
       for (;;) {
         const batch = await consumer.next();
         if (batch.length > 0) await this.#work(batch);
         else if (this.#stopping) break;
       }
       await this.#settled();
+      await close();
+      await this.#settled();
+      const left = this.#handBackHeld();
+      if (this.#failure !== undefined) throw this.#failure;
+      return left;
     } finally {
       endBeats();
     }
@@ -120,12 +153,6 @@ export class TaskWorker {
     this.#stopping = true;
     this.#stopAt = this.#timers.now() + FINISH_MS;
     this.#options.consumer.stop();
-  }
-
-  /** Resolves when every flight has landed. */
-  idle(): Promise<void> {
-    if (this.#flights.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
   async #work(batch: Delivery[]): Promise<void> {
@@ -164,9 +191,9 @@ export class TaskWorker {
       const answer = this.#begin(delivery, now);
       if (answer === undefined) continue;
       this.#waiting = [...batch.slice(i + 1), ...later];
-      this.#track(answer, this.#calls);
+      this.#calls.add(answer);
       if (delivery.attempt >= SUSPECT_ATTEMPT) await this.#settled();
-      while (this.#calls.size >= this.#options.concurrency) await Promise.race(this.#calls);
+      while (this.#calls.size >= this.#options.concurrency) await this.#calls.one();
       this.#turnAt = this.#timers.now();
     }
     this.#waiting = later;
@@ -175,14 +202,11 @@ export class TaskWorker {
   /** Resolves when nothing runs and everything begun has landed. */
   async #settled(): Promise<void> {
     while (this.#calls.size + this.#running.size > 0) {
-      await Promise.all([...this.#calls, ...this.#running]);
+      this.#options.bulk?.flush();
+      await this.#calls.all();
+      await this.#running.all();
     }
-    await this.idle();
-  }
-
-  #track(work: Promise<void>, set = this.#running): void {
-    const tracked = work.finally(() => set.delete(tracked));
-    set.add(tracked);
+    await this.#flights.none();
   }
 
   #adapt(wallMs: number): void {
@@ -190,7 +214,13 @@ export class TaskWorker {
     this.#awaited = { calls: 0, milliseconds: 0 };
     const callMs = calls === 0 ? 0 : milliseconds / calls / this.#options.concurrency;
     this.#slots.observe(Math.max(wallMs, callMs));
-    this.#options.consumer.slots = this.#slots.count;
+    this.#setSlots();
+  }
+
+  /** What is held takes no slot from what comes. */
+  #setSlots(): void {
+    const { consumer, maxInFlight } = this.#options;
+    consumer.slots = Math.min(this.#slots.count + this.held, Math.max(maxInFlight, 1));
   }
 
   /** Starts on a delivery. The promise, if there is one, resolves when the function has returned; it never rejects. */
@@ -207,7 +237,7 @@ export class TaskWorker {
       progress.add("redelivered");
       if (acknowledge.isExhausted(flight)) {
         const reason = "The message was delivered too often without an answer";
-        this.#track(this.#leave(flight, acknowledge.bury(flight, reason)));
+        this.#running.add(this.#leave(flight, acknowledge.bury(flight, reason)));
         return undefined;
       }
     }
@@ -251,7 +281,8 @@ export class TaskWorker {
 
   /** The call is over: the next may begin while the failure is settled. */
   #fail(flight: Flight, error: unknown): void {
-    this.#track(this.#leave(flight, this.#options.acknowledge.failed(flight, error)));
+    flight.isOver = true;
+    this.#running.add(this.#leave(flight, this.#options.acknowledge.failed(flight, error)));
   }
 
   #timed(flight: Flight): void {
@@ -261,16 +292,68 @@ export class TaskWorker {
 
   /** Throws only before anything was published. */
   #publish(flight: Flight, returned: unknown): void {
+    const { manual } = this.#options;
+    if (manual !== undefined) return this.#hold(flight, manual, returned);
     const count = this.#options.outputs.publish(flight, returned);
     flight.returned = true;
     if (count > 0) this.#options.progress.add("out", count);
     flight.seal();
   }
 
+  #hold(flight: Flight, manual: ManualAck, returned: unknown): void {
+    const { maxInFlight, outputs, task } = this.#options;
+    const encoded = outputs.encode(returned);
+    flight.returned = flight.isOver = true;
+    if (manual.hold(flight, encoded)) this.#flights.delete(flight);
+    this.#setSlots();
+    if (manual.held < maxInFlight) return;
+    this.#failure = new Error(
+      `Task "${task}" holds ${manual.held} inputs without requestAck(), and max.in.flight is ${maxInFlight}: ` +
+        `call requestAck() sooner, or raise meta.max.in.flight`,
+    );
+    this.stop();
+    this.#stopAt = -Infinity;
+  }
+
+  #release(flight: Flight, outputs: Encoded): void {
+    this.#flights.add(flight);
+    const count = this.#options.outputs.publishEncoded(flight, outputs);
+    if (count > 0) this.#options.progress.add("out", count);
+    flight.seal();
+  }
+
+  #landGroup(group: readonly Flight[], error: Error | undefined): void {
+    const { acknowledge, manual } = this.#options;
+    for (const flight of group) {
+      if (error !== undefined) {
+        this.#fail(flight, error);
+        continue;
+      }
+      acknowledge.done(flight);
+      const { download } = flight;
+      flight.download = undefined;
+      if (download !== undefined) this.#running.add(manual!.settled(download));
+      this.#forget(flight);
+    }
+    this.#setSlots();
+  }
+
+  /** Returns how many there were. */
+  #handBackHeld(): number {
+    const { acknowledge, manual } = this.#options;
+    const flights = manual?.takeAll() ?? [];
+    for (const flight of flights) {
+      acknowledge.handBack(flight.delivery);
+      this.#forget(flight);
+    }
+    return flights.length;
+  }
+
   /** Everything published for the flight has its answer. */
   #land(flight: Flight): void {
     const { acknowledge, progress } = this.#options;
     if (flight.duplicates > 0) progress.add("duplicates", flight.duplicates);
+    if (flight.group !== undefined) return flight.group.land(flight);
     if (flight.error !== undefined) {
       this.#fail(flight, flight.error);
       return;
@@ -288,17 +371,17 @@ export class TaskWorker {
     const { download } = flight;
     if (download !== undefined) {
       flight.download = undefined;
-      this.#track(download.remove());
+      const { manual } = this.#options;
+      this.#running.add(manual === undefined ? download.remove() : manual.abandoned(download));
     }
     this.#flights.delete(flight);
-    if (this.#flights.size > 0) return;
-    for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
   /** Keeps alive what only waits: for its turn, or for confirmations; and what runs, if it was asked for. */
   #beat(): void {
-    const { consumer, longRunning, ackWaitMs } = this.#options;
+    const { consumer, manual, longRunning, ackWaitMs } = this.#options;
     const now = this.#timers.now();
+    for (const flight of manual?.flights() ?? []) consumer.working(flight.delivery);
     for (const flight of this.#flights) {
       if (flight.returned || flight.waits || longRunning) consumer.working(flight.delivery);
     }
@@ -310,9 +393,4 @@ export class TaskWorker {
     }
     if (!hangs) this.#touchedAt = now;
   }
-}
-
-/** One turn of the event loop. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

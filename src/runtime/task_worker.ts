@@ -1,26 +1,22 @@
-import { type Consumer, isWorkedOff } from "../broker/broker.ts";
-import { reasonOf } from "../errors.ts";
+import { isWorkedOff } from "../broker/broker.ts";
 import type { Logger } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { Acknowledge } from "./acknowledge.ts";
-import { CallContext, type CallScope } from "./call_context.ts";
-import { measureStep, processStep, type Step } from "./chain.ts";
-import { Downloads } from "./download.ts";
-import { downloadStep } from "./download_step.ts";
-import type { CloseContext, OpenContext } from "./context.ts";
+import { type CallScope, manualOf } from "./call_context.ts";
+import { closeFunction } from "./close_function.ts";
+import type { CloseContext } from "./context.ts";
 import type { ProcessFunction } from "./function.ts";
+import { watchInput } from "./input_end.ts";
+import { ManualAck } from "./manual_ack.ts";
+import { openFunction } from "./open_function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
-import { deliveryMeta, groupOf, queueOf } from "./queues.ts";
+import { type BulkMeta, bulkMeta, deliveryMeta, groupOf, queueOf } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
-import { openError } from "./open_error.ts";
-import { patientStep } from "./patience.ts";
 import { TaskWorker } from "./task.ts";
-import { aborted, waitAtMost } from "../waiting.ts";
-import { closeFunction } from "./close_function.ts";
+import { chainOf } from "./task_chain.ts";
+import { tidyNowAndThen } from "./tidying.ts";
 
-/** Acked messages are tidied away this often. */
-const TIDY_EVERY_MS = 5000;
 /** For the confirmations of the last acks. */
 const CLOSE_MS = 5000;
 
@@ -30,12 +26,32 @@ export async function runWorker(
   shared: Shared,
   progress: TaskProgress,
 ): Promise<boolean> {
-  const { broker, plan, batch, end, names, stop, kill } = shared;
+  const { batch, end, stop } = shared;
   if (batch && await end.isFinished(task.id)) return true;
+  // With manual acknowledgement a function may have come to its end while inputs that others held come back.
+  while (await runSession(task, shared, progress) && !stop.aborted);
+  return false;
+}
+
+/** Runs the function from `open` to `close`. True if there may be more for the task to do although its input seemed to be at its end. */
+async function runSession(
+  task: TaskPlan,
+  shared: Shared,
+  progress: TaskProgress,
+): Promise<boolean> {
+  const { broker, plan, batch, end, names, stop, kill } = shared;
   const log = shared.log.with({ task: task.id });
   const made = await shared.functionOf(task);
   if (made.kind !== "process") throw new TypeError(`Task "${task.id}" is a source`);
-  const delivery = deliveryMeta(task, { batch, concurrency: made.concurrency ?? 1 });
+  const manual = made.manualAck || task.meta.get("ack.manual") === true
+    ? new ManualAck()
+    : undefined;
+  const bulkSettings = bulkOf(task, made.process, { manual: manual !== undefined, log });
+  const delivery = deliveryMeta(task, {
+    batch,
+    concurrency: made.concurrency ?? 1,
+    bulk: bulkSettings,
+  });
   const publisher = broker.publisher();
   const outputs = new TaskOutputs({
     flow: plan.flowId,
@@ -52,13 +68,23 @@ export async function runWorker(
     store: shared.storeOf(task),
     signal: kill,
     outputs,
+    manual,
   };
   try {
-    const declared = await openFunction(made.process, task, shared, scope);
+    const declared = await openFunction(made.process, { task, shared, scope });
     await outputs.open(shared.schemas, declared);
     const queue = queueOf(task, names, shared.queueBytes);
     const consumer = await broker.consume(groupOf(task, queue, delivery));
+    const { step, bulk } = await chainOf({
+      task,
+      process: made.process,
+      scope,
+      shared,
+      progress,
+      bulk: bulkSettings,
+    });
     const worker = new TaskWorker({
+      task: task.id,
       consumer,
       schemas: shared.schemas,
       outputs,
@@ -74,165 +100,92 @@ export async function runWorker(
         retryDelayMs: delivery.retryDelayMs,
         maxDelayMs: delivery.ackWaitMs,
       }),
-      step: await chainOf(task, made.process, scope, shared, progress),
+      step,
+      manual,
+      bulk,
       ackWaitMs: delivery.ackWaitMs,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
       longRunning: shared.settingsOf(task).longRunning,
     });
     const tidying = tidyNowAndThen(consumer, progress, log);
-    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker });
+    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, bulk });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });
     if (stop.aborted) worker.stop();
     const ended = new AbortController();
-    const watching = batch ? watchForEnd(task, consumer, shared, ended.signal, onStop) : undefined;
+    const watching = batch
+      ? watchInput({ task, consumer, worker, bulk, shared, signal: ended.signal })
+      : undefined;
+    let finished: boolean | undefined;
     try {
-      await worker.run();
-      const closing = closeContext(scope);
-      await closeFunction({ close: () => made.process.close?.(closing) }, { task, progress, log });
+      const close = () => made.process.close?.(closeContext(scope));
+      const left = await worker.run(() => closeFunction({ close }, { task, progress, log }));
+      if (left > 0) tellLeft(left, { task, stopped: stop.aborted, log });
     } finally {
       ended.abort();
       stop.removeEventListener("abort", onStop);
-      await watching;
+      finished = await watching;
       await tidying.stop();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }
+    if (finished !== false || stop.aborted) return false;
+    // Its input seemed to be at its end: whether it was shows once everything is acknowledged.
+    const state = await broker.queueState(queue.stream, task.groupId);
+    if (state !== undefined && !isWorkedOff(state)) return true;
+    await end.finish(task.id);
     return false;
   } finally {
     publisher.close();
   }
 }
 
-/** Calls `open` and returns the schema that the function declares for its output, if any. */
-async function openFunction(
-  process: ProcessFunction,
-  task: TaskPlan,
-  shared: Shared,
-  scope: CallScope,
-): Promise<unknown> {
-  if (process.open === undefined) return undefined;
-  const producers = new Map(shared.plan.tasks.map((other) => [other.id, other]));
-  const schemaIn: Record<string, unknown> = {};
-  for (const { producer, sideOut } of task.inputs) {
-    const output = producers.get(producer)?.outputs.find((each) => each.sideOut === sideOut);
-    schemaIn[sideOut === undefined ? producer : `${producer}.${sideOut}`] = output?.schema;
-  }
-  const context: OpenContext = {
-    flow: scope.flow,
-    task: scope.task,
-    meta: scope.meta,
-    log: scope.log,
-    store: scope.store,
-    signal: shared.stop,
-    schemaIn,
-    schemaOut: task.outputs.find((output) => output.sideOut === undefined)?.schema,
-  };
-  try {
-    await process.open(context);
-  } catch (error) {
-    throw openError(task, error);
-  }
-  return context.schemaOut;
-}
-
-/** @throws {TypeError} from `requestAck`: without manual acknowledgement nothing is held. */
-function closeContext({ flow, task, log }: CallScope): CloseContext {
+function closeContext(scope: CallScope): CloseContext {
+  const { flow, task, log, manual } = scope;
   return {
     flow,
     task,
     log,
-    requestAck() {
-      throw new TypeError(`Cannot call requestAck(): task "${task}" acknowledges by itself`);
+    requestAck: () => manualOf(scope).releaseAll(),
+    async flush(...paths) {
+      await manual?.flush(paths);
     },
-    flush: () => Promise.resolve(),
   };
 }
 
-async function chainOf(
+/** Whether bulk mode is on, and how. What turns it off is said. */
+function bulkOf(
   task: TaskPlan,
   process: ProcessFunction,
-  scope: CallScope,
-  shared: Shared,
-  progress: TaskProgress,
-): Promise<Step> {
-  const call = processStep((record, flight) =>
-    process.process(record, new CallContext(scope, flight))
+  { manual, log }: { manual: boolean; log: Logger },
+): BulkMeta | undefined {
+  const bulk = bulkMeta(task);
+  if (bulk === undefined) return undefined;
+  const reason = manual
+    ? "the function acknowledges by itself"
+    : process.flush === undefined
+    ? "the function has no method flush(records, ctx)"
+    : task.outputs.some(({ consumers }) => consumers.length > 0)
+    ? "the task has outputs, and bulk mode is for sinks"
+    : undefined;
+  if (reason === undefined) return bulk;
+  log.warning("Bulk mode is not activated", { reason });
+  return undefined;
+}
+
+/** @throws {Error} unless the worker was stopped: then the rest has only to wait for the next start. */
+function tellLeft(
+  count: number,
+  { task, stopped, log }: { task: TaskPlan; stopped: boolean; log: Logger },
+): void {
+  const inputs = count === 1 ? "1 input" : `${count} inputs`;
+  if (stopped) {
+    log.info(`Handed back ${inputs} that were held without requestAck()`);
+    return;
+  }
+  throw new Error(
+    `Task "${task.id}" still held ${inputs} without requestAck() when its input ended; they were handed back: ` +
+      `call requestAck() in close() for what is left`,
   );
-  const patience = { store: scope.store, log: scope.log, stop: shared.stop };
-  if (!task.autoDownload) {
-    // Without a download the total is the time of the function.
-    const both = {
-      processed(milliseconds: number): void {
-        progress.processed(milliseconds);
-        progress.total(milliseconds);
-      },
-    };
-    return patientStep(measureStep(call, both), patience);
-  }
-  const files = await shared.downloadFiles(task);
-  const downloading = downloadStep(measureStep(call, progress), {
-    downloads: new Downloads({ files, store: scope.store, log: scope.log }),
-    metrics: progress,
-    log: scope.log,
-    signal: shared.kill,
-    skipErrors: shared.settingsOf(task).skipDownloadError,
-  });
-  return patientStep(downloading, patience);
-}
-
-/** Calls `finished` once the task is, whoever found it out. Never rejects: what it cannot ask now it asks again. */
-async function watchForEnd(
-  task: TaskPlan,
-  consumer: Consumer,
-  shared: Shared,
-  signal: AbortSignal,
-  finished: () => void,
-): Promise<void> {
-  const { end, log } = shared;
-  const producers = [...new Set(task.inputs.map((input) => input.producer))];
-  if (!await end.waitFor(producers, signal)) return;
-  const ended = aborted(signal);
-  for (let waitMs = 5; !signal.aborted; waitMs = Math.min(waitMs * 1.5, 500)) {
-    try {
-      if (await end.isFinished(task.id)) return finished();
-      if (isWorkedOff(await consumer.state())) {
-        await end.finish(task.id);
-        return finished();
-      }
-    } catch (error) {
-      log.debug("Cannot ask how the queue stands", { task: task.id, reason: reasonOf(error) });
-    }
-    await waitAtMost(ended, waitMs);
-  }
-}
-
-function tidyNowAndThen(
-  consumer: Consumer,
-  progress: TaskProgress,
-  log: Logger,
-): { stop: () => Promise<void> } {
-  let running = Promise.resolve();
-  let busy = false;
-  const timer = setInterval(() => {
-    if (busy) return;
-    busy = true;
-    running = tidy().finally(() => busy = false);
-  }, TIDY_EVERY_MS);
-
-  async function tidy(): Promise<void> {
-    try {
-      const { old, young } = await consumer.tidy();
-      if (old + young > 0) progress.add("purged", old + young);
-    } catch (error) {
-      log.debug("Cannot tidy the queue", { reason: reasonOf(error) });
-    }
-  }
-  return {
-    stop() {
-      clearInterval(timer);
-      return running;
-    },
-  };
 }

@@ -42,6 +42,7 @@ describe("PrometheusMetrics", () => {
       kflow_in_flight: "gauge",
       kflow_slots: "gauge",
       kflow_build_info: "gauge",
+      kflow_bulk_buffered: "gauge",
     });
     assert.equal(metrics.contentType, "text/plain; version=0.0.4; charset=utf-8");
   });

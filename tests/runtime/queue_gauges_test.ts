@@ -23,6 +23,7 @@ function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
     ackPending: metrics.gauge("ackPending"),
     inFlight: metrics.gauge("inFlight"),
     slots: metrics.gauge("slots"),
+    bulkBuffered: metrics.gauge("bulkBuffered"),
   };
 }
 
@@ -34,9 +35,21 @@ describe("QueueGauges", () => {
     const first = gauges.watch({ consumer: { slots: 8, state }, worker: { inFlight: 3 } });
     const second = gauges.watch({ consumer: { slots: 4, state }, worker: { inFlight: 2 } });
     await first();
-    assert.deepEqual(gaugesOf(metrics), { pending: 12, ackPending: 5, inFlight: 2, slots: 4 });
+    assert.deepEqual(gaugesOf(metrics), {
+      pending: 12,
+      ackPending: 5,
+      inFlight: 2,
+      slots: 4,
+      bulkBuffered: 0,
+    });
     await second();
-    assert.deepEqual(gaugesOf(metrics), { pending: 12, ackPending: 5, inFlight: 0, slots: 0 });
+    assert.deepEqual(gaugesOf(metrics), {
+      pending: 12,
+      ackPending: 5,
+      inFlight: 0,
+      slots: 0,
+      bulkBuffered: 0,
+    });
   });
 
   it("does not ask again before it has an answer, and then does", { timeout: 10_000 }, async () => {

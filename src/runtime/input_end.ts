@@ -1,0 +1,80 @@
+import { type Consumer, isWorkedOff, type QueueState } from "../broker/broker.ts";
+import { reasonOf } from "../errors.ts";
+import type { TaskPlan } from "../pipeline/plan.ts";
+import { aborted, waitAtMost } from "../waiting.ts";
+import type { Bulk } from "./bulk.ts";
+import type { Shared } from "./runner_options.ts";
+import type { TaskWorker } from "./task.ts";
+
+/** While other workers hold inputs too, nobody can tell that nothing more will come but by waiting this long for a change. */
+const QUIET_MS = 2000;
+const FIRST_LOOK_MS = 5;
+const LONGEST_LOOK_MS = 500;
+
+export interface InputEndOptions {
+  task: TaskPlan;
+  consumer: Consumer;
+  worker: Pick<TaskWorker, "onlyHolds" | "held" | "stop">;
+  bulk?: Pick<Bulk, "flush">;
+  shared: Shared;
+  /** Aborted when nobody needs to know any more. */
+  signal: AbortSignal;
+}
+
+/**
+ * Tells a worker of a batch that its input has come to its end: the task is finished, whoever found it out; or nothing more will come and what is left is held here.
+ * What only waits in a bulk for others to come is written. Resolves to whether the task is finished. Never rejects: what it cannot ask now it asks again.
+ */
+export async function watchInput(options: InputEndOptions): Promise<boolean> {
+  const { task, consumer, worker, bulk, shared, signal } = options;
+  const { end, log } = shared;
+  const producers = [...new Set(task.inputs.map((input) => input.producer))];
+  if (!await end.waitFor(producers, signal)) return false;
+  const ended = aborted(signal);
+  const quiet = new Quiet();
+  for (
+    let waitMs = FIRST_LOOK_MS;
+    !signal.aborted;
+    waitMs = Math.min(waitMs * 1.5, LONGEST_LOOK_MS)
+  ) {
+    try {
+      if (await end.isFinished(task.id)) {
+        worker.stop();
+        return true;
+      }
+      const state = await consumer.state();
+      if (isWorkedOff(state)) {
+        await end.finish(task.id);
+        worker.stop();
+        return true;
+      }
+      if (state.pending === 0) bulk?.flush();
+      const unchanged = quiet.since(state);
+      if (
+        state.pending === 0 && worker.onlyHolds &&
+        (state.ackPending <= worker.held || unchanged > QUIET_MS)
+      ) {
+        worker.stop();
+        return false;
+      }
+    } catch (error) {
+      log.debug("Cannot ask how the queue stands", { task: task.id, reason: reasonOf(error) });
+    }
+    await waitAtMost(ended, waitMs);
+  }
+  return false;
+}
+
+/** For how long a queue has stood still. */
+class Quiet {
+  #last = "";
+  #at = 0;
+
+  since({ lastSequence, ackFloor, pending, ackPending }: QueueState): number {
+    const now = performance.now();
+    const seen = [lastSequence, ackFloor, pending, ackPending].join();
+    if (seen !== this.#last) this.#at = now;
+    this.#last = seen;
+    return now - this.#at;
+  }
+}

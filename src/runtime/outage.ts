@@ -1,0 +1,62 @@
+import { reasonOf, UnavailableError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { type Store, StoreError } from "../store/store.ts";
+import { aborted, waitAtMost } from "../waiting.ts";
+
+const FIRST_DELAY_MS = 1000;
+const LONGEST_DELAY_MS = 30_000;
+
+export interface OutageOptions {
+  store: Store;
+  log: Logger;
+  /** Aborted when the worker stops: then the error counts after all, and the record is handed back. */
+  stop: AbortSignal;
+}
+
+/**
+ * True if the error came of a store or server that was away, once it answers again; false if it is of another kind, if the other side is there
+ * and fails this one thing, or if the worker stops.
+ */
+export async function outlasts(error: unknown, options: OutageOptions): Promise<boolean> {
+  const question = questionOf(error, options.store);
+  if (question === undefined) return false;
+  const { log, stop } = options;
+  let away = false;
+  for (
+    let delayMs = FIRST_DELAY_MS;
+    !stop.aborted;
+    delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)
+  ) {
+    if (await question.answers(stop)) return away;
+    away = true;
+    log.warning(`${question.who} is away, trying again in ${delayMs} ms`, {
+      reason: reasonOf(error),
+    });
+    await waitAtMost(aborted(stop), delayMs);
+  }
+  return false;
+}
+
+interface Question {
+  readonly who: string;
+  answers(signal: AbortSignal): Promise<boolean>;
+}
+
+function questionOf(error: unknown, store: Store): Question | undefined {
+  if (error instanceof UnavailableError) {
+    return { who: error.who, answers: (signal) => succeeds(() => error.check(signal)) };
+  }
+  if (!(error instanceof StoreError) || error.kind !== "unavailable") return undefined;
+  const { bucket } = error;
+  if (bucket === undefined) return undefined;
+  return { who: "The store", answers: (signal) => succeeds(() => store.check(bucket, signal)) };
+}
+
+async function succeeds(check: () => Promise<void>): Promise<boolean> {
+  try {
+    await check();
+    return true;
+  } catch (error) {
+    return error instanceof StoreError && error.kind !== "unavailable";
+  }
+}

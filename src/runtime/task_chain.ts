@@ -1,0 +1,70 @@
+import type { TaskPlan } from "../pipeline/plan.ts";
+import type { TaskMetrics } from "../metrics/metrics.ts";
+import { REAL_TIMERS } from "../timers.ts";
+import { Bulk } from "./bulk.ts";
+import { CallContext, type CallScope } from "./call_context.ts";
+import { measureStep, processStep, type Step } from "./chain.ts";
+import { Downloads } from "./download.ts";
+import { downloadStep } from "./download_step.ts";
+import type { Flight } from "./flight.ts";
+import type { ProcessFunction } from "./function.ts";
+import { patientStep } from "./patience.ts";
+import type { TaskProgress } from "./progress.ts";
+import type { BulkMeta } from "./queues.ts";
+import type { Shared } from "./runner_options.ts";
+
+export interface TaskChain {
+  readonly step: Step;
+  /** Present in bulk mode. */
+  readonly bulk?: Bulk;
+}
+
+export interface TaskChainOptions {
+  task: TaskPlan;
+  process: ProcessFunction;
+  scope: CallScope;
+  shared: Shared;
+  progress: TaskProgress;
+  /** Present if bulk mode is on. */
+  bulk?: BulkMeta;
+}
+
+/** The function of a task with everything that goes around a call of it: measure, download, wait out an outage. */
+export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
+  const { task, scope, shared, progress } = options;
+  const outage = { store: scope.store, log: scope.log, stop: shared.stop };
+  // Without a download the total is the time of the function.
+  const metrics: Pick<TaskMetrics, "processed"> = task.autoDownload ? progress : {
+    processed(milliseconds: number): void {
+      progress.processed(milliseconds);
+      progress.total(milliseconds);
+    },
+  };
+  const contextOf = (flight: Flight) => new CallContext(scope, flight);
+  const { process } = options;
+  const bulk = options.bulk && new Bulk({
+    ...options.bulk,
+    flush: (records, context) => process.flush!(records, context),
+    scope,
+    contextOf,
+    outage,
+    metrics,
+    timers: REAL_TIMERS,
+  });
+  const call = bulk === undefined
+    ? measureStep(
+      processStep((record, flight) => process.process(record, contextOf(flight))),
+      metrics,
+    )
+    : (flight: Flight) => bulk.add(flight);
+  if (!task.autoDownload) return { step: patientStep(call, outage), bulk };
+  const files = await shared.downloadFiles(task);
+  const downloading = downloadStep(call, {
+    downloads: new Downloads({ files, store: scope.store, log: scope.log }),
+    metrics: progress,
+    log: scope.log,
+    signal: shared.kill,
+    skipErrors: shared.settingsOf(task).skipDownloadError,
+  });
+  return { step: patientStep(downloading, outage), bulk };
+}

@@ -1,0 +1,53 @@
+import { after, before, describe } from "@std/testing/bdd";
+import type { Broker } from "../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { connectNats } from "../../src/broker/nats.ts";
+import { type NatsServer, startNats } from "./nats_server.ts";
+import { quiet } from "./quiet_log.ts";
+import { serverSkip } from "./server_binary.ts";
+
+/** A broker, and what is needed to have several flows on it. */
+export interface BrokerOfTests {
+  /** The same for all tests of the suite. */
+  readonly broker: Broker;
+  /** A flow id that no other test has. */
+  flowId(): string;
+}
+
+/** The same suite on the embedded broker and on a real NATS server. */
+export function onBothBrokers(name: string, suite: (given: BrokerOfTests) => void): void {
+  const flowId = () => `flow-${crypto.randomUUID().slice(0, 8)}`;
+
+  describe(`${name}, on the embedded broker`, () => {
+    let broker: Broker;
+    before(() => {
+      broker = createMemoryBroker();
+    });
+    after(() => broker.close());
+    suite({
+      get broker() {
+        return broker;
+      },
+      flowId,
+    });
+  });
+
+  describe(`${name}, on a NATS server`, { skip: serverSkip("nats-server") }, () => {
+    let server: NatsServer | undefined;
+    let broker: Broker;
+    before(async () => {
+      server = await startNats();
+      broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
+    }, { timeout: 60_000 });
+    after(async () => {
+      await broker?.close();
+      await server?.stop();
+    });
+    suite({
+      get broker() {
+        return broker;
+      },
+      flowId,
+    });
+  });
+}
