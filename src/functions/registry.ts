@@ -45,8 +45,6 @@ export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[]
     if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {
       findings.push(unsupported(task, "sideOuts of a raw-source"));
     }
-    const format = task.type === "s3-sink" ? task.format ?? "json" : "json";
-    if (format !== "json") findings.push(unsupported(task, `format ${format}`));
   }
   return findings.map((finding) => ({ ...finding, file: plan.file }));
 }

@@ -70,6 +70,11 @@ export class CallContext implements Context {
     return schema?.toJson(record!);
   }
 
+  recordAsAvro(): { schema: string; body: Uint8Array } {
+    const { schema, delivery } = this.#flight;
+    return { schema: schema!.text, body: delivery.body };
+  }
+
   newRecord(sideOut?: string): RecordValue {
     return this.#scope.outputs.schema(sideOut).newRecord();
   }

@@ -36,6 +36,8 @@ export interface Context {
   object(): Promise<ReadableStream<Uint8Array>>;
   /** The record as one JSON value, after the schema it was written with: bytes as text of one character a byte, longs beyond 2^53 as text. */
   recordAsJson(): unknown;
+  /** The record as it came: bare Avro, and the schema it was written with as JSON text. The bytes are not to be changed. */
+  recordAsAvro(): { readonly schema: string; readonly body: Uint8Array };
   /** A record with the defaults of the output's schema. @param sideOut Absent: the main output. */
   newRecord(sideOut?: string): RecordValue;
   /**

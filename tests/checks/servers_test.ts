@@ -58,7 +58,10 @@ describe("prepareServers", () => {
   it("says what is missing and what to do when there is no Go", async () => {
     const { path, problem } = await prepare();
     assert.equal(path, undefined);
-    assert.match(problem ?? "", /Cannot find nats-server v[\d.]+ for tests on NATS JetStream/);
+    assert.match(
+      problem ?? "",
+      /Cannot get nats-server v[\d.]+ for tests on NATS JetStream: there is no Go/,
+    );
     assert.match(problem ?? "", /install Go .*npm run servers.*KFLOW_TEST_BIN_DIR/);
   });
 
@@ -87,7 +90,7 @@ describe("prepareServers", () => {
 
   it("tells what Go said when it cannot build", async () => {
     program("go", "echo no such module >&2; exit 1");
-    assert.match((await prepare()).problem ?? "", /Cannot build nats-server .*: no such module$/);
+    assert.match((await prepare()).problem ?? "", /Cannot get nats-server .*: no such module$/);
     assert.equal(findServer("nats-server", env), undefined);
   });
 
@@ -99,7 +102,7 @@ describe("prepareServers", () => {
 
   it("does not take a program on PATH of another version", async () => {
     program("nats-server", `echo "nats-server: ${version}-beta"`);
-    assert.match((await prepare()).problem ?? "", /Cannot find/);
+    assert.match((await prepare()).problem ?? "", /there is no Go/);
   });
 
   it("takes what KFLOW_TEST_BIN_DIR holds as it is", () => {

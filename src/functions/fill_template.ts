@@ -1,0 +1,23 @@
+import type { RecordValue } from "../codec/codec.ts";
+
+/** Puts fields of the record into a template. Throws `TypeError` for a field that is missing or is neither text, number nor boolean. */
+export function fillTemplate(template: string, record: RecordValue): string {
+  return template.replaceAll(/\{([^{}]*)\}/g, (_all, field: string) => {
+    const value = record[field];
+    if (typeof value === "string") return value;
+    if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
+      return String(value);
+    }
+    throw new TypeError(
+      `Cannot fill the template "${template}": field "${field}" is ${
+        value === undefined
+          ? "missing"
+          : value === null
+          ? "null"
+          : typeof value === "object"
+          ? "an object"
+          : `a ${typeof value}`
+      }`,
+    );
+  });
+}
