@@ -100,7 +100,9 @@ dag:
         make: numbers(7),
         work: {
           process: (record: Numbered, ctx: Context) => work.process(record, ctx),
-          close(ctx: CloseContext) {
+          async close(ctx: CloseContext) {
+            // Stored before: the task behind may still be taking them.
+            await eventually(() => seen.length >= 5, "five come out");
             closes.push(seen.length);
             ctx.requestAck();
           },
