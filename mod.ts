@@ -11,6 +11,10 @@
  * ```
  * @module
  */
+import type { RecordValue } from "./src/codec/codec.ts";
+import { ProcessRuntime } from "./src/runtime/process_runtime.ts";
+import { TestKit, type TestKitOptions } from "./src/test_kit/test_kit.ts";
+
 export {
   AckError,
   AckError as AckException,
@@ -35,6 +39,11 @@ export type { Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
 export type { RecordValue } from "./src/codec/codec.ts";
 export { S3Store, type S3StoreOptions } from "./src/store/s3.ts";
+export type { BasicRuntimeOptions } from "./src/runtime/process_runtime.ts";
+export type { ErrorRecord } from "./src/runtime/error_record.ts";
+export type { LoggedLine, TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
+export type { TestedTask } from "./src/test_kit/tested_pipeline.ts";
+export type { GivenUp, HandedBack } from "./src/test_kit/kit_record.ts";
 export { Secret } from "./src/secret.ts";
 export {
   type ObjectInfo,
@@ -44,10 +53,56 @@ export {
   type StoreErrorKind,
 } from "./src/store/store.ts";
 
-if (import.meta.main) {
-  const adapter = "Deno" in globalThis
+/** Which task a program works on; what is absent the environment says. */
+export interface BasicRuntimeRunOptions {
+  /** Path of the pipeline file. @default `KFLOW_PIPELINE` */
+  pipeline?: string;
+  /** Id of the task in it. @default `KFLOW_TASK` */
+  task?: string;
+  /** Id of the batch run. @default `KFLOW_RUN_ID`, else "default" */
+  run?: string;
+}
+
+/**
+ * A program of your own that is the worker of one task (product document, "Manual acknowledgement").
+ *
+ * ```ts
+ * const runtime = new BasicRuntime({ manualAck: true }).addProcessFunction(new Increment());
+ * export default runtime;                       // for `module:` of a pipeline file
+ * if (import.meta.main) await runtime.run();    // for a container of its own
+ * ```
+ */
+export class BasicRuntime extends ProcessRuntime {
+  /**
+   * Works like `kflow worker` until the batch is finished or a signal stops it, then resolves. What `kflow worker` ends with status 1 or 2 for ends the
+   * process with that status, and one line on standard error.
+   */
+  async run(options: BasicRuntimeRunOptions = {}): Promise<void> {
+    await (await adapter()).runFunction(this, options);
+  }
+}
+
+/**
+ * Tries a function without broker or server: push records, see what comes of them, let time pass.
+ *
+ * ```ts
+ * await using kit = await createTestKit({ function: double, schemaIn: NUMBER, schemaOut: NUMBER });
+ * await kit.push({ value: 4 });
+ * assert.deepEqual(kit.outputs, [{ value: 8 }]);
+ * ```
+ * @throws {ConfigurationError} naming every option that is wrong; and whatever `open` of the function throws.
+ */
+export async function createTestKit<O = RecordValue>(options: TestKitOptions): Promise<TestKit<O>> {
+  const platform = { temporaryFiles: async () => await (await adapter()).temporaryFiles() };
+  return await TestKit.start<O>(options, platform);
+}
+
+/** Loaded when it is needed: the core works where there is none. */
+function adapter() {
+  return "Deno" in globalThis
     ? import("./adapters/deno/main.ts")
     : import("./adapters/bun/main.ts");
-  // Not awaited here: the adapter imports this module, which has to be complete first.
-  void adapter.then(({ main }) => main());
 }
+
+// Not awaited here: the adapter imports this module, which has to be complete first.
+if (import.meta.main) void adapter().then(({ main }) => main());

@@ -13,6 +13,7 @@ import { sweepDownloads } from "./runtime/download.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
 import { type RunReport, runTasks } from "./runtime/runner.ts";
+import type { TaskCode } from "./runtime/task_code.ts";
 import { readSettings } from "./settings.ts";
 import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
@@ -32,6 +33,8 @@ export interface AppOptions {
   stateFolder?: string;
   /** Dials NATS over TCP, where the platform has sockets. */
   dialTcp?: NatsDial;
+  /** Functions at hand by task id: their tasks need no module. */
+  code?: ReadonlyMap<string, TaskCode>;
 }
 
 export interface AppRunOptions {
@@ -105,7 +108,11 @@ export async function createApp(options: AppOptions): Promise<App> {
         errorBrokerOf: (task) => errorBrokers.of(task),
         storeOf: (task) => stores.of(task),
         downloadFiles,
-        functionOf: (task) => makeFunction(task, { host, store: stores.of(task) }),
+        async functionOf(task) {
+          const code = options.code?.get(task.id);
+          if (code !== undefined) return { kind: "process", ...code };
+          return await makeFunction(task, { host, store: stores.of(task) });
+        },
         deadLetters: embedded
           ? new FileDeadLetters({
             files: openState,

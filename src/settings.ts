@@ -79,6 +79,16 @@ export const VARIABLES = {
     meaning: "Flow id; wins over `name` in the file",
     fallback: "`name`, else the file's name without its extension",
   },
+  KFLOW_PIPELINE: {
+    wanted: "path of a pipeline file",
+    meaning: "The pipeline of a program that calls `BasicRuntime.run()`",
+    fallback: "none",
+  },
+  KFLOW_TASK: {
+    wanted: "id of a task",
+    meaning: "The task that such a program works on",
+    fallback: "none",
+  },
   KFLOW_RUN_ID: {
     wanted: "string [A-Za-z0-9_-]{1,64}",
     meaning: "Id of the batch run; `--run` wins",

@@ -27,3 +27,25 @@ describe("examples/quickstart", () => {
     }
   });
 });
+
+/** Examples that run with nothing installed and print the same each time. */
+const PRINTING = ["manual-ack"];
+
+for (const name of PRINTING) {
+  describe(`examples/${name}`, () => {
+    const kflow = new CommandLine();
+    after(() => kflow.endAll());
+
+    it("prints what its expected.txt says, and a report", SLOW, async () => {
+      const folder = await FlowFolder.make(name);
+      try {
+        const { status, stdout, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+        const expected = new TextDecoder().decode(await folder.read("expected.txt"));
+        assert.equal(status, 0, stderr);
+        assert.ok(stdout.startsWith(`${expected}\ntask `), stdout);
+      } finally {
+        await folder.remove();
+      }
+    });
+  });
+}

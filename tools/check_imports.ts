@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import {
-  COMPOSITION_ROOT,
+  COMPOSITION_ROOTS,
   DOORS,
   EXCEPTIONS,
   IMPLEMENTATIONS,
@@ -44,8 +44,8 @@ function checkFile(from: string, to: string): string | undefined {
   if (only && !only.to.some((start) => to.startsWith(start))) {
     return `imports "${to}" instead of ${only.to.join(" or ")}: ${only.why}`;
   }
-  if (IMPLEMENTATIONS.test(to) && from.startsWith("src/") && from !== COMPOSITION_ROOT) {
-    return `imports the implementation "${to}": only ${COMPOSITION_ROOT} chooses one`;
+  if (IMPLEMENTATIONS.test(to) && from.startsWith("src/") && !COMPOSITION_ROOTS.test(from)) {
+    return `imports the implementation "${to}": only src/app.ts and src/test_kit/ choose one`;
   }
   return undefined;
 }

@@ -10,7 +10,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/host.ts"],
   ["src/runtime/"],
   ["src/functions/", "src/http/"],
-  ["src/app.ts"],
+  ["src/app.ts", "src/test_kit/"],
   ["mod.ts"],
   ["adapters/shared/"],
   ["adapters/bun/", "adapters/deno/", "adapters/http/", "adapters/kubernetes/"],
@@ -54,10 +54,10 @@ export const ONLY: readonly { from: string; to: readonly string[]; why: string }
   { from: "examples/", to: ["mod.ts", "examples/"], why: "an example shows what users write" },
 ];
 
-/** Implementations of ports: beside their own folder only the composition root names them. */
+/** Implementations of ports: beside their own folder only those who put everything together name them. */
 export const IMPLEMENTATIONS =
   /^src\/(broker\/(memory|nats)|store\/(memory|directory|s3)|files\/memory|codec\/avro|metrics\/prometheus)[a-z_0-9]*\.ts$/;
-export const COMPOSITION_ROOT = "src/app.ts";
+export const COMPOSITION_ROOTS = /^src\/(app\.ts$|test_kit\/)/;
 
 /** One door per dependency: the only place that imports it. A pattern that fits several files still allows one of them only. */
 export const DOORS: Readonly<Record<string, RegExp>> = {

@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { CHECKS, runCheck } from "./checks.ts";
@@ -17,8 +17,11 @@ const RUNTIME_LIMIT_MS = 15 * 60_000;
 const say = (line: string) => console.log(line);
 
 function testFiles(filters: readonly string[]): string[] {
-  return readdirSync(join(ROOT, "tests"), { recursive: true, encoding: "utf8" })
-    .map((file) => relative(ROOT, join(ROOT, "tests", file)).replaceAll("\\", "/"))
+  return ["tests", "examples"]
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+        .map((file) => join(folder, file).replaceAll("\\", "/"))
+    )
     .filter((file) => file.endsWith("_test.ts"))
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
     .sort();

@@ -1,16 +1,32 @@
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { runCommandLine } from "../shared/command_line.ts";
-import { createNodeHost } from "../shared/node_host.ts";
+import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
+import type { BasicRuntime } from "../../mod.ts";
+import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
+
+export { temporaryFiles } from "../shared/temporary_files.ts";
 
 /** The command line on Deno. `kflow` in a user's module is the import map's, and so this very runtime. */
 export async function main(): Promise<void> {
+  const host = createHost();
+  await host.exitWhenPrinted(await runCommandLine(host, process.argv.slice(2)));
+}
+
+/** A worker inside a program of the user's. */
+export async function runFunction(
+  runtime: BasicRuntime,
+  options: RunFunctionOptions,
+): Promise<void> {
+  await runWith(createHost(), runtime, options);
+}
+
+function createHost(): NodeHost {
   globalThis.addEventListener("error", ignoreLateReset);
-  const host = createNodeHost({
+  return createNodeHost({
     platform: `deno ${process.versions.deno}`,
     loadModule: (path) => import(pathToFileURL(path).href),
   });
-  await host.exitWhenPrinted(await runCommandLine(host, process.argv.slice(2)));
 }
 
 /**

@@ -1,10 +1,9 @@
 import { Command, CommanderError, Option } from "commander";
-import { ConfigurationError, reasonOf, SourceError, StartError } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
-import { StoreError } from "../../src/store/store.ts";
 import { VERSION } from "../../src/version.ts";
 import type { FileOptions, RunOptions, WorkerOptions } from "./command_options.ts";
 import { graphCommand, validateCommand } from "./check_commands.ts";
+import { reportError } from "./report_error.ts";
 import { runCommand, workerCommand } from "./run_commands.ts";
 
 /**
@@ -64,29 +63,12 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
     await program.parseAsync([...args], { from: "user" });
     return status;
   } catch (error) {
-    return report(host, error);
+    // commander has printed its message; help and version are no mistakes.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return reportError(host, error);
   }
 }
 
 function collect(value: string, earlier: string[]): string[] {
   return [...earlier, value];
-}
-
-function report(host: Host, error: unknown): number {
-  // commander has printed its message; help and version are no mistakes.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof ConfigurationError) {
-    host.stderr.write(error.message + "\n");
-    return 2;
-  }
-  if (
-    error instanceof StartError || error instanceof StoreError || error instanceof SourceError
-  ) {
-    host.stderr.write(`${error.message}\n`);
-    return 1;
-  }
-  host.stderr.write(
-    `kflow failed: ${error instanceof Error ? error.stack ?? reasonOf(error) : reasonOf(error)}\n`,
-  );
-  return 1;
 }

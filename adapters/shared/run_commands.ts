@@ -7,6 +7,7 @@ import { createLogger, type Logger } from "../../src/log.ts";
 import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
+import type { TaskCode } from "../../src/runtime/task_code.ts";
 import type { Settings } from "../../src/settings.ts";
 import { aborted, waitAtMost } from "../../src/waiting.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
@@ -44,11 +45,14 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
   }
 }
 
-/** `worker`: one worker of one task. Keeps trying while only the server is away. */
+/**
+ * `worker`: one worker of one task. Keeps trying while only the server is away.
+ * @param code The function of the task, where a program of the user's brings it along; by default that of its module.
+ */
 export async function workerCommand(
   host: Host,
   file: string,
-  options: WorkerOptions,
+  options: WorkerOptions & { code?: TaskCode },
 ): Promise<number> {
   const { plan, settings } = await loadPipeline(host, file, options);
   const task = plan.tasks.find((each) => each.id === options.task);
@@ -67,7 +71,8 @@ export async function workerCommand(
       hint: "set it, or KFLOW_NATS_ADDR; run the whole pipeline in one process with `run`",
     }]);
   }
-  mustBeRunnable(plan, [task]);
+  const code = options.code && new Map([[task.id, options.code]]);
+  mustBeRunnable(plan, [task], code);
   const log = loggerOf(host, settings).with({ flow: plan.flowId });
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
   const run = options.run ?? settings.runId ?? "default";
@@ -76,7 +81,8 @@ export async function workerCommand(
     // Before the servers are asked for: whoever watches the worker sees that it is alive and not ready.
     exporter = await startExporter({ plan, tasks: [task], host, log, stop: shutdown.stop });
     const report = await untilStarted(log, shutdown, async () => {
-      const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
+      const { stateFolder } = settings;
+      const app = await createApp({ plan, host, log, dialTcp, stateFolder, code });
       try {
         return await workOn(app, { task, run, shutdown, exporter, log });
       } finally {
@@ -140,8 +146,12 @@ async function untilStarted<T>(
 }
 
 /** What `validate` allows and a run needs: code for raw tasks, and nothing that this version does not do. */
-function mustBeRunnable(plan: Plan, tasks: readonly TaskPlan[]): void {
-  const ids = tasks.map((task) => task.id);
+function mustBeRunnable(
+  plan: Plan,
+  tasks: readonly TaskPlan[],
+  code?: ReadonlyMap<string, TaskCode>,
+): void {
+  const ids = tasks.map((task) => task.id).filter((id) => !code?.has(id));
   const findings = [...missingModules(plan, ids), ...unsupportedIn(plan, tasks)];
   if (findings.length > 0) throw new ConfigurationError(findings);
 }

@@ -15,12 +15,15 @@ import { MemoryState, type StateFile } from "./memory_state.ts";
 import { MemoryPublisher } from "./memory_publisher.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import type { StateStore } from "./state.ts";
+import { REAL_TIMERS, type Timers } from "../timers.ts";
 
 export interface MemoryBrokerOptions {
   /** Where finished tasks, checkpoints and schemas are kept between processes. @default nowhere */
   stateFile?: StateFile;
   /** @default 1 MiB, as a NATS server has it */
   maxPayload?: number;
+  /** What ack waits and delays go by. @default the real ones */
+  timers?: Timers;
 }
 
 /** The embedded broker: streams, groups and state inside this process, with the meaning of the NATS ones. */
@@ -28,17 +31,19 @@ export function createMemoryBroker(options: MemoryBrokerOptions = {}): Broker {
   return new MemoryBroker(options);
 }
 
-class MemoryBroker implements Broker {
+export class MemoryBroker implements Broker {
   readonly durable = false;
   readonly maxPayload: number;
   readonly state: StateStore;
   readonly #streams = new Map<string, MemoryStream>();
   readonly #publishers = new Set<MemoryPublisher>();
+  readonly #timers: Timers;
   #closed = false;
 
-  constructor(options: MemoryBrokerOptions) {
+  constructor(options: MemoryBrokerOptions = {}) {
     this.maxPayload = options.maxPayload ?? 1 << 20;
     this.state = new MemoryState(options.stateFile);
+    this.#timers = options.timers ?? REAL_TIMERS;
   }
 
   ensureQueue(queue: QueueSpec): Promise<void> {
@@ -65,7 +70,7 @@ class MemoryBroker implements Broker {
     const stream = this.#streams.get(spec.queue.stream)!;
     let group = stream.groups.get(spec.group);
     if (group === undefined) {
-      group = new MemoryGroup(stream, spec);
+      group = new MemoryGroup(stream, spec, this.#timers);
       stream.groups.set(spec.group, group);
     }
     return new MemoryConsumer(group);

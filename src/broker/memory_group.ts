@@ -2,6 +2,7 @@ import type { Delivery, GroupSpec, QueueState } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryConsumer } from "./memory_consumer.ts";
 import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
+import type { Timers } from "../timers.ts";
 
 /** A message on its way through one group. */
 export interface Entry {
@@ -11,14 +12,17 @@ export interface Entry {
   /** The delivery that counts; an earlier one may still ack. */
   current?: MemoryDelivery;
   holder?: MemoryConsumer;
-  /** `performance.now()` after which it is delivered again. */
+  /** By the group's timers, after which it is delivered again. */
   deadline: number;
 }
 
 export class MemoryDelivery implements Delivery {
-  readonly receivedAt = performance.now();
   settled = false;
-  constructor(readonly entry: Entry, readonly attempt: number) {}
+  constructor(
+    readonly entry: Entry,
+    readonly attempt: number,
+    readonly receivedAt: number,
+  ) {}
   get stored(): StoredMessage {
     return this.entry.stored;
   }
@@ -61,10 +65,13 @@ export class MemoryGroup {
   readonly #held = new Map<number, Entry>();
   /** Handed back with a delay. */
   readonly #delayed = new Map<Entry, number>();
-  #timer?: number | ReturnType<typeof setTimeout>;
+  #cancelTimer?: () => void;
   #timerAt = Infinity;
 
-  constructor(readonly stream: MemoryStream, readonly spec: GroupSpec) {
+  readonly #timers: Timers;
+
+  constructor(readonly stream: MemoryStream, readonly spec: GroupSpec, timers: Timers) {
+    this.#timers = timers;
     for (const stored of stream.messages) this.#fresh.push(stored);
   }
 
@@ -127,7 +134,7 @@ export class MemoryGroup {
     if (entry.acked || entry.current !== delivery) return;
     this.#release(entry);
     if (delayMs > 0) {
-      const at = performance.now() + delayMs;
+      const at = this.#timers.now() + delayMs;
       this.#delayed.set(entry, at);
       this.#wakeAt(at);
     } else {
@@ -140,7 +147,7 @@ export class MemoryGroup {
     const { entry } = delivery;
     if (entry.acked || entry.current !== delivery) return;
     this.#held.delete(entry.stored.sequence);
-    entry.deadline = performance.now() + this.spec.ackWaitMs;
+    entry.deadline = this.#timers.now() + this.spec.ackWaitMs;
     this.#held.set(entry.stored.sequence, entry);
   }
 
@@ -163,7 +170,7 @@ export class MemoryGroup {
   /** Stops all members. */
   close(): void {
     for (const member of [...this.#members]) member.stop();
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     this.#timerAt = Infinity;
   }
 
@@ -186,7 +193,7 @@ export class MemoryGroup {
   }
 
   #deliver(entry: Entry, member: MemoryConsumer): void {
-    const delivery = new MemoryDelivery(entry, ++entry.attempts);
+    const delivery = new MemoryDelivery(entry, ++entry.attempts, this.#timers.now());
     entry.current = delivery;
     entry.holder = member;
     entry.deadline = delivery.receivedAt + this.spec.ackWaitMs;
@@ -204,14 +211,15 @@ export class MemoryGroup {
 
   #wakeAt(time: number): void {
     if (time >= this.#timerAt) return;
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     this.#timerAt = time;
-    this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, time - performance.now()));
+    const delayMs = Math.max(1, time - this.#timers.now());
+    this.#cancelTimer = this.#timers.after(delayMs, () => this.#onTimer());
   }
 
   #onTimer(): void {
     this.#timerAt = Infinity;
-    const now = performance.now();
+    const now = this.#timers.now();
     for (const entry of this.#held.values()) {
       if (entry.deadline > now) break;
       this.#release(entry);

@@ -1,9 +1,9 @@
 import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
-import { toProcessFunction } from "../runtime/function.ts";
 import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
+import { toTaskCode } from "../runtime/task_code.ts";
 import type { Store } from "../store/store.ts";
 import { fsSource } from "./fs_source.ts";
 import { printSink } from "./print.ts";
@@ -24,7 +24,7 @@ export async function makeFunction(
     case "print":
       return { kind: "process", process: printSink(host.stdout) };
     case "raw":
-      return { kind: "process", process: await loadCode(task, host, toProcessFunction) };
+      return { kind: "process", ...await loadCode(task, host, toTaskCode) };
     case "raw-source":
       return {
         kind: "source",

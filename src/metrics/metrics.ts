@@ -26,7 +26,14 @@ export type TaskCounter =
 
 export type TaskCounts = Readonly<Record<TaskCounter, number>>;
 
-export type TaskGauge = "pending" | "ackPending" | "inFlight" | "slots" | "bulkBuffered";
+export type TaskGauge =
+  | "pending"
+  | "ackPending"
+  | "inFlight"
+  | "slots"
+  | "bulkBuffered"
+  /** Inputs that wait for the function's `requestAck()`. */
+  | "held";
 
 export type GaugeValue = number | (() => number);
 

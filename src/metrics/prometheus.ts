@@ -28,6 +28,7 @@ const GAUGES: Readonly<Record<TaskGauge, readonly [name: string, help: string]>>
   inFlight: ["kflow_in_flight", "Records that the workers of this process hold"],
   slots: ["kflow_slots", "Records that the workers of this process may hold at once"],
   bulkBuffered: ["kflow_bulk_buffered", "Records that wait for their bulk to be written"],
+  held: ["kflow_held", "Records held until the function calls requestAck()"],
 };
 
 const TIMES = {

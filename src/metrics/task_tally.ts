@@ -18,6 +18,7 @@ export class TaskTally implements TaskMetrics {
     inFlight: 0,
     slots: 0,
     bulkBuffered: 0,
+    held: 0,
   };
   readonly times = {
     processing: new TimeTally(),

@@ -6,8 +6,8 @@ import type { TaskMetrics } from "../metrics/metrics.ts";
 /** One worker of the task. */
 export interface Watched {
   readonly consumer: Pick<Consumer, "slots" | "state">;
-  /** `inFlight`: deliveries taken and not settled. */
-  readonly worker: { readonly inFlight: number };
+  /** `inFlight`: deliveries taken and not settled; `held`: those of them that wait for `requestAck()`. */
+  readonly worker: { readonly inFlight: number; readonly held: number };
   /** Present in bulk mode. */
   readonly bulk?: { readonly buffered: number };
 }
@@ -33,6 +33,7 @@ export class QueueGauges {
     const { metrics } = options;
     metrics.set("inFlight", () => this.#sum(({ worker }) => worker.inFlight));
     metrics.set("bulkBuffered", () => this.#sum(({ bulk }) => bulk?.buffered ?? 0));
+    metrics.set("held", () => this.#sum(({ worker }) => worker.held));
     metrics.set("slots", () => this.#sum(({ consumer }) => consumer.slots));
   }
 

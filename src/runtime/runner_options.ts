@@ -6,6 +6,7 @@ import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import type { Store } from "../store/store.ts";
+import type { Timers } from "../timers.ts";
 import type { BatchEnd } from "./batch_end.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { ErrorStreams } from "./error_streams.ts";
@@ -66,6 +67,8 @@ export interface RunnerOptions {
   readonly stop: AbortSignal;
   /** Aborted when there is no more time for that. */
   readonly kill: AbortSignal;
+  /** What ack waits, heartbeats and bulks go by. @default the real ones */
+  readonly timers?: Timers;
   /** Told once, before any worker starts, what will be counted where. */
   started?(progress: readonly TaskProgress[]): void;
 }

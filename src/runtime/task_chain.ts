@@ -49,7 +49,7 @@ export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
     contextOf,
     outage,
     metrics,
-    timers: REAL_TIMERS,
+    timers: shared.timers ?? REAL_TIMERS,
   });
   const call = bulk === undefined
     ? measureStep(

@@ -107,8 +107,10 @@ async function runSession(
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
       longRunning: shared.settingsOf(task).longRunning,
+      timers: shared.timers,
     });
-    const tidying = tidyNowAndThen(consumer, progress, log);
+    // An embedded broker keeps nothing that is acknowledged.
+    const tidying = broker.durable ? tidyNowAndThen(consumer, progress, log) : undefined;
     const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, bulk });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });
@@ -126,7 +128,7 @@ async function runSession(
       ended.abort();
       stop.removeEventListener("abort", onStop);
       finished = await watching;
-      await tidying.stop();
+      await tidying?.stop();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }

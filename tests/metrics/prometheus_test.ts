@@ -43,6 +43,7 @@ describe("PrometheusMetrics", () => {
       kflow_slots: "gauge",
       kflow_build_info: "gauge",
       kflow_bulk_buffered: "gauge",
+      kflow_held: "gauge",
     });
     assert.equal(metrics.contentType, "text/plain; version=0.0.4; charset=utf-8");
   });

@@ -24,6 +24,7 @@ function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
     inFlight: metrics.gauge("inFlight"),
     slots: metrics.gauge("slots"),
     bulkBuffered: metrics.gauge("bulkBuffered"),
+    held: metrics.gauge("held"),
   };
 }
 
@@ -32,8 +33,12 @@ describe("QueueGauges", () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
     const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER });
     const state = () => Promise.resolve({ ...NOTHING, pending: 12, ackPending: 5 });
-    const first = gauges.watch({ consumer: { slots: 8, state }, worker: { inFlight: 3 } });
-    const second = gauges.watch({ consumer: { slots: 4, state }, worker: { inFlight: 2 } });
+    const first = gauges.watch({ consumer: { slots: 8, state }, worker: { inFlight: 3, held: 2 } });
+    assert.equal(metrics.gauge("held"), 2);
+    const second = gauges.watch({
+      consumer: { slots: 4, state },
+      worker: { inFlight: 2, held: 1 },
+    });
     await first();
     assert.deepEqual(gaugesOf(metrics), {
       pending: 12,
@@ -41,6 +46,7 @@ describe("QueueGauges", () => {
       inFlight: 2,
       slots: 4,
       bulkBuffered: 0,
+      held: 1,
     });
     await second();
     assert.deepEqual(gaugesOf(metrics), {
@@ -49,6 +55,7 @@ describe("QueueGauges", () => {
       inFlight: 0,
       slots: 0,
       bulkBuffered: 0,
+      held: 0,
     });
   });
 
@@ -64,7 +71,7 @@ describe("QueueGauges", () => {
         ? Promise.resolve(NOTHING)
         : new Promise<QueueState>((resolve) => void answers.push(resolve));
     };
-    const stop = gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0 } });
+    const stop = gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0, held: 0 } });
     await turns(20);
     assert.equal(asked, 1);
     answers[0]!({ ...NOTHING, pending: 1 });
@@ -87,7 +94,10 @@ describe("QueueGauges", () => {
       asked++;
       return new Promise<QueueState>(() => {});
     };
-    const unwatch = gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 1 } });
+    const unwatch = gauges.watch({
+      consumer: { slots: 1, state },
+      worker: { inFlight: 1, held: 0 },
+    });
     stop.abort();
     await unwatch();
     assert.equal(asked, 1);
@@ -101,7 +111,7 @@ describe("QueueGauges", () => {
     const gauges = new QueueGauges({ metrics, log, stop: NEVER });
     metrics.set("pending", 3);
     const state = () => Promise.reject(new Error("no answer"));
-    await gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0 } })();
+    await gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0, held: 0 } })();
     assert.equal(metrics.gauge("pending"), 3);
     assert.equal(lines.length, 2);
     assert.match(lines[0]!, /"DEBUG".*"no answer"/);

@@ -19,6 +19,8 @@ export interface CommandOptions {
   cwd?: string;
   /** `KFLOW_*` variables of the test's own environment are not handed on. */
   env?: Readonly<Record<string, string>>;
+  /** A program other than kflow's own, by its path in the repository. @default "mod.ts" */
+  main?: string;
   /** Standard output is not read before `read()`, so that the pipe fills up. */
   unread?: boolean;
 }
@@ -46,8 +48,9 @@ export class Command {
 
   constructor(args: readonly string[], options: CommandOptions = {}) {
     const runtime = options.runtime ?? OWN_RUNTIME;
-    this.#name = `${runtime} mod.ts ${args.join(" ")}`;
-    const child = spawn(program(runtime), [...beforeArguments(runtime), ...args], {
+    const main = options.main ?? "mod.ts";
+    this.#name = `${runtime} ${main} ${args.join(" ")}`;
+    const child = spawn(program(runtime), [...beforeArguments(runtime, main), ...args], {
       cwd: options.cwd,
       env: { ...cleanEnvironment(), ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -182,11 +185,11 @@ function program(runtime: Runtime): string {
 }
 
 /** Without a lock file, so that tests change nothing in the repository, and with its packages as they are. */
-function beforeArguments(runtime: Runtime): string[] {
-  const main = join(ROOT, "mod.ts");
+function beforeArguments(runtime: Runtime, main: string): string[] {
+  const path = join(ROOT, main);
   return runtime === "deno"
-    ? ["run", "-A", "--no-lock", "--node-modules-dir=manual", main]
-    : [main];
+    ? ["run", "-A", "--no-lock", "--node-modules-dir=manual", path]
+    : [path];
 }
 
 function cleanEnvironment(): Record<string, string | undefined> {

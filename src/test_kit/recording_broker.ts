@@ -1,0 +1,113 @@
+import type {
+  Consumer,
+  Delivery,
+  GroupSpec,
+  OutMessage,
+  Publisher,
+  QueueState,
+  Receipt,
+} from "../broker/broker.ts";
+import { MemoryBroker, type MemoryBrokerOptions } from "../broker/memory.ts";
+
+/** Told what goes over a broker. */
+export interface Recorder {
+  /** Somebody takes messages from now on. */
+  joined(): void;
+  /** A message is stored that was not there before. */
+  stored(message: OutMessage): void;
+  wasAcked(delivery: Delivery): void;
+  wasNaked(delivery: Delivery, delayMs: number): void;
+  /** The ack wait begins anew. */
+  working(delivery: Delivery): void;
+}
+
+/** The embedded broker, with somebody who looks on. */
+export class RecordingBroker extends MemoryBroker {
+  readonly #recorder: Recorder;
+
+  constructor(recorder: Recorder, options: MemoryBrokerOptions) {
+    super(options);
+    this.#recorder = recorder;
+  }
+
+  override async consume(spec: GroupSpec): Promise<Consumer> {
+    const consumer = new RecordingConsumer(await super.consume(spec), this.#recorder);
+    this.#recorder.joined();
+    return consumer;
+  }
+
+  override publisher(options?: { limit?: number }): Publisher {
+    return new RecordingPublisher(super.publisher(options), this.#recorder);
+  }
+}
+
+class RecordingPublisher implements Publisher {
+  constructor(readonly inner: Publisher, readonly recorder: Recorder) {}
+
+  publish(message: OutMessage, receipt: Receipt): void {
+    const { recorder } = this;
+    this.inner.publish(message, {
+      stored(duplicate) {
+        if (!duplicate) recorder.stored(message);
+        receipt.stored(duplicate);
+      },
+      failed: (error) => receipt.failed(error),
+    });
+  }
+  get outstanding(): number {
+    return this.inner.outstanding;
+  }
+  ready(signal?: AbortSignal): Promise<void> {
+    return this.inner.ready(signal);
+  }
+  flush(signal?: AbortSignal): Promise<void> {
+    return this.inner.flush(signal);
+  }
+  close(): void {
+    this.inner.close();
+  }
+}
+
+class RecordingConsumer implements Consumer {
+  constructor(readonly inner: Consumer, readonly recorder: Recorder) {}
+
+  get slots(): number {
+    return this.inner.slots;
+  }
+  set slots(slots: number) {
+    this.inner.slots = slots;
+  }
+  next(): Promise<Delivery[]> {
+    return this.inner.next();
+  }
+  wake(): void {
+    this.inner.wake();
+  }
+  ack(delivery: Delivery): void {
+    this.recorder.wasAcked(delivery);
+    this.inner.ack(delivery);
+  }
+  nak(delivery: Delivery, delayMs = 0): void {
+    this.recorder.wasNaked(delivery, delayMs);
+    this.inner.nak(delivery, delayMs);
+  }
+  working(delivery: Delivery): void {
+    this.recorder.working(delivery);
+    this.inner.working(delivery);
+  }
+  forget(delivery: Delivery): void {
+    this.inner.forget(delivery);
+  }
+  stop(): void {
+    this.inner.stop();
+  }
+  close(timeoutMs?: number): Promise<void> {
+    return this.inner.close(timeoutMs);
+  }
+  state(): Promise<QueueState> {
+    return this.inner.state();
+  }
+  tidy(): Promise<{ old: number; young: number }> {
+    return this.inner.tidy();
+  }
+}
