@@ -45,8 +45,16 @@ const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [
   ["src/app.ts", "../mod.ts", /imports go down only/],
   ["src/app.ts", "../adapters/shared/nats_tcp.ts", /imports go down only/],
   ["src/runtime/task.ts", "kflow", /imports go down only/],
-  ["src/runtime/runner.ts", "../broker/memory.ts", /only src\/app\.ts and src\/test_kit\/ choose one/],
-  ["src/functions/s3_sink.ts", "../store/s3.ts", /only src\/app\.ts and src\/test_kit\/ choose one/],
+  [
+    "src/runtime/runner.ts",
+    "../broker/memory.ts",
+    /only src\/app\.ts and src\/test_kit\/ choose one/,
+  ],
+  [
+    "src/functions/s3_sink.ts",
+    "../store/s3.ts",
+    /only src\/app\.ts and src\/test_kit\/ choose one/,
+  ],
   ["bench/bench.ts", "../tests/broker/nats_test.ts", /imports go down only/],
   ["adapters/bun/main.ts", "bun", /no door/],
   ["mod.ts", "./bench/bench.ts", /imports go down only/],
