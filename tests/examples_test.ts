@@ -1,8 +1,10 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { CommandLine } from "./support/command.ts";
+import { runWithFastavro } from "./support/fastavro.ts";
 import { FlowFolder } from "./support/flow_folder.ts";
 import { resultsIn } from "./support/quickstart.ts";
+import { serverSkip } from "./support/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
 
@@ -22,6 +24,24 @@ describe("examples/quickstart", () => {
       assert.match(stdout, new RegExp(`^list +0 +${count} +0 +0 +0 +[\\d.]+ s$`, "m"));
       assert.match(stdout, new RegExp(`^describe +${count} +${count} +0 +0 +0 +[\\d.]+ s$`, "m"));
       assert.match(stdout, new RegExp(`^store +${count} +0 +0 +0 +0 +[\\d.]+ s$`, "m"));
+    } finally {
+      await folder.remove();
+    }
+  });
+});
+
+describe("examples/python-reads-output", { skip: serverSkip("fastavro") }, () => {
+  const kflow = new CommandLine();
+  after(() => kflow.endAll());
+
+  it("is read by Python's fastavro as its expected.txt says", SLOW, async () => {
+    const folder = await FlowFolder.make("python-reads-output");
+    try {
+      const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+      assert.equal(status, 0, stderr);
+      const data = folder.file("data/measurements");
+      const printed = await runWithFastavro([folder.file("read.py"), data]);
+      assert.equal(printed, new TextDecoder().decode(await folder.read("expected.txt")));
     } finally {
       await folder.remove();
     }

@@ -21,6 +21,15 @@ with open(sys.argv[1], "rb") as file:
     print(json.dumps({"schema": reader.writer_schema["name"], "records": [plain(record) for record in reader]}))
 `;
 
+/** What a Python program prints that finds fastavro. */
+export async function runWithFastavro(args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)("python3", args, {
+    env: { ...process.env, PYTHONPATH: serverBinary("fastavro") },
+    timeout: 30_000,
+  });
+  return stdout;
+}
+
 /** What Python's fastavro reads in an object container file. */
 export async function readWithFastavro(
   content: Uint8Array,
@@ -29,11 +38,7 @@ export async function readWithFastavro(
   try {
     const file = join(folder, "content.avro");
     await writeFile(file, content);
-    const { stdout } = await promisify(execFile)("python3", ["-c", SCRIPT, file], {
-      env: { ...process.env, PYTHONPATH: serverBinary("fastavro") },
-      timeout: 30_000,
-    });
-    return JSON.parse(stdout);
+    return JSON.parse(await runWithFastavro(["-c", SCRIPT, file]));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
