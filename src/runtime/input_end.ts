@@ -8,6 +8,8 @@ import type { TaskWorker } from "./task.ts";
 
 /** While other workers hold inputs too, nobody can tell that nothing more will come but by waiting this long for a change. */
 const QUIET_MS = 2000;
+/** Records that are on their way into a bulk are in it long before that. */
+const BULK_QUIET_MS = 100;
 const FIRST_LOOK_MS = 5;
 const LONGEST_LOOK_MS = 500;
 
@@ -15,7 +17,7 @@ export interface InputEndOptions {
   task: TaskPlan;
   consumer: Consumer;
   worker: Pick<TaskWorker, "onlyHolds" | "held" | "stop">;
-  bulk?: Pick<Bulk, "flush">;
+  bulk?: Pick<Bulk, "flush" | "buffered">;
   shared: Shared;
   /** Aborted when nobody needs to know any more. */
   signal: AbortSignal;
@@ -48,8 +50,11 @@ export async function watchInput(options: InputEndOptions): Promise<boolean> {
         worker.stop();
         return true;
       }
-      if (state.pending === 0) bulk?.flush();
       const unchanged = quiet.since(state);
+      if (bulk !== undefined && state.pending === 0) {
+        // Whatever else is under way may still fill the bulk, unless it is held elsewhere.
+        if (state.ackPending <= bulk.buffered || unchanged > BULK_QUIET_MS) bulk.flush();
+      }
       if (
         state.pending === 0 && worker.onlyHolds &&
         (state.ackPending <= worker.held || unchanged > QUIET_MS)
