@@ -10,13 +10,13 @@ export interface Entry {
   acked: boolean;
   /** The delivery that counts; an earlier one may still ack. */
   current?: MemoryDelivery;
-  holder?: MemoryConsumer;
   /** `performance.now()` after which it is delivered again. */
   deadline: number;
 }
 
 export class MemoryDelivery implements Delivery {
   readonly receivedAt = performance.now();
+  /** Whether its holder has its slot back. */
   settled = false;
   constructor(readonly entry: Entry, readonly attempt: number) {}
   get stored(): StoredMessage {
@@ -113,7 +113,7 @@ export class MemoryGroup {
 
   ack(delivery: MemoryDelivery): void {
     const { entry } = delivery;
-    if (entry.acked) return;
+    if (entry.acked) return this.pump();
     entry.acked = true;
     this.#release(entry);
     if (this.#delayed.size > 0) this.#delayed.delete(entry);
@@ -124,7 +124,7 @@ export class MemoryGroup {
 
   nak(delivery: MemoryDelivery, delayMs: number): void {
     const { entry } = delivery;
-    if (entry.acked || entry.current !== delivery) return;
+    if (entry.acked || entry.current !== delivery) return this.pump();
     this.#release(entry);
     if (delayMs > 0) {
       const at = performance.now() + delayMs;
@@ -188,7 +188,6 @@ export class MemoryGroup {
   #deliver(entry: Entry, member: MemoryConsumer): void {
     const delivery = new MemoryDelivery(entry, ++entry.attempts);
     entry.current = delivery;
-    entry.holder = member;
     entry.deadline = delivery.receivedAt + this.spec.ackWaitMs;
     this.#held.set(entry.stored.sequence, entry);
     this.#wakeAt(entry.deadline);
@@ -197,8 +196,6 @@ export class MemoryGroup {
 
   #release(entry: Entry): void {
     this.#held.delete(entry.stored.sequence);
-    entry.holder?.released();
-    entry.holder = undefined;
     entry.current = undefined;
   }
 
