@@ -42,10 +42,12 @@ export class MemoryConsumer implements Consumer {
   }
 
   ack(delivery: Delivery): void {
+    this.#free(delivery as MemoryDelivery);
     this.#group.ack(delivery as MemoryDelivery);
   }
 
   nak(delivery: Delivery, delayMs = 0): void {
+    this.#free(delivery as MemoryDelivery);
     this.#group.nak(delivery as MemoryDelivery, delayMs);
   }
 
@@ -53,8 +55,11 @@ export class MemoryConsumer implements Consumer {
     this.#group.working(delivery as MemoryDelivery);
   }
 
-  /** The group takes it back by itself when the ack wait has passed. */
-  forget(): void {}
+  /** The group has taken the message back by itself; the slot is held until now, since whoever is late may hang. */
+  forget(delivery: Delivery): void {
+    this.#free(delivery as MemoryDelivery);
+    this.#group.pump();
+  }
 
   stop(): void {
     if (this.#stopped) return;
@@ -93,8 +98,9 @@ export class MemoryConsumer implements Consumer {
     queueMicrotask(() => waiter(this.#takeBuffer()));
   }
 
-  /** For the group: a delivery of this member was settled or taken away. */
-  released(): void {
+  #free(delivery: MemoryDelivery): void {
+    if (delivery.settled) return;
+    delivery.settled = true;
     this.#unsettled--;
   }
 
@@ -103,6 +109,9 @@ export class MemoryConsumer implements Consumer {
     const taken = this.#buffer;
     this.#buffer = [];
     // A redelivery may be overtaken by the late ack of the delivery before.
-    return taken.filter((delivery) => !delivery.entry.acked);
+    return taken.filter((delivery) => {
+      if (delivery.entry.acked) this.#free(delivery);
+      return !delivery.entry.acked;
+    });
   }
 }

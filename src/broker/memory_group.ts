@@ -11,12 +11,12 @@ export interface Entry {
   acked: boolean;
   /** The delivery that counts; an earlier one may still ack. */
   current?: MemoryDelivery;
-  holder?: MemoryConsumer;
   /** By the group's timers, after which it is delivered again. */
   deadline: number;
 }
 
 export class MemoryDelivery implements Delivery {
+  /** Whether its holder has its slot back. */
   settled = false;
   constructor(
     readonly entry: Entry,
@@ -120,7 +120,7 @@ export class MemoryGroup {
 
   ack(delivery: MemoryDelivery): void {
     const { entry } = delivery;
-    if (entry.acked) return;
+    if (entry.acked) return this.pump();
     entry.acked = true;
     this.#release(entry);
     if (this.#delayed.size > 0) this.#delayed.delete(entry);
@@ -131,7 +131,7 @@ export class MemoryGroup {
 
   nak(delivery: MemoryDelivery, delayMs: number): void {
     const { entry } = delivery;
-    if (entry.acked || entry.current !== delivery) return;
+    if (entry.acked || entry.current !== delivery) return this.pump();
     this.#release(entry);
     if (delayMs > 0) {
       const at = this.#timers.now() + delayMs;
@@ -195,7 +195,6 @@ export class MemoryGroup {
   #deliver(entry: Entry, member: MemoryConsumer): void {
     const delivery = new MemoryDelivery(entry, ++entry.attempts, this.#timers.now());
     entry.current = delivery;
-    entry.holder = member;
     entry.deadline = delivery.receivedAt + this.spec.ackWaitMs;
     this.#held.set(entry.stored.sequence, entry);
     this.#wakeAt(entry.deadline);
@@ -204,8 +203,6 @@ export class MemoryGroup {
 
   #release(entry: Entry): void {
     this.#held.delete(entry.stored.sequence);
-    entry.holder?.released();
-    entry.holder = undefined;
     entry.current = undefined;
   }
 

@@ -232,6 +232,22 @@ export function testBroker(
         await consumer.close();
       });
 
+      it("a delivery whose ack wait passes goes to whoever has a free slot, not to its late holder", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const late = await broker.consume(place.group({ ackWaitMs: 400 }));
+        const first = await receiveOne(late);
+        const other = await broker.consume(place.group({ ackWaitMs: 400 }));
+        for (const attempt of [2, 3]) {
+          const again = await receiveOne(other);
+          assert.equal(again.attempt, attempt);
+          if (attempt === 2) other.forget(again);
+          else other.ack(again);
+        }
+        late.forget(first);
+        await Promise.all([late, other].map((consumer) => consumer.close()));
+      });
+
       it("a message made anew on the same sequence has another timestamp or id", async () => {
         const place = new Place();
         await place.fill(broker, ["a", "b"]);
