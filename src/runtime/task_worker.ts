@@ -106,7 +106,9 @@ async function runSession(
       ackWaitMs: delivery.ackWaitMs,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
-      longRunning: shared.settingsOf(task).longRunning,
+      // A call that is ended after its time cannot keep its record for ever.
+      longRunning: shared.settingsOf(task).longRunning ||
+        task.meta.get("isolate") === true && task.meta.has("max.processing.ms"),
     });
     const tidying = tidyNowAndThen(consumer, progress, log);
     const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, bulk });
@@ -137,6 +139,7 @@ async function runSession(
     await end.finish(task.id);
     return false;
   } finally {
+    made.release?.();
     publisher.close();
   }
 }
