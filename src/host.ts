@@ -18,6 +18,21 @@ export interface Served {
   close(): Promise<void>;
 }
 
+/** What a thread says of itself. */
+export interface ThreadEvents {
+  message(data: unknown): void;
+  /** It has ended, or is broken and of no more use. Told at most once, and not after `terminate()`. */
+  ended(reason: string): void;
+}
+
+/** A Web Worker. */
+export interface Thread {
+  /** Sends a structured clone. Throws `DataCloneError` if there is none of something in it. */
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  /** Ends it at once, whatever it does. Safe to call twice. */
+  terminate(): void;
+}
+
 /** Port: what a platform supplies. One object per process, made by an adapter. */
 export interface Host {
   /** Such as `deno 2.9.6`. */
@@ -37,6 +52,11 @@ export interface Host {
   files(root: string, options?: { below?: string; create?: boolean }): Promise<Files>;
   /** Loads a module of the user's by absolute path; `import … from "kflow"` inside gives this very runtime. */
   loadModule(path: string): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * Starts a Web Worker that serves `src/isolate/inside.ts`: it loads a module of the user's, as `loadModule` would, and calls its function. What ends
+   * the Worker from inside (an error that nobody caught, `process.exit()`) is told to `events.ended` and ends nothing else.
+   */
+  startThread(events: ThreadEvents): Thread;
   /**
    * Listens on a port of all addresses of the machine; 0 is a free one. Rejects with an `Error` whose message is the system's code
    * (`EADDRINUSE`, `EACCES`) if that cannot be.

@@ -78,6 +78,15 @@ function textValue(value: unknown): string {
   return /^[^\s="]+$/.test(text) ? text : JSON.stringify(text);
 }
 
+/** The fields as plain values, for a line that is written elsewhere. Never throws. */
+export function plainFields(fields: LogFields): LogFields {
+  try {
+    return JSON.parse(JSON.stringify(fields, jsonValue));
+  } catch {
+    return { fields: String(fields) };
+  }
+}
+
 function jsonValue(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Error) return value.message;

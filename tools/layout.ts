@@ -9,6 +9,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/pipeline/", "src/broker/", "src/store/", "src/files/", "src/codec/", "src/metrics/"],
   ["src/host.ts"],
   ["src/runtime/"],
+  ["src/isolate/"],
   ["src/functions/", "src/http/"],
   ["src/app.ts", "src/test_kit/"],
   ["mod.ts"],

@@ -58,6 +58,9 @@ export async function helpOf(...command: string[]): Promise<string> {
   const host = createNodeHost({
     platform: "",
     loadModule: () => Promise.reject(new Error("no modules here")),
+    startThread() {
+      throw new Error("no threads here");
+    },
   });
   const stdout = { write: (part: string) => void (text += part), isTerminal: false, columns: 100 };
   await runCommandLine({ ...host, stdout }, [...command, "--help"]);

@@ -1,9 +1,10 @@
 import process from "node:process";
-import { pathToFileURL } from "node:url";
 import { runCommandLine } from "../shared/command_line.ts";
 import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
 import type { BasicRuntime } from "../../mod.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
+import { loadModule } from "./load_module.ts";
+import { startThread } from "./start_thread.ts";
 
 export { temporaryFiles } from "../shared/temporary_files.ts";
 
@@ -25,7 +26,8 @@ function createHost(): NodeHost {
   globalThis.addEventListener("error", ignoreLateReset);
   return createNodeHost({
     platform: `deno ${process.versions.deno}`,
-    loadModule: (path) => import(pathToFileURL(path).href),
+    loadModule,
+    startThread,
   });
 }
 

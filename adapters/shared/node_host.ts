@@ -15,6 +15,7 @@ export interface NodeHostOptions {
   platform: string;
   /** Loads a module by absolute path. */
   loadModule: Host["loadModule"];
+  startThread: Host["startThread"];
 }
 
 export interface NodeHost extends Host {
@@ -35,6 +36,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     readText,
     files: openNodeFiles,
     loadModule: options.loadModule,
+    startThread: options.startThread,
     serve: serveNode,
     onShutdown,
     exit: (status) => process.exit(status),

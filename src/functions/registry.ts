@@ -1,5 +1,6 @@
 import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { IsolatedFunction } from "../isolate/isolated_function.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
@@ -24,6 +25,7 @@ export async function makeFunction(
     case "print":
       return { kind: "process", process: printSink(host.stdout) };
     case "raw":
+      if (task.meta.get("isolate") === true) return await isolatedTask(task, context);
       return { kind: "process", ...await loadCode(task, host, toTaskCode) };
     case "raw-source":
       return {
@@ -65,17 +67,36 @@ async function loadCode<T>(
   host: Host,
   read: (exported: unknown) => T,
 ): Promise<T> {
-  const path = task.module!;
   try {
-    const module = await host.loadModule(path);
+    const module = await host.loadModule(task.module!);
     return read(module.default);
   } catch (error) {
-    throw new ConfigurationError([{
-      file: path,
-      problem: `cannot use it as the function of task "${task.id}": ${inOneLine(reasonOf(error))}`,
-      hint: "correct the module, or give another with module: or --module",
-    }]);
+    throw unusable(task, error);
   }
+}
+
+async function isolatedTask(
+  task: TaskPlan,
+  { host, store }: { host: Host; store: Store },
+): Promise<TaskFunction> {
+  try {
+    const process = await IsolatedFunction.start({
+      task,
+      store,
+      startThread: (events) => host.startThread(events),
+    });
+    return { kind: "process", process, release: () => process.release() };
+  } catch (error) {
+    throw unusable(task, error);
+  }
+}
+
+function unusable(task: TaskPlan, error: unknown): ConfigurationError {
+  return new ConfigurationError([{
+    file: task.module!,
+    problem: `cannot use it as the function of task "${task.id}": ${inOneLine(reasonOf(error))}`,
+    hint: "correct the module, or give another with module: or --module",
+  }]);
 }
 
 const COLOR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");

@@ -27,6 +27,7 @@ export function checkMeta(
       report.warning(path, `${type} does not know meta key "${key}"; ${hint}`, "key");
     }
   }
+  if (type === "raw") checkProcessingLimit(entries, report);
   warnShortPoll(entries, report);
   warnShortWindow(entries, report);
   warnIdleBulk(entries, report);
@@ -35,6 +36,16 @@ export function checkMeta(
 
 function describe(wanted: string, value: unknown): string {
   return wanted.startsWith("must ") ? wanted : `expected ${wanted}, got ${got(value)}`;
+}
+
+function checkProcessingLimit(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
+  const limit = entries.get("max.processing.ms");
+  if (!limit || report.isBroken(limit.path) || entries.get("isolate")?.value === true) return;
+  report.error(
+    limit.path,
+    'only a function in a Worker of its own can be ended; add "isolate: true" or remove it',
+    "key",
+  );
 }
 
 function warnShortPoll(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {

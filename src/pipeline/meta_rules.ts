@@ -131,6 +131,16 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
       "The function acknowledges with `requestAck()`; overrides bulk mode",
       "false",
     ),
+    "isolate": rule(
+      flag,
+      "Runs the function in a Web Worker, so that it may compute for long without stopping heartbeats and the other tasks of the process",
+      "false",
+    ),
+    "max.processing.ms": rule(
+      integer(1, YEAR_MS),
+      "With `isolate: true` a call of the function is ended after so long, ms, and counts as failed. Until then its record is not handed over again",
+      "none",
+    ),
     "download.directory": rule(
       folder,
       "Where `autoDownload` puts files; links in it are followed before it is judged",

@@ -103,7 +103,7 @@ export class CallContext implements Context {
 }
 
 /** @throws {TypeError} if the function does not acknowledge by itself. */
-export function manualOf({ manual, task }: CallScope): ManualAck {
+export function manualOf({ manual, task }: Pick<CallScope, "manual" | "task">): ManualAck {
   if (manual !== undefined) return manual;
   throw new TypeError(
     `Cannot call requestAck(): task "${task}" is acknowledged by the runtime; set meta.ack.manual to true`,

@@ -2,6 +2,7 @@ import { reasonOf, UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { aborted, waitAtMost } from "../waiting.ts";
+import { InterruptedCall } from "./interrupted_call.ts";
 
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30_000;
@@ -14,10 +15,11 @@ export interface OutageOptions {
 }
 
 /**
- * True if the error came of a store or server that was away, once it answers again; false if it is of another kind, if the other side is there
+ * True if the call is to be made again: if it was interrupted, at once; if the error came of a store or server that was away, once it answers again. False if it is of another kind, if the other side is there
  * and fails this one thing, or if the worker stops.
  */
 export async function outlasts(error: unknown, options: OutageOptions): Promise<boolean> {
+  if (error instanceof InterruptedCall) return true;
   const question = questionOf(error, options.store);
   if (question === undefined) return false;
   const { log, stop } = options;

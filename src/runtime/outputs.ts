@@ -12,9 +12,9 @@ const HEADER_RESERVE = 4096;
 
 export interface OutputsOptions {
   flow: string;
-  task: TaskPlan;
+  task: Pick<TaskPlan, "id" | "kind" | "outputs" | "partitionBy">;
   names: FlowNames;
-  publisher: Publisher;
+  publisher: Pick<Publisher, "publish">;
   maxPayload: number;
 }
 
@@ -51,7 +51,7 @@ export class TaskOutputs {
   }
 
   /** Registers the schemas. @param declared The function's own schema of the main output, which wins over the file's. */
-  async open(schemas: Schemas, declared: unknown): Promise<void> {
+  async open(schemas: Pick<Schemas, "register">, declared: unknown): Promise<void> {
     for (const output of this.#options.task.outputs) {
       const source = output.sideOut === undefined ? declared ?? output.schema : output.schema;
       const schema = source === undefined ? undefined : await schemas.register(source);
@@ -112,6 +112,11 @@ export class TaskOutputs {
     throw new TypeError(`Task "${this.#options.task.id}" is a sink and returned a record`);
   }
 
+  /** Throws what `publishSide` would throw of the record. */
+  checkSide(sideOut: string, record: unknown): void {
+    this.#encode(this.#find(sideOut), record);
+  }
+
   /** Publishes one record to a side out at once. Throws if the record does not fit. */
   publishSide(flight: Flight, sideOut: string, record: unknown): Promise<void> {
     const door = this.#find(sideOut);
@@ -152,7 +157,7 @@ export class TaskOutputs {
   }
 
   /** The schema may be one that the function has declared, so its field is looked for here too. */
-  #partitionOf({ id, kind, partitionBy }: TaskPlan): Partition | undefined {
+  #partitionOf({ id, kind, partitionBy }: OutputsOptions["task"]): Partition | undefined {
     const door = this.#main;
     if (partitionBy === undefined || kind !== "source" || door?.schema === undefined) {
       return undefined;

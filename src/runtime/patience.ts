@@ -34,6 +34,7 @@ export function patientStep(inner: Step, options: OutageOptions): Step {
       try {
         // The same call again has to make the same message ids.
         flight.sideRecords = 0;
+        flight.ackRequested = false;
         return await inner(flight);
       } catch (next) {
         found = next;

@@ -26,6 +26,8 @@ export type TaskFunction =
     readonly concurrency?: number;
     /** Whether the function acknowledges by itself, whatever `meta.ack.manual` says. @default false */
     readonly manualAck?: boolean;
+    /** Called last of all, however the worker came to its end. */
+    release?(): void;
   };
 
 export interface RunnerSettings {

@@ -106,8 +106,10 @@ async function runSession(
       ackWaitMs: delivery.ackWaitMs,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
-      longRunning: shared.settingsOf(task).longRunning,
       timers: shared.timers,
+      // A call that is ended after its time cannot keep its record for ever.
+      longRunning: shared.settingsOf(task).longRunning ||
+        task.meta.get("isolate") === true && task.meta.has("max.processing.ms"),
     });
     // An embedded broker keeps nothing that is acknowledged.
     const tidying = broker.durable ? tidyNowAndThen(consumer, progress, log) : undefined;
@@ -139,6 +141,7 @@ async function runSession(
     await end.finish(task.id);
     return false;
   } finally {
+    made.release?.();
     publisher.close();
   }
 }

@@ -29,6 +29,8 @@ export interface FlowOptions {
   functions?: Record<string, unknown>;
   /** Whole functions by task id, for sources. */
   tasks?: Record<string, TaskFunction>;
+  /** For tasks whose module is loaded. */
+  host?: Pick<Host, "loadModule" | "startThread">;
   /** Of raw-sources. */
   clock?: Clock;
   broker?: Broker;
@@ -114,7 +116,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
           }
           return Promise.resolve({ kind: "process", process: toProcessFunction(made) });
         }
-        return makeFunction(task, { host: { stdout } as Host, store });
+        return makeFunction(task, { host: { ...options.host, stdout } as Host, store });
       },
       stop: options.stop ?? new AbortController().signal,
       kill: new AbortController().signal,

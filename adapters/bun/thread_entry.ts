@@ -1,0 +1,6 @@
+/** What runs in a Worker on Bun. */
+import { serveThread } from "../shared/serve_thread.ts";
+import { loadModule, provideKflow } from "./load_module.ts";
+
+provideKflow();
+serveThread(loadModule);

@@ -1,0 +1,18 @@
+import { type LogFields, type Logger, type LogLevel, plainFields } from "../log.ts";
+
+/** A logger whose lines are written by another thread. */
+export function remoteLog(
+  tell: (level: LogLevel, message: string, fields: LogFields) => void,
+  base: LogFields = {},
+): Logger {
+  const at = (level: LogLevel) => (message: string, fields?: LogFields) =>
+    tell(level, String(message), plainFields({ ...base, ...fields }));
+  return {
+    debug: at("DEBUG"),
+    info: at("INFO"),
+    warning: at("WARNING"),
+    error: at("ERROR"),
+    critical: at("CRITICAL"),
+    with: (fields) => remoteLog(tell, { ...base, ...fields }),
+  };
+}
