@@ -31,6 +31,7 @@ export type {
   RecordSource,
   SourceModule,
 } from "./src/runtime/record_source.ts";
+export type { TaskStore, UploadOptions } from "./src/runtime/task_store.ts";
 export type { Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
 export type { RecordValue } from "./src/codec/codec.ts";

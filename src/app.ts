@@ -13,7 +13,9 @@ import { sweepDownloads } from "./runtime/download.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
 import { type RunReport, runTasks } from "./runtime/runner.ts";
-import { readSettings } from "./settings.ts";
+import { createTaskStore, type TaskStore } from "./runtime/task_store.ts";
+import { TransferLog } from "./runtime/transfer_log.ts";
+import { readSettings, type Settings } from "./settings.ts";
 import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
 import { S3Store } from "./store/s3.ts";
@@ -82,6 +84,20 @@ export async function createApp(options: AppOptions): Promise<App> {
     return files;
   }
 
+  function settingsOf(task: TaskPlan): Settings {
+    return readSettings((name) => task.env[name] ?? host.env(name)).settings;
+  }
+
+  function storeOf(task: TaskPlan): TaskStore {
+    const percent = settingsOf(task).progressPercent;
+    const transfers = new TransferLog({ log: log.with({ task: task.id }), percent });
+    return createTaskStore({
+      store: stores.of(task),
+      openFile: (path) => host.openFile(path),
+      transfers,
+    });
+  }
+
   return {
     broker,
     async run(runOptions) {
@@ -98,14 +114,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         plan,
         broker,
         log,
-        settingsOf: (task) => readSettings((name) => task.env[name] ?? host.env(name)).settings,
+        settingsOf,
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
         podName: host.env("HOSTNAME") || host.hostname,
         errorBrokerOf: (task) => errorBrokers.of(task),
-        storeOf: (task) => stores.of(task),
+        storeOf,
         downloadFiles,
-        functionOf: (task) => makeFunction(task, { host, store: stores.of(task) }),
+        functionOf: (task) => makeFunction(task, { host, store: storeOf(task) }),
         deadLetters: embedded
           ? new FileDeadLetters({
             files: openState,

@@ -3,6 +3,7 @@ import type { Files } from "../files/files.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Store, StoreError } from "../store/store.ts";
+import type { TransferLog } from "./transfer_log.ts";
 
 /** Longest file name made from a key, UTF-8 bytes. */
 const NAME_BYTES = 100;
@@ -35,27 +36,36 @@ export function referenceIn(record: RecordValue | undefined): { bucket: string; 
 export class Downloads {
   readonly #files: Files;
   readonly #store: Store;
+  readonly #transfers: TransferLog;
   readonly #log: Logger;
 
-  constructor(options: { files: Files; store: Store; log: Logger }) {
+  constructor(options: { files: Files; store: Store; transfers: TransferLog; log: Logger }) {
     this.#files = options.files;
     this.#store = options.store;
+    this.#transfers = options.transfers;
     this.#log = options.log;
   }
 
   async fetch(record: RecordValue | undefined, signal: AbortSignal): Promise<Download> {
     const { bucket, key } = referenceIn(record);
     const object = await this.#store.get(bucket, key, { signal });
+    const progress = this.#transfers.begin({
+      direction: "Download",
+      bucket,
+      key,
+      total: object.size,
+    });
     const folder = crypto.randomUUID();
     const path = `${folder}/${fileName(key)}`;
     try {
-      const written = await this.#files.write(path, object.body, { signal });
+      const written = await this.#files.write(path, progress.counted(object.body), { signal });
       if (written !== object.size) {
         throw new StoreError(
           `Cannot download "${bucket}/${key}": got ${written} of ${object.size} bytes`,
           { kind: "unavailable", bucket, key },
         );
       }
+      progress.done();
     } catch (error) {
       await this.#remove(folder);
       throw error;

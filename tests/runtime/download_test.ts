@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { createLogger } from "../../src/log.ts";
 import { Downloads, sweepDownloads } from "../../src/runtime/download.ts";
+import { TransferLog } from "../../src/runtime/transfer_log.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 
 const log = createLogger({ write: () => {} });
@@ -12,7 +13,8 @@ async function setUp(...keys: string[]) {
   const store = new MemoryStore({ buckets: ["docs"] });
   for (const key of keys) await store.put("docs", key, new TextEncoder().encode(key));
   const files = new MemoryFiles();
-  return { files, store, downloads: new Downloads({ files, store, log }) };
+  const transfers = new TransferLog({ log, percent: undefined });
+  return { files, store, downloads: new Downloads({ files, store, transfers, log }) };
 }
 
 describe("Downloads", () => {

@@ -22,6 +22,7 @@ import type {
 } from "../../src/runtime/runner_options.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
+import { taskStoreOf } from "./task_store.ts";
 
 export interface FlowOptions {
   yaml: string;
@@ -71,11 +72,16 @@ export async function planOf(yaml: string): Promise<Plan> {
 export async function runFlow(options: FlowOptions): Promise<FlowResult> {
   const plan = await planOf(options.yaml);
   const broker = options.broker ?? createMemoryBroker();
-  const store = options.store ?? new MemoryStore();
   const files = options.files ?? new MemoryFiles();
   const printed: unknown[] = [];
   const logged: Record<string, unknown>[] = [];
   const tasks = plan.tasks.filter((task) => options.only?.includes(task.id) ?? true);
+  const log = createLogger({
+    level: "DEBUG",
+    write: (line) => void logged.push(JSON.parse(line)),
+  });
+  const percent = options.settings?.progressPercent;
+  const store = taskStoreOf(options.store ?? new MemoryStore(), { log, percent });
   const stdout = {
     write: (text: string) => void printed.push(JSON.parse(text)),
     isTerminal: false,
@@ -88,10 +94,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       run: options.run ?? "run-1",
       broker,
       codec: new AvroCodec(),
-      log: createLogger({
-        level: "DEBUG",
-        write: (line) => void logged.push(JSON.parse(line)),
-      }),
+      log,
       settingsOf: () => ({
         longRunning: false,
         skipDownloadError: false,
