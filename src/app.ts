@@ -9,7 +9,7 @@ import type { Host } from "./host.ts";
 import type { Exporter, ExporterOptions } from "./http/exporter.ts";
 import type { Logger } from "./log.ts";
 import type { NatsConfig, Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
-import { sweepDownloads } from "./runtime/download.ts";
+import { DownloadFolders } from "./runtime/download_folders.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
 import { type RunReport, runTasks } from "./runtime/runner.ts";
@@ -69,20 +69,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     : await natsBroker(options);
   const stores = new Stores(host);
   const errorBrokers = new ErrorBrokers(options);
-  const downloadAreas = new Map<string, Promise<Files>>();
-
-  function downloadFiles(task: TaskPlan): Promise<Files> {
-    const folder = task.meta.getString("download.directory", `/tmp/${host.hostname}`);
-    let files = downloadAreas.get(folder);
-    if (files === undefined) {
-      files = host.files(folder, { below: "/tmp" }).then(async (area) => {
-        await sweepDownloads(area, log);
-        return area;
-      });
-      downloadAreas.set(folder, files);
-    }
-    return files;
-  }
+  const downloadFolders = new DownloadFolders({ host, log });
 
   function settingsOf(task: TaskPlan): Settings {
     return readSettings((name) => task.env[name] ?? host.env(name)).settings;
@@ -120,7 +107,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         podName: host.env("HOSTNAME") || host.hostname,
         errorBrokerOf: (task) => errorBrokers.of(task),
         storeOf,
-        downloadFiles,
+        downloadFiles: (task) => downloadFolders.of(task),
         functionOf: (task) => makeFunction(task, { host, store: storeOf(task) }),
         deadLetters: embedded
           ? new FileDeadLetters({
@@ -132,6 +119,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       });
     },
     async close() {
+      await downloadFolders.close();
       await errorBrokers.close();
       await broker.close();
       await stores.close();

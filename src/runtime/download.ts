@@ -13,7 +13,7 @@ export interface Download {
   /** Absolute path of the file. */
   readonly path: string;
   open(): Promise<ReadableStream<Uint8Array>>;
-  /** Deletes the file and its folder. Never rejects: what cannot be removed is swept at the next start. */
+  /** Deletes the file and its folder. Never rejects: what cannot be removed is swept by a later start. */
   remove(): Promise<void>;
 }
 
@@ -87,25 +87,6 @@ export class Downloads {
     } catch (error) {
       this.#log.warning("Cannot remove a downloaded file", { folder, reason: reasonOf(error) });
     }
-  }
-}
-
-/** Folders made by `Downloads`, and so nothing else that may lie in the same place. */
-const FOLDER = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-/** Other workers of this host may be using younger ones. */
-const ABANDONED_MS = 24 * 3_600_000;
-
-/** Removes what workers left that were killed: downloads older than a day. Never rejects. */
-export async function sweepDownloads(files: Files, log: Logger, now = Date.now()): Promise<void> {
-  try {
-    for (const { path, modifiedUnixMilli } of await files.list("")) {
-      if (FOLDER.test(path) && now - modifiedUnixMilli > ABANDONED_MS) await files.remove(path);
-    }
-  } catch (error) {
-    log.warning("Cannot sweep the download folder", {
-      folder: files.root,
-      reason: reasonOf(error),
-    });
   }
 }
 
