@@ -81,7 +81,9 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
     write: (line) => void logged.push(JSON.parse(line)),
   });
   const percent = options.settings?.progressPercent;
-  const store = taskStoreOf(options.store ?? new MemoryStore(), { log, percent });
+  const store = options.store ?? new MemoryStore();
+  const storeOf = ({ id }: { id: string }) =>
+    taskStoreOf(store, { log: log.with({ task: id }), percent });
   const stdout = {
     write: (text: string) => void printed.push(JSON.parse(text)),
     isTerminal: false,
@@ -104,7 +106,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       queueBytes: 1 << 20,
       podName: "pod-1",
       errorBrokerOf: () => options.errorBroker,
-      storeOf: () => store,
+      storeOf,
       downloadFiles: () => Promise.resolve(files),
       functionOf: (task) => {
         const whole = options.tasks?.[task.id];
@@ -112,12 +114,15 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         const made = options.functions?.[task.id];
         if (made !== undefined) {
           if (task.kind === "source") {
-            const source = rawSource(toRecordFeed(made), { store, clock: options.clock });
+            const source = rawSource(toRecordFeed(made), {
+              store: storeOf(task),
+              clock: options.clock,
+            });
             return Promise.resolve({ kind: "source", source });
           }
           return Promise.resolve({ kind: "process", process: toProcessFunction(made) });
         }
-        return makeFunction(task, { host: { stdout } as Host, store });
+        return makeFunction(task, { host: { stdout } as Host, store: storeOf(task) });
       },
       stop: options.stop ?? new AbortController().signal,
       kill: new AbortController().signal,
