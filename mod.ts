@@ -35,6 +35,7 @@ export type {
   RecordSource,
   SourceModule,
 } from "./src/runtime/record_source.ts";
+export type { TaskStore, UploadOptions } from "./src/runtime/task_store.ts";
 export type { Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
 export type { RecordValue } from "./src/codec/codec.ts";
@@ -93,7 +94,10 @@ export class BasicRuntime extends ProcessRuntime {
  * @throws {ConfigurationError} naming every option that is wrong; and whatever `open` of the function throws.
  */
 export async function createTestKit<O = RecordValue>(options: TestKitOptions): Promise<TestKit<O>> {
-  const platform = { temporaryFiles: async () => await (await adapter()).temporaryFiles() };
+  const platform = {
+    temporaryFiles: async () => await (await adapter()).temporaryFiles(),
+    openFile: async (path: string) => await (await adapter()).openFile(path),
+  };
   return await TestKit.start<O>(options, platform);
 }
 

@@ -10,6 +10,7 @@ import type { SourceContext } from "../src/runtime/source_function.ts";
 import { runTasks } from "../src/runtime/runner.ts";
 import { MemoryFiles } from "../src/files/memory.ts";
 import { MemoryStore } from "../src/store/memory.ts";
+import { taskStoreOf } from "../tests/support/task_store.ts";
 import { recordOf, type S3List, SCHEMA, work } from "./setting.ts";
 
 const records = Number(process.argv[2] ?? 300_000);
@@ -45,7 +46,7 @@ const { tasks } = await runTasks({
   settingsOf: () => ({ longRunning: false, skipDownloadError: false, createSideStream: false }),
   podName: "bench",
   queueBytes: 16 << 20,
-  storeOf: () => new MemoryStore(),
+  storeOf: () => taskStoreOf(new MemoryStore()),
   downloadFiles: () => Promise.resolve(new MemoryFiles()),
   functionOf: (task) =>
     Promise.resolve(

@@ -12,6 +12,7 @@ import { toProcessFunction } from "../src/runtime/function.ts";
 import type { TaskProgress } from "../src/runtime/progress.ts";
 import { runTasks } from "../src/runtime/runner.ts";
 import { MemoryStore } from "../src/store/memory.ts";
+import { taskStoreOf } from "../tests/support/task_store.ts";
 import { FLOW, IN_FLIGHT, type Result, type S3List, SCHEMA, work } from "./setting.ts";
 
 const [server, group, count] = process.argv.slice(2) as [string, string, string];
@@ -71,7 +72,7 @@ await runTasks({
   settingsOf: () => ({ longRunning: false, skipDownloadError: false, createSideStream: false }),
   podName: "bench",
   queueBytes: 1 << 30,
-  storeOf: () => new MemoryStore(),
+  storeOf: () => taskStoreOf(new MemoryStore()),
   downloadFiles: () => openNodeFiles("/tmp/kflow-bench", { below: "/tmp" }),
   functionOf: () =>
     Promise.resolve({

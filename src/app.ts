@@ -9,12 +9,14 @@ import type { Host } from "./host.ts";
 import type { Exporter, ExporterOptions } from "./http/exporter.ts";
 import type { Logger } from "./log.ts";
 import type { NatsConfig, Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
-import { sweepDownloads } from "./runtime/download.ts";
+import { DownloadFolders } from "./runtime/download_folders.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
 import { type RunReport, runTasks } from "./runtime/runner.ts";
 import type { TaskCode } from "./runtime/task_code.ts";
-import { readSettings } from "./settings.ts";
+import { createTaskStore, type TaskStore } from "./runtime/task_store.ts";
+import { TransferLog } from "./runtime/transfer_log.ts";
+import { readSettings, type Settings } from "./settings.ts";
 import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
 import { S3Store } from "./store/s3.ts";
@@ -70,19 +72,20 @@ export async function createApp(options: AppOptions): Promise<App> {
     : await natsBroker(options);
   const stores = new Stores(host);
   const errorBrokers = new ErrorBrokers(options);
-  const downloadAreas = new Map<string, Promise<Files>>();
+  const downloadFolders = new DownloadFolders({ host, log });
 
-  function downloadFiles(task: TaskPlan): Promise<Files> {
-    const folder = task.meta.getString("download.directory", `/tmp/${host.hostname}`);
-    let files = downloadAreas.get(folder);
-    if (files === undefined) {
-      files = host.files(folder, { below: "/tmp" }).then(async (area) => {
-        await sweepDownloads(area, log);
-        return area;
-      });
-      downloadAreas.set(folder, files);
-    }
-    return files;
+  function settingsOf(task: TaskPlan): Settings {
+    return readSettings((name) => task.env[name] ?? host.env(name)).settings;
+  }
+
+  function storeOf(task: TaskPlan): TaskStore {
+    const percent = settingsOf(task).progressPercent;
+    const transfers = new TransferLog({ log: log.with({ task: task.id }), percent });
+    return createTaskStore({
+      store: stores.of(task),
+      openFile: (path) => host.openFile(path),
+      transfers,
+    });
   }
 
   return {
@@ -101,17 +104,17 @@ export async function createApp(options: AppOptions): Promise<App> {
         plan,
         broker,
         log,
-        settingsOf: (task) => readSettings((name) => task.env[name] ?? host.env(name)).settings,
+        settingsOf,
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
         podName: host.env("HOSTNAME") || host.hostname,
         errorBrokerOf: (task) => errorBrokers.of(task),
-        storeOf: (task) => stores.of(task),
-        downloadFiles,
+        storeOf,
+        downloadFiles: (task) => downloadFolders.of(task),
         async functionOf(task) {
           const code = options.code?.get(task.id);
           if (code !== undefined) return { kind: "process", ...code };
-          return await makeFunction(task, { host, store: stores.of(task) });
+          return await makeFunction(task, { host, store: storeOf(task) });
         },
         deadLetters: embedded
           ? new FileDeadLetters({
@@ -123,6 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       });
     },
     async close() {
+      await downloadFolders.close();
       await errorBrokers.close();
       await broker.close();
       await stores.close();

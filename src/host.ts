@@ -8,6 +8,13 @@ export interface TextOutput {
   readonly columns: number;
 }
 
+/** A file that is open for reading. The body is read to its end or cancelled. */
+export interface OpenedFile {
+  /** Bytes. */
+  readonly size: number;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
 /** Answers one request. Its body is not handed on. */
 export type FetchHandler = (request: Request) => Promise<Response>;
 
@@ -45,6 +52,8 @@ export interface Host {
   resolvePath(path: string, from?: string): string;
   /** The file's text; rejects with an `Error` whose message is the system's code (`ENOENT`, `EISDIR`, `EACCES`) if it cannot be read. */
   readText(path: string): Promise<string>;
+  /** Opens a file by any path, links followed; rejects like `readText`, with `EISDIR` for anything that is no file. */
+  openFile(path: string): Promise<OpenedFile>;
   /**
    * A writable area. The root is made if it is missing.
    * @param options.below The root, links resolved, must lie strictly below this folder and belong to this user; else `RangeError`.

@@ -123,8 +123,7 @@ export const VARIABLES = {
   },
   KFLOW_DL_UP_PROGRESS: {
     wanted: "integer 1..100",
-    meaning:
-      "Percent of a download or upload between two log lines. Checked, and without effect as yet",
+    meaning: "Percent of a download or upload over 1 MiB between two log lines at INFO",
     fallback: "no such lines",
   },
   KFLOW_CREATE_SIDESTREAM: {

@@ -43,8 +43,6 @@ The file may ask for the following, and it is checked. \`run\` and \`worker\` re
 
 ${refused.map((what) => `- ${what}`).join("\n")}
 
-Accepted and without effect as yet: \`KFLOW_DL_UP_PROGRESS\`.
-
 ## Command line
 
 \`kflow\` stands for \`deno run -A mod.ts\` or \`bun mod.ts\`.

@@ -5,6 +5,7 @@ import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_f
 import { bun, loadModule, provideKflow } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
 
+export { openFile } from "../shared/open_file.ts";
 export { temporaryFiles } from "../shared/temporary_files.ts";
 
 /** The command line on Bun. */

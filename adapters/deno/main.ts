@@ -6,6 +6,7 @@ import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_f
 import { loadModule } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
 
+export { openFile } from "../shared/open_file.ts";
 export { temporaryFiles } from "../shared/temporary_files.ts";
 
 /** The command line on Deno. `kflow` in a user's module is the import map's, and so this very runtime. */

@@ -5,12 +5,12 @@ import { type Body, bodyChunks, cancelBody } from "../../src/body_chunks.ts";
 import { segmentsOf, UNFINISHED_NAME, unfinishedName } from "../../src/files/file_path.ts";
 import { type FileInfo, type Files, FilesError, type WriteOptions } from "../../src/files/files.ts";
 import { compareUtf8 } from "../../src/utf8_order.ts";
+import { fileContent } from "./file_content.ts";
 import { codeOf, toFilesError } from "./node_files_error.ts";
 import { resolveRoot, type RootOptions } from "./node_files_root.ts";
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
-const READ_SIZE = 64 * 1024;
 /** How many entries of a folder are looked at together. */
 const STATS_AT_ONCE = 32;
 /** O_NOFOLLOW is undefined where the system has no such thing. */
@@ -65,7 +65,7 @@ class NodeFiles implements Files {
       if (place === undefined || (await infoOf(place, path))?.isDirectory !== false) {
         return undefined;
       }
-      return contentOf(await fs.open(place, constants.O_RDONLY | NO_FOLLOW));
+      return fileContent(await fs.open(place, constants.O_RDONLY | NO_FOLLOW));
     });
   }
 
@@ -225,25 +225,6 @@ async function infoOf(place: string, path: string): Promise<FileInfo | undefined
 function isMissing(error: unknown): boolean {
   const code = codeOf(error);
   return code === "ENOENT" || code === "ENOTDIR";
-}
-
-function contentOf(file: fs.FileHandle): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_SIZE), 0, READ_SIZE);
-        if (bytesRead > 0) return controller.enqueue(buffer.subarray(0, bytesRead));
-      } catch (error) {
-        await file.close().catch(() => {});
-        throw error;
-      }
-      await file.close();
-      controller.close();
-    },
-    async cancel() {
-      await file.close();
-    },
-  }, { highWaterMark: 0 });
 }
 
 async function writeAll(file: fs.FileHandle, chunk: Uint8Array): Promise<void> {

@@ -5,6 +5,7 @@ import process from "node:process";
 import type { Host, TextOutput } from "../../src/host.ts";
 import { openNodeFiles } from "./node_files.ts";
 import { codeOf } from "./node_files_error.ts";
+import { openFile } from "./open_file.ts";
 import { serveNode } from "./node_serve.ts";
 
 /** 128 and the number of SIGPIPE. */
@@ -34,6 +35,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     stderr: output(process.stderr, () => {}),
     resolvePath: (path, from = process.cwd()) => nodePath.resolve(from, path),
     readText,
+    openFile,
     files: openNodeFiles,
     loadModule: options.loadModule,
     startThread: options.startThread,

@@ -3,7 +3,7 @@ import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { SourceContext } from "../runtime/source_function.ts";
 import type { GeneratorContext } from "../runtime/record_source.ts";
-import type { Store } from "../store/store.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 
 /** What the user's code is given when it is asked for records. */
 export class AskedContext implements GeneratorContext {
@@ -18,7 +18,7 @@ export class AskedContext implements GeneratorContext {
   #position = 0;
   #wasRead = false;
 
-  constructor(source: SourceContext, readonly store: Store) {
+  constructor(source: SourceContext, readonly store: TaskStore) {
     this.flow = source.flow;
     this.task = source.task;
     this.run = source.run;

@@ -6,11 +6,11 @@ import type { OpenContext } from "../runtime/context.ts";
 import type { SourceContext, SourceFunction } from "../runtime/source_function.ts";
 import { type Cursor, NONE_YET, type RecordFeed } from "../runtime/record_source.ts";
 import { waitAtMost } from "../waiting.ts";
-import type { Store } from "../store/store.ts";
 import { AskedContext } from "./asked_context.ts";
 import { Interruptible, STOPPED } from "./interruptible.ts";
 import { type Clock, Pacer, REAL_CLOCK } from "./pacer.ts";
 import { SourcePosition } from "./source_position.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 
 /** Before a source that has none for now is asked again. */
 const NONE_YET_MS = 100;
@@ -21,7 +21,7 @@ const RECORDS_PER_LOOK = 64;
 const END_MS = 1000;
 
 export interface RawSourceOptions {
-  readonly store: Store;
+  readonly store: TaskStore;
   /** @default the real one */
   readonly clock?: Clock;
 }
@@ -37,7 +37,7 @@ export function rawSource(feed: RecordFeed, options: RawSourceOptions): SourceFu
 
 class RawSource implements SourceFunction {
   readonly #feed: RecordFeed;
-  readonly #store: Store;
+  readonly #store: TaskStore;
   readonly #clock: Clock;
   #position?: SourcePosition;
   #asked?: AskedContext;

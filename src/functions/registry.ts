@@ -5,16 +5,16 @@ import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
-import type { Store } from "../store/store.ts";
 import { fsSource } from "./fs_source.ts";
 import { printSink } from "./print.ts";
 import { rawSource } from "./raw_source.ts";
 import { S3_SINK_CONCURRENCY, s3Sink } from "./s3_sink.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 
 /** Makes what a task runs, anew for each worker. @throws {ConfigurationError} if a module of the user's cannot be used. */
 export async function makeFunction(
   task: TaskPlan,
-  context: { host: Host; store: Store },
+  context: { host: Host; store: TaskStore },
 ): Promise<TaskFunction> {
   const { host, store } = context;
   switch (task.type) {
@@ -77,7 +77,7 @@ async function loadCode<T>(
 
 async function isolatedTask(
   task: TaskPlan,
-  { host, store }: { host: Host; store: Store },
+  { host, store }: { host: Host; store: TaskStore },
 ): Promise<TaskFunction> {
   try {
     const process = await IsolatedFunction.start({

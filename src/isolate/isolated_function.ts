@@ -6,7 +6,7 @@ import type { TaskPlan } from "../pipeline/plan.ts";
 import type { BulkContext, CloseContext, Context, OpenContext } from "../runtime/context.ts";
 import type { Outputs, ProcessFunction } from "../runtime/function.ts";
 import { InterruptedCall } from "../runtime/interrupted_call.ts";
-import type { Store } from "../store/store.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
 import type { FlushFailure, FlushRequest, ProcessRequest } from "./protocol.ts";
 import { fromWire } from "./wire_error.ts";
@@ -14,7 +14,7 @@ import { WorkerSession } from "./worker_session.ts";
 
 export interface IsolateOptions {
   readonly task: TaskPlan;
-  readonly store: Store;
+  readonly store: TaskStore;
   readonly startThread: Host["startThread"];
   /** @default the real ones */
   readonly timers?: Timers;

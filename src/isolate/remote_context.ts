@@ -4,7 +4,7 @@ import type { Meta } from "../pipeline/meta.ts";
 import { manualOf } from "../runtime/call_context.ts";
 import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
 import type { TaskOutputs } from "../runtime/outputs.ts";
-import type { Store } from "../store/store.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 import type { Peer } from "./peer.ts";
 import type { ContextId, FlushFailure, WireRecord } from "./protocol.ts";
 import { toWire } from "./wire_error.ts";
@@ -16,7 +16,7 @@ export interface RemoteScope {
   readonly task: string;
   readonly meta: Meta;
   readonly log: Logger;
-  readonly store: Store;
+  readonly store: TaskStore;
   /** Aborted when the grace of a stop is over. */
   readonly signal: AbortSignal;
   readonly manual: boolean;
@@ -44,7 +44,7 @@ class Scoped {
   get log(): Logger {
     return this.#scope.log;
   }
-  get store(): Store {
+  get store(): TaskStore {
     return this.#scope.store;
   }
   get signal(): AbortSignal {

@@ -1,10 +1,11 @@
 import type { GetOptions, ObjectInfo, PutOptions, Store, StoredObject } from "../store/store.ts";
+import type { TaskStore, UploadOptions } from "../runtime/task_store.ts";
 import { type Handler, moved, type Peer } from "./peer.ts";
 
 type LentObject = Omit<StoredObject, "body"> & { readonly stream: number };
 
 /** The task's store, seen from the Worker. */
-export class RemoteStore implements Store {
+export class RemoteStore implements TaskStore {
   readonly #peer: Peer;
 
   constructor(peer: Peer, readonly address: string) {
@@ -61,6 +62,17 @@ export class RemoteStore implements Store {
     };
   }
 
+  async upload(
+    path: string,
+    bucket: string,
+    key: string,
+    options: UploadOptions = {},
+  ): Promise<{ etag: string }> {
+    const { signal, contentType } = options;
+    const args = [path, bucket, key, { contentType }];
+    return await this.#peer.ask("store.upload", args, { signal }) as { etag: string };
+  }
+
   async delete(bucket: string, key: string, signal?: AbortSignal): Promise<void> {
     await this.#peer.ask("store.delete", [bucket, key], { signal });
   }
@@ -74,7 +86,7 @@ export class RemoteStore implements Store {
 type WireBody = { readonly stream: number } | { readonly bytes: Uint8Array };
 
 /** Answers what a `RemoteStore` asks. Streams and listings that are not read to their end go with the Worker. */
-export function storeHandlers(store: () => Store, peer: () => Peer): Record<string, Handler> {
+export function storeHandlers(store: () => TaskStore, peer: () => Peer): Record<string, Handler> {
   const listings = new Map<number, AsyncIterator<ObjectInfo[]>>();
   let lastListing = 0;
   return {
@@ -105,6 +117,10 @@ export function storeHandlers(store: () => Store, peer: () => Peer): Record<stri
       const content = "bytes" in body ? body.bytes : peer().borrow(body.stream);
       return store().put(bucket, key, content, { ...options, signal });
     },
+    "store.upload": (
+      [path, bucket, key, options]: [string, string, string, UploadOptions],
+      signal,
+    ) => store().upload(path, bucket, key, { ...options, signal }),
     "store.delete": ([bucket, key]: [string, string], signal) =>
       store().delete(bucket, key, signal),
   };

@@ -2,7 +2,7 @@ import type { Host, Thread } from "../host.ts";
 import type { LogFields, Logger, LogLevel } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { CloseContext, Context, OpenContext } from "../runtime/context.ts";
-import type { Store } from "../store/store.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 import { type Message, moved, Peer } from "./peer.ts";
 import type { ContextId, Loaded, LoadRequest, OpenRequest, WireRecord } from "./protocol.ts";
 import { storeHandlers } from "./remote_store.ts";
@@ -18,7 +18,7 @@ export interface CallContexts {
 export interface WorkerSessionOptions {
   readonly task: TaskPlan;
   readonly startThread: Host["startThread"];
-  readonly store: Store;
+  readonly store: TaskStore;
   readonly log: () => Logger | undefined;
   readonly manual: boolean;
   /** Told once when the Worker has ended by itself. */

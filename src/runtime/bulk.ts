@@ -2,12 +2,12 @@ import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { Timers } from "../timers.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
-import type { Store } from "../store/store.ts";
 import type { CallContext, CallScope } from "./call_context.ts";
 import type { BulkContext, Context } from "./context.ts";
 import type { Flight } from "./flight.ts";
 import type { ProcessFunction } from "./function.ts";
 import { type OutageOptions, outlasts } from "./outage.ts";
+import type { TaskStore } from "./task_store.ts";
 
 export interface BulkOptions {
   /** Writes one bulk. */
@@ -147,7 +147,7 @@ class FlushContext implements BulkContext {
   get log(): Logger {
     return this.#options.scope.log;
   }
-  get store(): Store {
+  get store(): TaskStore {
     return this.#options.scope.store;
   }
   get signal(): AbortSignal {

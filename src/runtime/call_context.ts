@@ -1,12 +1,12 @@
 import type { RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
-import type { Store } from "../store/store.ts";
 import type { Flight } from "./flight.ts";
 import type { ManualAck } from "./manual_ack.ts";
 import type { Context, DeliveryInfo } from "./context.ts";
 import { referenceIn } from "./download.ts";
 import type { TaskOutputs } from "./outputs.ts";
+import type { TaskStore } from "./task_store.ts";
 
 /** What all calls of one worker share. */
 export interface CallScope {
@@ -14,7 +14,7 @@ export interface CallScope {
   readonly task: string;
   readonly meta: Meta;
   readonly log: Logger;
-  readonly store: Store;
+  readonly store: TaskStore;
   readonly signal: AbortSignal;
   readonly outputs: TaskOutputs;
   /** Present if the function acknowledges by itself. */
@@ -43,7 +43,7 @@ export class CallContext implements Context {
   get log(): Logger {
     return this.#scope.log;
   }
-  get store(): Store {
+  get store(): TaskStore {
     return this.#scope.store;
   }
   get signal(): AbortSignal {

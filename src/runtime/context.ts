@@ -1,7 +1,7 @@
 import type { RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
-import type { Store } from "../store/store.ts";
+import type { TaskStore } from "./task_store.ts";
 
 /** What `open` is given, once per worker, before the first record. */
 export interface OpenContext {
@@ -15,7 +15,7 @@ export interface OpenContext {
   /** Schemas of the records that arrive, by producer (`task` or `task.sideOut`), as far as the pipeline file declares them. */
   readonly schemaIn: Readonly<Record<string, unknown>>;
   /** The store of the task. */
-  readonly store: Store;
+  readonly store: TaskStore;
   /** Aborted when the worker stops. */
   readonly signal: AbortSignal;
 }
@@ -26,7 +26,7 @@ export interface Context {
   readonly task: string;
   readonly meta: Meta;
   readonly log: Logger;
-  readonly store: Store;
+  readonly store: TaskStore;
   /** Aborted when the worker stops and its grace is over. */
   readonly signal: AbortSignal;
   readonly delivery: DeliveryInfo;
@@ -70,7 +70,7 @@ export interface BulkContext {
   readonly task: string;
   readonly meta: Meta;
   readonly log: Logger;
-  readonly store: Store;
+  readonly store: TaskStore;
   /** Aborted when the worker stops and its grace is over. */
   readonly signal: AbortSignal;
   /** The context of the record at an index: its `delivery`, `localPath`, `recordAsJson()`. */

@@ -3,6 +3,7 @@ import type { Files } from "../files/files.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Store, StoreError } from "../store/store.ts";
+import type { TransferLog } from "./transfer_log.ts";
 
 /** Longest file name made from a key, UTF-8 bytes. */
 const NAME_BYTES = 100;
@@ -12,7 +13,7 @@ export interface Download {
   /** Absolute path of the file. */
   readonly path: string;
   open(): Promise<ReadableStream<Uint8Array>>;
-  /** Deletes the file and its folder. Never rejects: what cannot be removed is swept at the next start. */
+  /** Deletes the file and its folder. Never rejects: what cannot be removed is swept by a later start. */
   remove(): Promise<void>;
 }
 
@@ -35,27 +36,36 @@ export function referenceIn(record: RecordValue | undefined): { bucket: string; 
 export class Downloads {
   readonly #files: Files;
   readonly #store: Store;
+  readonly #transfers: TransferLog;
   readonly #log: Logger;
 
-  constructor(options: { files: Files; store: Store; log: Logger }) {
+  constructor(options: { files: Files; store: Store; transfers: TransferLog; log: Logger }) {
     this.#files = options.files;
     this.#store = options.store;
+    this.#transfers = options.transfers;
     this.#log = options.log;
   }
 
   async fetch(record: RecordValue | undefined, signal: AbortSignal): Promise<Download> {
     const { bucket, key } = referenceIn(record);
     const object = await this.#store.get(bucket, key, { signal });
+    const progress = this.#transfers.begin({
+      direction: "Download",
+      bucket,
+      key,
+      total: object.size,
+    });
     const folder = crypto.randomUUID();
     const path = `${folder}/${fileName(key)}`;
     try {
-      const written = await this.#files.write(path, object.body, { signal });
+      const written = await this.#files.write(path, progress.counted(object.body), { signal });
       if (written !== object.size) {
         throw new StoreError(
           `Cannot download "${bucket}/${key}": got ${written} of ${object.size} bytes`,
           { kind: "unavailable", bucket, key },
         );
       }
+      progress.done();
     } catch (error) {
       await this.#remove(folder);
       throw error;
@@ -77,25 +87,6 @@ export class Downloads {
     } catch (error) {
       this.#log.warning("Cannot remove a downloaded file", { folder, reason: reasonOf(error) });
     }
-  }
-}
-
-/** Folders made by `Downloads`, and so nothing else that may lie in the same place. */
-const FOLDER = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-/** Other workers of this host may be using younger ones. */
-const ABANDONED_MS = 24 * 3_600_000;
-
-/** Removes what workers left that were killed: downloads older than a day. Never rejects. */
-export async function sweepDownloads(files: Files, log: Logger, now = Date.now()): Promise<void> {
-  try {
-    for (const { path, modifiedUnixMilli } of await files.list("")) {
-      if (FOLDER.test(path) && now - modifiedUnixMilli > ABANDONED_MS) await files.remove(path);
-    }
-  } catch (error) {
-    log.warning("Cannot sweep the download folder", {
-      folder: files.root,
-      reason: reasonOf(error),
-    });
   }
 }
 

@@ -22,7 +22,7 @@ export function downloadStep(inner: Step, options: DownloadStepOptions): Step {
       try {
         flight.download = await downloads.fetch(flight.record, signal);
       } catch (error) {
-        if (!skipErrors) throw error;
+        if (!skipErrors || signal.aborted) throw error;
         log.warning("Download failed and is skipped", { reason: reasonOf(error) });
       } finally {
         metrics.downloaded(performance.now() - started);

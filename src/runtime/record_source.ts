@@ -1,10 +1,10 @@
 import type { RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
-import type { Store } from "../store/store.ts";
 import { isPending } from "./chain.ts";
 import type { OpenContext } from "./context.ts";
 import type { Outputs } from "./function.ts";
+import type { TaskStore } from "./task_store.ts";
 
 /** Records one after the other: an array, a generator, a stream, anything that `for await` takes. */
 export type Records<R = object> = Iterable<R> | AsyncIterable<R>;
@@ -18,7 +18,7 @@ export interface GeneratorContext {
   readonly batch: boolean;
   readonly meta: Meta;
   readonly log: Logger;
-  readonly store: Store;
+  readonly store: TaskStore;
   /** Aborted when the worker stops. */
   readonly signal: AbortSignal;
   /**

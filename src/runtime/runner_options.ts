@@ -5,7 +5,6 @@ import type { Files } from "../files/files.ts";
 import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
-import type { Store } from "../store/store.ts";
 import type { Timers } from "../timers.ts";
 import type { BatchEnd } from "./batch_end.ts";
 import type { DeadLetters } from "./dead_letters.ts";
@@ -15,6 +14,7 @@ import type { SourceFunction } from "./source_function.ts";
 import type { TaskProgress } from "./progress.ts";
 import type { QueueGauges } from "./queue_gauges.ts";
 import type { Schemas } from "./schemas.ts";
+import type { TaskStore } from "./task_store.ts";
 
 /** What a task runs: made anew for each worker. */
 export type TaskFunction =
@@ -33,6 +33,8 @@ export type TaskFunction =
 export interface RunnerSettings {
   readonly longRunning: boolean;
   readonly skipDownloadError: boolean;
+  /** Percent of a download or upload between two log lines; absent: none. */
+  readonly progressPercent?: number;
   /** Whether a missing stream for error records is made. */
   readonly createSideStream: boolean;
 }
@@ -58,7 +60,7 @@ export interface RunnerOptions {
   readonly podName: string;
   /** Where the error records of a task go if not to the pipeline's own broker. */
   errorBrokerOf?(task: TaskPlan): Broker | undefined;
-  storeOf(task: TaskPlan): Store;
+  storeOf(task: TaskPlan): TaskStore;
   downloadFiles(task: TaskPlan): Promise<Files>;
   functionOf(task: TaskPlan): Promise<TaskFunction>;
   /** Where dead letters go if not to a stream of the flow. */

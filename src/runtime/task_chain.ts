@@ -12,6 +12,7 @@ import { patientStep } from "./patience.ts";
 import type { TaskProgress } from "./progress.ts";
 import type { BulkMeta } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
+import { TransferLog } from "./transfer_log.ts";
 
 export interface TaskChain {
   readonly step: Step;
@@ -59,12 +60,14 @@ export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
     : (flight: Flight) => bulk.add(flight);
   if (!task.autoDownload) return { step: patientStep(call, outage), bulk };
   const files = await shared.downloadFiles(task);
+  const { skipDownloadError, progressPercent } = shared.settingsOf(task);
+  const transfers = new TransferLog({ log: scope.log, percent: progressPercent });
   const downloading = downloadStep(call, {
-    downloads: new Downloads({ files, store: scope.store, log: scope.log }),
+    downloads: new Downloads({ files, store: scope.store, transfers, log: scope.log }),
     metrics: progress,
     log: scope.log,
     signal: shared.kill,
-    skipErrors: shared.settingsOf(task).skipDownloadError,
+    skipErrors: skipDownloadError,
   });
   return { step: patientStep(downloading, outage), bulk };
 }

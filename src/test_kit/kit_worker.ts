@@ -5,8 +5,8 @@ import type { Logger } from "../log.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { runTasks } from "../runtime/runner.ts";
 import { SCHEMA_HEADER, Schemas } from "../runtime/schemas.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 import type { Settings } from "../settings.ts";
-import type { Store } from "../store/store.ts";
 import { turn } from "../waiting.ts";
 import { KitGauges } from "./kit_gauges.ts";
 import type { KitRecord } from "./kit_record.ts";
@@ -26,7 +26,7 @@ export interface KitWorkerOptions {
   codec: Codec;
   log: Logger;
   settings: Settings;
-  store: Store;
+  store: TaskStore;
   files: Files;
   /** Called when the worker has ended. */
   over?: () => Promise<void>;

@@ -4,9 +4,12 @@ import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import { ConfigurationError, formatFinding } from "../errors.ts";
 import type { Files } from "../files/files.ts";
 import { MemoryFiles } from "../files/memory.ts";
+import type { OpenedFile } from "../host.ts";
 import { createLogger } from "../log.ts";
 import type { ErrorRecord } from "../runtime/error_record.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
+import { createTaskStore, type TaskStore } from "../runtime/task_store.ts";
+import { TransferLog } from "../runtime/transfer_log.ts";
 import { readSettings } from "../settings.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { Store } from "../store/store.ts";
@@ -26,6 +29,7 @@ export interface TestKitOptions extends TestedTask {
 
 /** What a platform adds to a test: files on its disk. */
 export interface TestKitPlatform {
+  openFile(path: string): Promise<OpenedFile>;
   /** A new folder for downloads, and what removes it. */
   temporaryFiles(): Promise<{ readonly files: Files; remove(): Promise<void> }>;
 }
@@ -51,7 +55,7 @@ interface Parts {
   readonly record: KitRecord;
   readonly input: RecordSchema;
   readonly sent: Sent;
-  readonly store: Store;
+  readonly store: TaskStore;
   readonly log: readonly LoggedLine[];
 }
 
@@ -79,7 +83,7 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
     if (findings.length > 0) {
       throw new ConfigurationError(findings.map((each) => ({ ...each, file: TESTED.file })));
     }
-    const store = await storeWith(options.files ?? {});
+    const objects = await storeWith(options.files ?? {});
     const codec = new AvroCodec();
     const input = codec.parse(options.schemaIn);
     const tested = new TestedFunction(process);
@@ -95,6 +99,11 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
     const log = createLogger({
       level: settings.logLevel,
       write: (line) => void lines.push(JSON.parse(line)),
+    });
+    const store = createTaskStore({
+      store: objects,
+      openFile: platform?.openFile ?? noFiles,
+      transfers: new TransferLog({ log, percent: settings.progressPercent }),
     });
     for (const warning of pipeline.warnings) log.warning(formatFinding(warning));
     const area = options.autoDownload ? await platform?.temporaryFiles() : undefined;
@@ -119,7 +128,7 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
   }
 
   /** The store of the function: the files that were given, and what it has written. */
-  get store(): Store {
+  get store(): TaskStore {
     return this.#parts.store;
   }
 
@@ -225,6 +234,10 @@ function sentBy(tested: TestedFunction, { task }: TestedPipeline, codec: AvroCod
     }
   }
   return { outputs, sideOuts, lanes };
+}
+
+function noFiles(): Promise<never> {
+  return Promise.reject(new Error("this platform has no files"));
 }
 
 async function storeWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<Store> {

@@ -2,7 +2,8 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { createLogger } from "../../src/log.ts";
-import { Downloads, sweepDownloads } from "../../src/runtime/download.ts";
+import { Downloads } from "../../src/runtime/download.ts";
+import { TransferLog } from "../../src/runtime/transfer_log.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 
 const log = createLogger({ write: () => {} });
@@ -12,7 +13,8 @@ async function setUp(...keys: string[]) {
   const store = new MemoryStore({ buckets: ["docs"] });
   for (const key of keys) await store.put("docs", key, new TextEncoder().encode(key));
   const files = new MemoryFiles();
-  return { files, store, downloads: new Downloads({ files, store, log }) };
+  const transfers = new TransferLog({ log, percent: undefined });
+  return { files, store, downloads: new Downloads({ files, store, transfers, log }) };
 }
 
 describe("Downloads", () => {
@@ -63,17 +65,5 @@ describe("Downloads", () => {
   it("says what a record without bucket and key lacks", async () => {
     const { downloads } = await setUp();
     await assert.rejects(downloads.fetch({ bucket: 5 }, signal), /"bucket" and "key"/);
-  });
-});
-
-describe("sweepDownloads()", () => {
-  it("removes abandoned downloads, and neither young ones nor other people's files", async () => {
-    const { downloads, files } = await setUp("a");
-    await downloads.fetch({ bucket: "docs", key: "a" }, signal);
-    await files.write("notes.txt", new Uint8Array(1));
-    await sweepDownloads(files, log, Date.now() + 3_600_000);
-    assert.equal((await files.list("")).length, 2);
-    await sweepDownloads(files, log, Date.now() + 25 * 3_600_000);
-    assert.deepEqual((await files.list("")).map((file) => file.path), ["notes.txt"]);
   });
 });

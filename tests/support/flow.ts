@@ -22,6 +22,7 @@ import type {
 } from "../../src/runtime/runner_options.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
+import { taskStoreOf } from "./task_store.ts";
 
 export interface FlowOptions {
   yaml: string;
@@ -73,11 +74,18 @@ export async function planOf(yaml: string): Promise<Plan> {
 export async function runFlow(options: FlowOptions): Promise<FlowResult> {
   const plan = await planOf(options.yaml);
   const broker = options.broker ?? createMemoryBroker();
-  const store = options.store ?? new MemoryStore();
   const files = options.files ?? new MemoryFiles();
   const printed: unknown[] = [];
   const logged: Record<string, unknown>[] = [];
   const tasks = plan.tasks.filter((task) => options.only?.includes(task.id) ?? true);
+  const log = createLogger({
+    level: "DEBUG",
+    write: (line) => void logged.push(JSON.parse(line)),
+  });
+  const percent = options.settings?.progressPercent;
+  const store = options.store ?? new MemoryStore();
+  const storeOf = ({ id }: { id: string }) =>
+    taskStoreOf(store, { log: log.with({ task: id }), percent });
   const stdout = {
     write: (text: string) => void printed.push(JSON.parse(text)),
     isTerminal: false,
@@ -90,10 +98,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       run: options.run ?? "run-1",
       broker,
       codec: new AvroCodec(),
-      log: createLogger({
-        level: "DEBUG",
-        write: (line) => void logged.push(JSON.parse(line)),
-      }),
+      log,
       settingsOf: () => ({
         longRunning: false,
         skipDownloadError: false,
@@ -103,7 +108,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       queueBytes: 1 << 20,
       podName: "pod-1",
       errorBrokerOf: () => options.errorBroker,
-      storeOf: () => store,
+      storeOf,
       downloadFiles: () => Promise.resolve(files),
       functionOf: (task) => {
         const whole = options.tasks?.[task.id];
@@ -111,12 +116,18 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         const made = options.functions?.[task.id];
         if (made !== undefined) {
           if (task.kind === "source") {
-            const source = rawSource(toRecordFeed(made), { store, clock: options.clock });
+            const source = rawSource(toRecordFeed(made), {
+              store: storeOf(task),
+              clock: options.clock,
+            });
             return Promise.resolve({ kind: "source", source });
           }
           return Promise.resolve({ kind: "process", process: toProcessFunction(made) });
         }
-        return makeFunction(task, { host: { ...options.host, stdout } as Host, store });
+        return makeFunction(task, {
+          host: { ...options.host, stdout } as Host,
+          store: storeOf(task),
+        });
       },
       stop: options.stop ?? new AbortController().signal,
       kill: new AbortController().signal,

@@ -1,0 +1,248 @@
+import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  realpath,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { hostname } from "node:os";
+import { basename, dirname, extname, join } from "node:path";
+import { type Command, CommandLine, OTHER_RUNTIME, type Runtime } from "../support/command.ts";
+import { FlowFolder } from "../support/flow_folder.ts";
+import { serverSkip } from "../support/server_binary.ts";
+import { ServerFlow } from "../support/server_flow.ts";
+import { TestServers } from "../support/test_servers.ts";
+
+const SLOW = { timeout: 90_000 };
+
+/** The quickstart's function, which tells what it was given. */
+const MODULE = `
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import describe from "./describe.ts";
+
+export default async function (record, ctx) {
+  const path = ctx.localPath;
+  const mode = (place) => (statSync(place).mode & 0o777).toString(8);
+  const modes = [mode(path), mode(dirname(path)), mode(dirname(dirname(path)))];
+  ctx.log.info("has its file", { key: record.key, path, modes });
+  if (process.env.HANG) await new Promise(() => {});
+  const described = await describe(record, ctx);
+  if (process.env.MANUAL) ctx.requestAck();
+  if (process.env.FLUSH) await ctx.flush(path);
+  return described;
+}
+`;
+const LOOK = "dag.describe.module=./look.ts";
+const MANUAL = "dag.describe.meta.ack.manual=true";
+
+interface Start {
+  env?: Record<string, string>;
+  set?: readonly string[];
+  runtime?: Runtime;
+}
+
+/** The quickstart, in one of its ways of running. Each start is a run of its own that lists everything. */
+interface Flow {
+  start(options?: Start): Command;
+  remove(): Promise<void>;
+}
+
+const kflow = new CommandLine();
+let servers: TestServers | undefined;
+after(async () => {
+  await kflow.endAll();
+  await servers?.stop();
+});
+
+async function embedded(): Promise<Flow> {
+  const folder = await FlowFolder.make("quickstart");
+  await folder.write("look.ts", MODULE);
+  return {
+    start({ env, set = [], runtime } = {}) {
+      const args = ["run", folder.file("pipeline.yaml"), "--set", LOOK];
+      for (const each of set) args.push("--set", each);
+      const state = { KFLOW_STATE_DIR: folder.file(`state-${crypto.randomUUID()}`) };
+      return kflow.start(args, { runtime, env: { ...state, ...env } });
+    },
+    remove: () => folder.remove(),
+  };
+}
+
+async function onServers(): Promise<Flow> {
+  const folders: FlowFolder[] = [];
+  const flows: ServerFlow[] = [];
+  // Flows that are started anew after a kill are others: what comes again is not the subject here.
+  for (let i = 0; i < 5; i++) {
+    const flow = await ServerFlow.make(kflow, servers!);
+    await flow.folder.write("look.ts", MODULE);
+    flow.set("dag.describe.module", "./look.ts");
+    flows.push(flow);
+    folders.push(flow.folder);
+  }
+  return {
+    start({ env, set = [], runtime } = {}) {
+      const flow = flows.pop()!;
+      for (const each of set) {
+        const [path = "", value = ""] = each.split("=");
+        flow.set(path, value);
+      }
+      return flow.run({ runtime, env });
+    },
+    async remove() {
+      for (const folder of folders) await folder.remove();
+    },
+  };
+}
+
+function testFolders(name: string, make: () => Promise<Flow>, skip: string | false): void {
+  describe(`the download folder, ${name}`, { skip }, () => {
+    let flow: Flow;
+    /** Below /tmp, and nobody else's. */
+    let root: string;
+    let directory: string;
+
+    before(async () => {
+      if (name !== "embedded") servers = await TestServers.start();
+    }, SLOW);
+    beforeEach(async () => {
+      flow = await make();
+      root = await realpath(await mkdtemp("/tmp/kflow-downloads-"));
+      directory = join(root, "downloads");
+    }, SLOW);
+    afterEach(async () => {
+      await kflow.endAll();
+      await flow.remove();
+      await rm(root, { recursive: true, force: true });
+    });
+
+    const into = (folder: string) => `dag.describe.meta.download.directory=${folder}`;
+
+    async function endsWell(command: Command): Promise<Record<string, unknown>[]> {
+      const { status, stderr } = await command.end();
+      assert.equal(status, 0, stderr);
+      return linesOf(command, "has its file");
+    }
+
+    /** The file that a hanging command has. */
+    async function fileOf(command: Command): Promise<string> {
+      await command.sees('"has its file"');
+      return String(linesOf(command, "has its file")[0]!.path);
+    }
+
+    /** As if the last sign of life had been some minutes ago. */
+    async function age(path: string): Promise<void> {
+      const long = Date.now() / 1000 - 400;
+      await utimes(join(claimed(path), "claim"), long, long);
+    }
+
+    const claimed = (path: string) => dirname(dirname(path));
+
+    it("is below /tmp and the host name, private, and empty at the end", SLOW, async () => {
+      const lines = await endsWell(flow.start());
+      assert.ok(lines.length > 3);
+      for (const { path, modes, key } of lines) {
+        const host = hostname().replaceAll(/[.\-]/g, "\\$&");
+        const last = extname(String(key));
+        assert.match(
+          String(path),
+          new RegExp(`^(/private)?/tmp/${host}/kflow-[0-9a-f-]{36}/[0-9a-f-]{36}/`),
+        );
+        assert.ok(String(path).endsWith(last), `${path} ${last}`);
+        assert.deepEqual(modes, ["600", "700", "700"]);
+        assert.equal(existsSync(claimed(String(path))), false);
+      }
+    });
+
+    it("may be another one, also through a link that stays below /tmp", SLOW, async () => {
+      await mkdir(join(root, "real"));
+      await symlink(join(root, "real"), join(root, "link"));
+      const lines = await endsWell(flow.start({ set: [into(join(root, "link", "deep"))] }));
+      const [{ path } = {}] = lines;
+      assert.ok(String(path).startsWith(join(root, "real", "deep", "kflow-")), `${path}`);
+      assert.deepEqual(await readdir(join(root, "real", "deep")), []);
+    });
+
+    it("is refused if a link leads it out of /tmp or to /tmp itself", SLOW, async () => {
+      for (const target of ["/", "/etc", "/tmp", "/usr/share"]) {
+        const link = join(root, `link${target.replaceAll("/", "-")}`);
+        await symlink(target, link);
+        const command = flow.start({ set: [into(target === "/" ? `${link}/etc` : link)] });
+        const { status, stderr } = await command.end();
+        assert.equal(status, 1, stderr);
+        assert.match(
+          stderr,
+          /Cannot download for task "describe": Cannot use folder .*, which is not strictly below .*; give another folder with meta\.download\.directory$/m,
+        );
+        assert.deepEqual(linesOf(command, "has its file"), []);
+      }
+    });
+
+    for (const manual of [false, true]) {
+      const how = manual ? "under manual acknowledgement" : "with automatic acknowledgement";
+
+      it(
+        `loses what a killed process left, and nothing of a living one, ${how}`,
+        SLOW,
+        async () => {
+          const set = [into(directory), ...(manual ? [MANUAL] : [])];
+          const env: Record<string, string> = manual ? { MANUAL: "1", FLUSH: "1" } : {};
+          const killed = flow.start({ set, env: { ...env, HANG: "1" } });
+          const left = await fileOf(killed);
+          await killed.kill();
+          await writeFile(join(directory, "notes.txt"), "not ours");
+          const living = flow.start({ set, env: { ...env, HANG: "1" }, runtime: OTHER_RUNTIME });
+          const used = await fileOf(living);
+          const folders = [claimed(left), claimed(used)].map((folder) => basename(folder));
+          assert.deepEqual((await readdir(directory)).sort(), [...folders, "notes.txt"].sort());
+
+          await endsWell(flow.start({ set, env }));
+          assert.ok(existsSync(left), "its owner may still live");
+          await age(left);
+          const long = Date.now() / 1000 - 7200;
+          for (const place of [used, dirname(used), claimed(used)]) await utimes(place, long, long);
+          const command = flow.start({ set, env });
+          await endsWell(command);
+          assert.deepEqual(
+            linesOf(command, "Removed downloads of a process that is gone").map((line) =>
+              line.folder
+            ),
+            [claimed(left)],
+          );
+          assert.deepEqual(
+            (await readdir(directory)).sort(),
+            [basename(claimed(used)), "notes.txt"].sort(),
+          );
+          assert.ok(existsSync(used));
+        },
+      );
+    }
+
+    it("keeps what manual acknowledgement has not flushed until a later start", SLOW, async () => {
+      const set = [into(directory), MANUAL];
+      const lines = await endsWell(flow.start({ set, env: { MANUAL: "1" } }));
+      assert.ok(lines.length > 3);
+      for (const { path } of lines) assert.ok(existsSync(String(path)), `${path}`);
+      await age(String(lines[0]!.path));
+      await endsWell(flow.start({ set, env: { MANUAL: "1", FLUSH: "1" } }));
+      assert.deepEqual((await readdir(directory)).sort(), []);
+    });
+  });
+}
+
+function linesOf(command: Command, message: string): Record<string, unknown>[] {
+  return command.stderr.split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line))
+    .filter((line) => line.message === message);
+}
+
+testFolders("embedded", embedded, false);
+testFolders("on servers", onServers, serverSkip("nats-server", "minio"));
