@@ -1,4 +1,4 @@
-import type { GetOptions, ObjectInfo, PutOptions, Store, StoredObject } from "../store/store.ts";
+import type { GetOptions, ObjectInfo, PutOptions, StoredObject } from "../store/store.ts";
 import type { TaskStore, UploadOptions } from "../runtime/task_store.ts";
 import { type Handler, moved, type Peer } from "./peer.ts";
 
