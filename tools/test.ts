@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { CHECKS, runCheck } from "./checks.ts";
 import { Commands } from "./process.ts";
 import { SERVER_NAMES } from "./server_binaries.ts";
+import { SecretSearch } from "./secret_search.ts";
 import { prepareServers } from "./servers.ts";
 import { type FileResult, runTestFile, type Runtime, unequalTests } from "./test_file.ts";
 import { readTestOptions, TEST_USAGE, type TestOptions } from "./test_options.ts";
@@ -99,6 +100,21 @@ function compareRuntimes(tally: Tally, [one, other]: readonly Map<string, FileRe
   tally.check("both runtimes ran the same tests", problems, 0);
 }
 
+/** @param whole Whether all test files have run. */
+function searchSecrets(
+  tally: Tally,
+  results: readonly Map<string, FileResult>[],
+  whole: boolean,
+): void {
+  const started = performance.now();
+  const search = new SecretSearch();
+  for (const result of results.flatMap((each) => [...each.values()])) {
+    search.add(`${result.runtime} ${result.file}`, result);
+  }
+  const problems = search.problems({ whole });
+  tally.check("no secret in what the run logged", problems, performance.now() - started);
+}
+
 async function runAll(options: TestOptions, commands: Commands): Promise<Tally> {
   const tally = new Tally(say);
   const files = testFiles(options.filters);
@@ -113,6 +129,7 @@ async function runAll(options: TestOptions, commands: Commands): Promise<Tally> 
     results.push(await runFiles(runtime, files, { tally, commands, jobs: options.jobs }));
   }
   compareRuntimes(tally, results);
+  searchSecrets(tally, results, options.filters.length === 0);
   return tally;
 }
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Commands } from "./process.ts";
+import { readRecord, RECORD_VARIABLE, type RunRecord } from "./secret_search.ts";
 import { EMPTY_REPORT, type FileReport, readJunit, unfinishedTest } from "./test_report.ts";
 
 export const RUNTIMES = ["deno", "bun"] as const;
@@ -14,6 +15,7 @@ export interface FileResult {
   /** What went wrong beside failed tests; each counts as one failure. */
   readonly problems: readonly string[];
   readonly output: string;
+  readonly record: RunRecord;
   readonly milliseconds: number;
 }
 
@@ -48,7 +50,7 @@ export async function runTestFile(
     const result = await commands.run(runtime, args, {
       cwd,
       timeoutMs,
-      env: { ...env, NO_COLOR: "1" },
+      env: { ...env, NO_COLOR: "1", [RECORD_VARIABLE]: folder },
     });
     const report = await readFile(junit, "utf8").then(readJunit, () => EMPTY_REPORT);
     return {
@@ -57,6 +59,7 @@ export async function runTestFile(
       report,
       problems: problemsOf(report, result, timeoutMs),
       output: result.output,
+      record: await readRecord(folder),
       milliseconds: result.milliseconds,
     };
   } finally {

@@ -8,6 +8,7 @@ import { AvroCodec } from "../../src/codec/avro.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";
+import { newSecret } from "../support/run_record.ts";
 import { serverSkip } from "../support/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
@@ -25,10 +26,11 @@ export default function ({ key }: { key: string }) {
 describe("the product document's side-stream.yaml", { skip: serverSkip("nats-server") }, () => {
   const kflow = new CommandLine();
   let folder: FlowFolder;
+  const password = newSecret();
   let side: NatsServer;
 
   before(async () => {
-    side = await startNats({ user: "errors", password: "canary-77aa-errors" });
+    side = await startNats({ user: "errors", password });
   }, SLOW);
   beforeEach(async () => {
     folder = await FlowFolder.make();
@@ -45,7 +47,7 @@ describe("the product document's side-stream.yaml", { skip: serverSkip("nats-ser
   function start(
     addr: string,
     env: Record<string, string> = {},
-    credentials = "errors:canary-77aa-errors",
+    credentials = `errors:${password}`,
   ) {
     return kflow.start([
       "run",
@@ -67,7 +69,7 @@ describe("the product document's side-stream.yaml", { skip: serverSkip("nats-ser
       command.signal("SIGTERM");
       const { status, stderr } = await command.end();
       assert.equal(status, 0, stderr);
-      assert.doesNotMatch(stderr, /canary-77aa/);
+      assert.ok(!stderr.includes(password));
       seen.push(...(await records()).slice(seen.length));
       await folder.remove(".kflow");
     }
@@ -81,7 +83,7 @@ describe("the product document's side-stream.yaml", { skip: serverSkip("nats-ser
   });
 
   it("does not start when the other server refuses it", SLOW, async () => {
-    const refused = start(side.wsUrl, {}, "errors:wrong");
+    const refused = start(side.wsUrl, {}, `errors:${newSecret()}`);
     const { status, stderr } = await refused.end();
     assert.equal(status, 1, stderr);
     assert.match(stderr, new RegExp(RegExp.escape(side.wsUrl)));
@@ -91,7 +93,7 @@ describe("the product document's side-stream.yaml", { skip: serverSkip("nats-ser
     const client = await connect({
       servers: side.tcpUrl,
       user: "errors",
-      pass: "canary-77aa-errors",
+      pass: password,
     });
     const { streams } = await client.jetstreamManager();
     const { state, config } = await streams.info("kflow-error");

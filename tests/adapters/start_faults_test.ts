@@ -2,13 +2,14 @@ import { after, afterEach, before, beforeEach, describe, it } from "@std/testing
 import assert from "node:assert/strict";
 import { type Command, CommandLine } from "../support/command.ts";
 import { freePort } from "../support/free_port.ts";
+import { newSecret } from "../support/run_record.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import { ServerFlow } from "../support/server_flow.ts";
 import { TestServers } from "../support/test_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 const START_MS = 15_000;
-const WRONG = "canary-5e1f-wrong-password";
+const WRONG = newSecret();
 
 /** What the command says to people: everything that is no log line. */
 function plainLines(stderr: string): string[] {

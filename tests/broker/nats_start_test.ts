@@ -8,6 +8,7 @@ import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
 import { freePort } from "../support/free_port.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";
 import { quiet } from "../support/quiet_log.ts";
+import { newSecret } from "../support/run_record.ts";
 import { serverSkip } from "../support/server_binary.ts";
 
 const LONG = { timeout: 20_000 };
@@ -35,9 +36,11 @@ async function refused(
 }
 
 describe("connectNats()", { skip: serverSkip("nats-server") }, () => {
+  const right = newSecret();
+  const wrong = newSecret();
   let server: NatsServer;
   before(async () => {
-    server = await startNats({ user: "kflow", password: "right" });
+    server = await startNats({ user: "kflow", password: right });
   });
   after(() => server?.stop());
 
@@ -47,7 +50,7 @@ describe("connectNats()", { skip: serverSkip("nats-server") }, () => {
         url: kind === "tcp" ? server.tcpUrl : server.wsUrl,
         kind,
         user: "kflow",
-        password: new Secret("right"),
+        password: new Secret(right),
         dial: dialTcp,
         log: quiet,
       });
@@ -59,7 +62,7 @@ describe("connectNats()", { skip: serverSkip("nats-server") }, () => {
   it("a wrong password is refused with the user's name and without the password", async () => {
     for (const kind of ["websocket", "tcp"] as const) {
       const url = kind === "tcp" ? server.tcpUrl : server.wsUrl;
-      const password = new Secret("canary-7781");
+      const password = new Secret(wrong);
       await refused({ url, kind, user: "kflow", password }, {
         texts: ["authorization violation", '"kflow"'],
       });
@@ -73,7 +76,7 @@ describe("connectNats()", { skip: serverSkip("nats-server") }, () => {
         log: quiet,
       })
         .then(() => "", (caught: Error) => `${caught.stack} ${JSON.stringify(caught)}`);
-      assert.equal(error.includes("canary-7781"), false);
+      assert.equal(error.includes(wrong), false);
     }
   });
 

@@ -11,7 +11,13 @@ function closing(fill: (tally: Tally) => void): string[] {
   return lines;
 }
 
-const file = { runtime: "deno", file: "tests/a_test.ts", output: "", milliseconds: 1 } as const;
+const file = {
+  runtime: "deno",
+  file: "tests/a_test.ts",
+  output: "",
+  record: { secrets: [], logged: "" },
+  milliseconds: 1,
+} as const;
 
 describe("Tally", () => {
   it("ends with the counts of checks and tests alone on a line", () => {

@@ -4,10 +4,12 @@ import { afterEach, describe, it } from "@std/testing/bdd";
 import { Secret } from "../../src/secret.ts";
 import { S3Store, type S3StoreOptions } from "../../src/store/s3.ts";
 import { bytes, keysOf, rejectsWith, SLOW, textOf } from "../contracts/store_contract.ts";
+import { newSecret } from "../support/run_record.ts";
 import { type FaultRequest, type FaultServer, startFaultServer } from "../support/fault_server.ts";
 
 const MIB = 1024 * 1024;
 const BUCKET = "bucket";
+const PASSWORD = newSecret();
 
 let server: FaultServer | undefined;
 let other: FaultServer | undefined;
@@ -28,7 +30,7 @@ async function storeOn(
   const store = new S3Store({
     endpoint: server.endpoint,
     user: "someone",
-    password: new Secret("canary"),
+    password: new Secret(PASSWORD),
     sleep: (ms, signal) => {
       waits.push(ms);
       signal?.throwIfAborted();
@@ -167,7 +169,7 @@ describe("S3Store: tries again", () => {
     );
     for (answer of answers) {
       const error = await rejectsWith(answer[2], () => store.get(BUCKET, "x"));
-      assert.ok(!error.message.includes("canary"));
+      assert.ok(!error.message.includes(PASSWORD));
     }
     assert.deepEqual(waits, []);
   });
@@ -499,16 +501,16 @@ describe("S3Store: its options", () => {
       { endpoint: "ftp://host" },
       { endpoint: "javascript:alert(1)" },
       { endpoint: "http://host:99999" },
-      { endpoint: "http://user:canary@host:99999" },
+      { endpoint: `http://user:${PASSWORD}@host:99999` },
       { endpoint: "http://host?x=1" },
       { endpoint: "http://host", user: "someone" },
-      { endpoint: "http://host", password: new Secret("canary") },
-      { endpoint: "http://host", user: "some one", password: new Secret("canary") },
+      { endpoint: "http://host", password: new Secret(PASSWORD) },
+      { endpoint: "http://host", user: "some one", password: new Secret(PASSWORD) },
     ];
     for (const options of wrong) {
       assert.throws(() => new S3Store(options), (error) => {
         assert.ok(error instanceof TypeError);
-        assert.ok(!error.message.includes("canary"), error.message);
+        assert.ok(!error.message.includes(PASSWORD), error.message);
         return true;
       });
     }

@@ -3,6 +3,7 @@ import { after, describe, it } from "@std/testing/bdd";
 import { Secret } from "../../src/secret.ts";
 import { S3Store, type S3StoreOptions } from "../../src/store/s3.ts";
 import { type MinioServer, startMinio } from "../support/minio_server.ts";
+import { newSecret } from "../support/run_record.ts";
 import { makeBucket, s3Request } from "../support/s3_requests.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import {
@@ -17,6 +18,7 @@ import {
 } from "../contracts/store_contract.ts";
 
 const MIB = 1024 * 1024;
+const WRONG = newSecret();
 
 describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
   let minio: MinioServer;
@@ -206,8 +208,8 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     SLOW,
     async () => {
       const wrong = [
-        storeOf({ password: new Secret("canary-password") }),
-        storeOf({ user: "nobody", password: new Secret("canary-password") }),
+        storeOf({ password: new Secret(WRONG) }),
+        storeOf({ user: "nobody", password: new Secret(WRONG) }),
       ];
       for (const store of wrong) {
         for (
@@ -222,7 +224,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
           assert.ok(error.message.includes(minio.endpoint));
           assert.match(error.message, /user "(user-|nobody)/);
           assert.match(error.message, /check user, password/);
-          assert.ok(!`${error.message} ${error.stack} ${JSON.stringify(error)}`.includes("canary"));
+          assert.ok(!`${error.message} ${error.stack} ${JSON.stringify(error)}`.includes(WRONG));
         }
       }
     },

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { recordLogged } from "./run_record.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const END_MS = 45_000;
@@ -71,6 +72,7 @@ export class Command {
       });
     }).then(() => {
       this.#isOver = true;
+      recordLogged(this.output);
       this.#changed();
     });
   }

@@ -22,6 +22,7 @@ import type {
 } from "../../src/runtime/runner_options.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
+import { recordLogged } from "./run_record.ts";
 import { taskStoreOf } from "./task_store.ts";
 
 export interface FlowOptions {
@@ -80,7 +81,10 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
   const tasks = plan.tasks.filter((task) => options.only?.includes(task.id) ?? true);
   const log = createLogger({
     level: "DEBUG",
-    write: (line) => void logged.push(JSON.parse(line)),
+    write(line) {
+      recordLogged(line.trimEnd());
+      logged.push(JSON.parse(line));
+    },
   });
   const percent = options.settings?.progressPercent;
   const store = options.store ?? new MemoryStore();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { freePort } from "./free_port.ts";
+import { newSecret } from "./run_record.ts";
 import { serverBinary } from "./server_binary.ts";
 
 const START_MS = 30_000;
@@ -28,7 +29,7 @@ export async function startMinio(): Promise<MinioServer> {
   const folder = await mkdtemp(join(tmpdir(), "kflow-minio-"));
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   const user = `user-${crypto.randomUUID().slice(0, 8)}`;
-  const password = crypto.randomUUID();
+  const password = newSecret();
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {

@@ -1,4 +1,8 @@
 import { createLogger } from "../../src/log.ts";
+import { recordLogged } from "./run_record.ts";
 
-/** Writes nothing. */
-export const quiet = createLogger({ level: "CRITICAL", write: () => {} });
+/** Prints nothing. */
+export const quiet = createLogger({
+  level: "DEBUG",
+  write: (line) => recordLogged(line.trimEnd()),
+});

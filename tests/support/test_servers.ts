@@ -3,6 +3,7 @@ import { Secret } from "../../src/secret.ts";
 import { S3Store } from "../../src/store/s3.ts";
 import { type MinioServer, startMinio } from "./minio_server.ts";
 import { type NatsServer, startNats } from "./nats_server.ts";
+import { newSecret } from "./run_record.ts";
 import { makeBucket } from "./s3_requests.ts";
 
 /** A message of a stream, as a plain client sees it. */
@@ -31,7 +32,7 @@ export class TestServers {
   }
 
   static async start(): Promise<TestServers> {
-    const password = `secret-${crypto.randomUUID()}`;
+    const password = newSecret();
     const nats = startNats({ user: "flow", password });
     const minio = startMinio();
     try {
