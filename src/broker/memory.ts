@@ -67,6 +67,8 @@ class MemoryBroker implements Broker {
     if (group === undefined) {
       group = new MemoryGroup(stream, spec);
       stream.groups.set(spec.group, group);
+    } else {
+      group.adopt(spec);
     }
     return new MemoryConsumer(group);
   }

@@ -64,8 +64,17 @@ export class MemoryGroup {
   #timer?: number | ReturnType<typeof setTimeout>;
   #timerAt = Infinity;
 
-  constructor(readonly stream: MemoryStream, readonly spec: GroupSpec) {
+  #spec: GroupSpec;
+
+  constructor(readonly stream: MemoryStream, spec: GroupSpec) {
+    this.#spec = spec;
     for (const stored of stream.messages) this.#fresh.push(stored);
+  }
+
+  /** Members may bring different ideas: the last ack wait holds, and the largest limit. */
+  adopt(spec: GroupSpec): void {
+    const maxAckPending = Math.max(spec.maxAckPending, this.#spec.maxAckPending);
+    this.#spec = { ...spec, maxAckPending };
   }
 
   join(member: MemoryConsumer): void {
@@ -102,7 +111,7 @@ export class MemoryGroup {
   /** Gives what can be delivered to members with free slots, in turn. */
   pump(): void {
     for (;;) {
-      if (this.#held.size >= this.spec.maxAckPending) return;
+      if (this.#held.size >= this.#spec.maxAckPending) return;
       const member = this.#freeMember();
       if (member === undefined) return;
       const entry = this.#take();
@@ -140,7 +149,7 @@ export class MemoryGroup {
     const { entry } = delivery;
     if (entry.acked || entry.current !== delivery) return;
     this.#held.delete(entry.stored.sequence);
-    entry.deadline = performance.now() + this.spec.ackWaitMs;
+    entry.deadline = performance.now() + this.#spec.ackWaitMs;
     this.#held.set(entry.stored.sequence, entry);
   }
 
@@ -188,7 +197,7 @@ export class MemoryGroup {
   #deliver(entry: Entry, member: MemoryConsumer): void {
     const delivery = new MemoryDelivery(entry, ++entry.attempts);
     entry.current = delivery;
-    entry.deadline = delivery.receivedAt + this.spec.ackWaitMs;
+    entry.deadline = delivery.receivedAt + this.#spec.ackWaitMs;
     this.#held.set(entry.stored.sequence, entry);
     this.#wakeAt(entry.deadline);
     member.receive(delivery);
