@@ -72,6 +72,8 @@ export class MemoryBroker implements Broker {
     if (group === undefined) {
       group = new MemoryGroup(stream, spec, this.#timers);
       stream.groups.set(spec.group, group);
+    } else {
+      group.adopt(spec);
     }
     return new MemoryConsumer(group);
   }

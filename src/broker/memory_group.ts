@@ -69,10 +69,18 @@ export class MemoryGroup {
   #timerAt = Infinity;
 
   readonly #timers: Timers;
+  #spec: GroupSpec;
 
-  constructor(readonly stream: MemoryStream, readonly spec: GroupSpec, timers: Timers) {
+  constructor(readonly stream: MemoryStream, spec: GroupSpec, timers: Timers) {
+    this.#spec = spec;
     this.#timers = timers;
     for (const stored of stream.messages) this.#fresh.push(stored);
+  }
+
+  /** Members may bring different ideas: the last ack wait holds, and the largest limit. */
+  adopt(spec: GroupSpec): void {
+    const maxAckPending = Math.max(spec.maxAckPending, this.#spec.maxAckPending);
+    this.#spec = { ...spec, maxAckPending };
   }
 
   join(member: MemoryConsumer): void {
@@ -109,7 +117,7 @@ export class MemoryGroup {
   /** Gives what can be delivered to members with free slots, in turn. */
   pump(): void {
     for (;;) {
-      if (this.#held.size >= this.spec.maxAckPending) return;
+      if (this.#held.size >= this.#spec.maxAckPending) return;
       const member = this.#freeMember();
       if (member === undefined) return;
       const entry = this.#take();
@@ -147,7 +155,7 @@ export class MemoryGroup {
     const { entry } = delivery;
     if (entry.acked || entry.current !== delivery) return;
     this.#held.delete(entry.stored.sequence);
-    entry.deadline = this.#timers.now() + this.spec.ackWaitMs;
+    entry.deadline = this.#timers.now() + this.#spec.ackWaitMs;
     this.#held.set(entry.stored.sequence, entry);
   }
 
@@ -195,7 +203,7 @@ export class MemoryGroup {
   #deliver(entry: Entry, member: MemoryConsumer): void {
     const delivery = new MemoryDelivery(entry, ++entry.attempts, this.#timers.now());
     entry.current = delivery;
-    entry.deadline = delivery.receivedAt + this.spec.ackWaitMs;
+    entry.deadline = delivery.receivedAt + this.#spec.ackWaitMs;
     this.#held.set(entry.stored.sequence, entry);
     this.#wakeAt(entry.deadline);
     member.receive(delivery);

@@ -367,6 +367,20 @@ export function testBroker(
         await consumer.close();
       });
 
+      it("a group has the ack wait that its last member brings", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const first = await broker.consume(place.group({ ackWaitMs: 60_000 }));
+        await first.close();
+        const second = await broker.consume(place.group({ ackWaitMs: 400 }));
+        second.slots = 10;
+        const [a, again] = [await receiveOne(second), await receiveOne(second)];
+        assert.equal(again.attempt, a.attempt + 1);
+        second.forget(a);
+        second.ack(again);
+        await second.close();
+      });
+
       it("a group holds no more than maxAckPending", async () => {
         const place = new Place();
         await place.fill(broker, numbered(20));

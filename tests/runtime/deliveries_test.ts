@@ -4,7 +4,7 @@ import type { Broker, Publisher } from "../../src/broker/broker.ts";
 import type { Context } from "../../src/runtime/context.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
-import { eventually, within } from "../support/broker_probes.ts";
+import { eventually, publish, receiveOne, within } from "../support/broker_probes.ts";
 import { type FlowOptions, runFlow } from "../support/flow.ts";
 
 const LONG = { timeout: 60_000 };
@@ -104,7 +104,7 @@ dag:
     async () => {
       const attempts: number[] = [];
       const second = Promise.withResolvers<void>();
-      const { printed } = await flow({
+      const { printed, task } = await flow({
         meta: ", max.poll.interval.ms: 1000",
         task: ", parallelism: 2",
         functions: {
@@ -118,6 +118,7 @@ dag:
         },
       });
       assert.deepEqual(attempts, [1, 2]);
+      assert.equal(task("work").counts.errors, 0);
       assert.deepEqual(printed, [{ n: 0 }]);
     },
   );
@@ -134,7 +135,7 @@ dag:
     });
     const attempts: number[] = [];
     const second = Promise.withResolvers<void>();
-    await flow({
+    const { task } = await flow({
       name,
       run: "two",
       meta: ", max.poll.interval.ms: 1000",
@@ -149,7 +150,64 @@ dag:
       },
     });
     assert.deepEqual(attempts, [1, 2]);
+    assert.equal(task("work").counts.errors, 0);
   });
+
+  it("have two minutes unless the file says otherwise", LONG, async () => {
+    const waits: number[] = [];
+    const broker = like(given.broker, {
+      consume(group) {
+        waits.push(group.ackWaitMs);
+        return given.broker.consume(group);
+      },
+    });
+    const functions = { make: numbers(1), work: () => {} };
+    await flow({ broker, functions });
+    await flow({ broker, functions, meta: ", max.poll.interval.ms: 20000" });
+    assert.deepEqual(waits.toSorted(), [120_000, 120_000, 120_000, 20_000]);
+  });
+
+  it(
+    "that come more than max.attempts times without an answer end as dead letters, uncalled",
+    LONG,
+    async () => {
+      const name = given.flowId();
+      const queue = {
+        stream: `kflow-${name}-work`,
+        subjects: `kflow.${name}.work.>`,
+        maxBytes: 1 << 20,
+        duplicateWindowMs: 600_000,
+      };
+      const place = { queue, group: `${name}-work`, ackWaitMs: 120_000, maxAckPending: 100 };
+      await given.broker.ensureQueue(queue);
+      const publisher = given.broker.publisher();
+      const message = { subject: `kflow.${name}.work.make`, id: "a", body: new Uint8Array([14]) };
+      assert.equal(await publish(publisher, message), "stored");
+      publisher.close();
+      const consumer = await given.broker.consume(place);
+      for (const attempt of [1, 2]) {
+        const delivery = await receiveOne(consumer);
+        assert.equal(delivery.attempt, attempt);
+        if (attempt === 2) consumer.stop();
+        consumer.nak(delivery);
+      }
+      await consumer.close();
+
+      const notices: string[] = [];
+      const { task } = await flow({
+        name,
+        meta: ", max.attempts: 2",
+        functions: { make: [], work: () => assert.fail("called once more") },
+        deadLetters: {
+          place: "here",
+          put: (_delivery, { attempts, error }) =>
+            Promise.resolve(void notices.push(`${attempts}: ${error}`)),
+        },
+      });
+      assert.deepEqual(notices, ["3: The message was delivered too often without an answer"]);
+      assert.equal(task("work").counts.dead, 1);
+    },
+  );
 
   it(
     "are shared by as many workers as parallelism says, each with a function of its own",
