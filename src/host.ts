@@ -15,6 +15,14 @@ export interface OpenedFile {
   readonly body: ReadableStream<Uint8Array>;
 }
 
+/** Tells processes that share a folder from each other. */
+export interface Processes {
+  /** Names this process, and never another one on any machine; undefined where the system does not tell. */
+  readonly own: string | undefined;
+  /** Whether the process of such a name lives; undefined if that cannot be known here, as of one on another machine or in another container. */
+  isAlive(name: string): boolean | undefined;
+}
+
 /** Answers one request. Its body is not handed on. */
 export type FetchHandler = (request: Request) => Promise<Response>;
 
@@ -45,6 +53,7 @@ export interface Host {
   /** Such as `deno 2.9.6`. */
   readonly platform: string;
   readonly hostname: string;
+  readonly processes: Processes;
   env(name: string): string | undefined;
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;

@@ -6,6 +6,7 @@ import type { Host, TextOutput } from "../../src/host.ts";
 import { openNodeFiles } from "./node_files.ts";
 import { codeOf } from "./node_files_error.ts";
 import { openFile } from "./open_file.ts";
+import { processesOfThisMachine } from "./processes.ts";
 import { serveNode } from "./node_serve.ts";
 
 /** 128 and the number of SIGPIPE. */
@@ -29,6 +30,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   return {
     platform: options.platform,
     hostname: os.hostname(),
+    processes: processesOfThisMachine(),
     env: (name) => process.env[name],
     stdout: output(process.stdout, endWithoutReader),
     // Log lines that nobody takes are no reason to end.

@@ -1,6 +1,7 @@
 import { reasonOf } from "../errors.ts";
 import type { FileInfo, Files } from "../files/files.ts";
 import type { Logger } from "../log.ts";
+import type { Processes } from "../host.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
 
 /** Folders of claims, and so nothing else that may lie in the same place. */
@@ -9,36 +10,42 @@ const CLAIM = "claim";
 const RENEW_MS = 30_000;
 /** Long enough for a process whose function has blocked its thread for a while, or whose disk is slow. */
 const DEAD_MS = 300_000;
-const NOTE = new TextEncoder().encode(
-  `A process of kflow downloads into this folder and renews this file every ${RENEW_MS} ms.\n`,
-);
+/** A claim is one line. */
+const MOST_BYTES = 1000;
+
+export interface ClaimOptions {
+  log: Logger;
+  processes: Processes;
+  /** @default the real ones */
+  timers?: Timers;
+}
 
 /**
- * A folder that one process alone downloads into, below one that others use too. It holds a file that is written anew again and again while the process lives:
- * that shows across containers that share a volume and nothing else. Whoever claims a folder removes those whose owner was killed.
+ * A folder that one process alone downloads into, below one that others use too. It holds a file that names the process and is written anew again and again while
+ * the process lives. Whoever claims a folder removes those of processes that are gone: on the same machine that is known, so that a process which blocks its
+ * thread loses nothing; of others, as in containers that share a volume, the age of the claim tells.
  */
 export class DownloadClaim {
   /** Path below the root. */
   readonly folder = `kflow-${crypto.randomUUID()}`;
   readonly #files: Files;
   readonly #log: Logger;
+  readonly #processes: Processes;
   readonly #endRenewing: () => void;
   #renewing: Promise<void> = Promise.resolve();
 
-  private constructor(files: Files, { log, timers }: { log: Logger; timers: Timers }) {
+  private constructor(files: Files, { log, processes, timers = REAL_TIMERS }: ClaimOptions) {
     this.#files = files;
     this.#log = log;
+    this.#processes = processes;
     this.#endRenewing = timers.every(RENEW_MS, () => {
       this.#renewing = this.#renew();
     });
   }
 
   /** Claims a folder, and removes those of dead processes. Rejects if nothing can be written there. */
-  static async make(
-    files: Files,
-    { log, timers = REAL_TIMERS }: { log: Logger; timers?: Timers },
-  ): Promise<DownloadClaim> {
-    const claim = new DownloadClaim(files, { log, timers });
+  static async make(files: Files, options: ClaimOptions): Promise<DownloadClaim> {
+    const claim = new DownloadClaim(files, options);
     try {
       await claim.#write();
     } catch (error) {
@@ -68,7 +75,7 @@ export class DownloadClaim {
   }
 
   async #write(): Promise<void> {
-    await this.#files.write(this.#claim, NOTE);
+    await this.#files.write(this.#claim, new TextEncoder().encode(this.#processes.own));
   }
 
   async #renew(): Promise<void> {
@@ -86,7 +93,7 @@ export class DownloadClaim {
           continue;
         }
         await this.#attempt("Cannot remove abandoned downloads", folder.path, async () => {
-          if (now - await this.#lastSignOf(folder) <= DEAD_MS) return;
+          if (await this.#isInUse(folder, now)) return;
           await this.#files.remove(folder.path);
           this.#log.info("Removed downloads of a process that is gone", {
             folder: `${this.#files.root}/${folder.path}`,
@@ -96,10 +103,15 @@ export class DownloadClaim {
     });
   }
 
-  /** A process that has just made its folder may not have written its claim yet. */
-  async #lastSignOf(folder: FileInfo): Promise<number> {
-    const claim = await this.#files.stat(`${folder.path}/${CLAIM}`);
-    return (claim ?? folder).modifiedUnixMilli;
+  async #isInUse(folder: FileInfo, now: number): Promise<boolean> {
+    const path = `${folder.path}/${CLAIM}`;
+    const claim = await this.#files.stat(path);
+    // A process that has just made its folder may not have written its claim yet.
+    const isYoung = now - (claim ?? folder).modifiedUnixMilli <= DEAD_MS;
+    if (claim === undefined || claim.isDirectory || claim.size > MOST_BYTES) return isYoung;
+    const body = await this.#files.read(path);
+    const owner = body === undefined ? "" : await new Response(body).text();
+    return this.#processes.isAlive(owner) ?? isYoung;
   }
 
   async #attempt(message: string, path: string, run: () => Promise<void>): Promise<void> {

@@ -8,6 +8,8 @@ import { DownloadClaim } from "./download_claim.ts";
 /** Nothing is downloaded to anywhere else. */
 const LIMIT = "/tmp";
 
+type FolderHost = Pick<Host, "files" | "hostname" | "processes">;
+
 interface Area {
   readonly claim: DownloadClaim;
   /** The claimed folder. */
@@ -16,11 +18,11 @@ interface Area {
 
 /** Where the tasks of one process download to: a claimed folder of the process below each `meta.download.directory`. */
 export class DownloadFolders {
-  readonly #host: Pick<Host, "files" | "hostname">;
+  readonly #host: FolderHost;
   readonly #log: Logger;
   readonly #areas = new Map<string, Promise<Area>>();
 
-  constructor({ host, log }: { host: Pick<Host, "files" | "hostname">; log: Logger }) {
+  constructor({ host, log }: { host: FolderHost; log: Logger }) {
     this.#host = host;
     this.#log = log;
   }
@@ -54,7 +56,10 @@ export class DownloadFolders {
 
   async #open(folder: string): Promise<Area> {
     const root = await this.#host.files(folder, { below: LIMIT });
-    const claim = await DownloadClaim.make(root, { log: this.#log });
+    const claim = await DownloadClaim.make(root, {
+      log: this.#log,
+      processes: this.#host.processes,
+    });
     try {
       const files = await this.#host.files(`${root.root}/${claim.folder}`, { below: LIMIT });
       return { claim, files };

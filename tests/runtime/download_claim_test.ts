@@ -14,6 +14,7 @@ function setUp() {
   let now = 1_000_000;
   const files = new MemoryFiles({ now: () => now });
   const renewals = new Set<() => void>();
+  const alive = new Map<string, boolean>();
   const timers = (): Timers => ({
     now: () => now,
     after: () => () => {},
@@ -26,7 +27,16 @@ function setUp() {
     files,
     log,
     logged,
-    start: () => DownloadClaim.make(files, { log, timers: timers() }),
+    /** @param owner Absent: nothing is known of processes, as in containers that share a volume. */
+    async start(owner?: string) {
+      const processes = {
+        own: owner,
+        isAlive: (name: string) => alive.has(name) ? alive.get(name) : undefined,
+      };
+      if (owner !== undefined) alive.set(owner, true);
+      return await DownloadClaim.make(files, { log, processes, timers: timers() });
+    },
+    alive,
     /** Processes whose timers are gone: SIGKILL. */
     killAll: () => renewals.clear(),
     /** In steps of 30 s, in which those that live renew their claims. */
@@ -69,6 +79,22 @@ describe("DownloadClaim", () => {
       await (await start()).release();
     }
     assert.equal((await files.stat(`${living.folder}/download/a.txt`))?.size, 1);
+  });
+
+  it("goes by the process itself where that is known: one that is gone at once, and none that lives", async () => {
+    const { start, alive, killAll, pass, tops } = setUp();
+    const gone = await start("gone");
+    const blocked = await start("blocked");
+    const elsewhere = await start();
+    // None of them renews its claim any more: one because it computes for an hour.
+    killAll();
+    alive.set("gone", false);
+    const first = await start("first");
+    assert.ok(!(await tops()).includes(gone.folder));
+    assert.ok((await tops()).includes(elsewhere.folder));
+    await pass(60 * MINUTE);
+    const second = await start("second");
+    assert.deepEqual(await tops(), [blocked.folder, first.folder, second.folder].sort());
   });
 
   it("leaves a folder alone whose process has not written its claim yet", async () => {
