@@ -66,6 +66,11 @@ export class UnavailableError extends Error {
   }
 }
 
+/** What a sink writes to refuses this record for good: trying it again cannot help, so that it becomes a dead letter at once. */
+export class RejectedError extends Error {
+  override readonly name = "RejectedError";
+}
+
 /** A source cannot give or send its next record. */
 export class SourceError extends Error {
   override readonly name = "SourceError";

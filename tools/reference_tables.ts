@@ -10,7 +10,7 @@ const WHAT: Readonly<Record<TaskType, string>> = {
   "nats-source": "emits the records of a JetStream subject",
   "raw": "your function takes records and emits records",
   "s3-sink": "writes one object for each record",
-  "elastic-sink": "indexes each record",
+  "elastic-sink": "writes one document of Elasticsearch or OpenSearch for each record",
   "print": "writes each record as a line of JSON to standard output",
 };
 

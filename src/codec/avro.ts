@@ -3,6 +3,7 @@ import { reasonOf } from "../errors.ts";
 import { createTypeHook } from "./avro_guards.ts";
 import type { AvscClasses, AvscResolver, AvscType } from "./avsc_types.ts";
 import {
+  type BigLong,
   type Codec,
   DecodeError,
   RecordError,
@@ -127,8 +128,8 @@ class AvroSchema implements RecordSchema {
     }
   }
 
-  toJson(record: RecordValue): unknown {
-    return toJson(this.#node, record);
+  toJson(record: RecordValue, bigLong?: BigLong): unknown {
+    return toJson(this.#node, record, bigLong);
   }
 }
 

@@ -1,6 +1,9 @@
 /** A record, as user code sees it: field name to value. */
 export type RecordValue = Record<string, unknown>;
 
+/** What stands in JSON for a long beyond 2^53. */
+export type BigLong = (value: bigint) => unknown;
+
 /** A schema that cannot be used. The message names the place inside the schema. */
 export class SchemaError extends Error {
   override readonly name = "SchemaError";
@@ -54,8 +57,8 @@ export interface RecordSchema extends RecordReader {
    * @throws {SchemaError} if the Avro rules of schema resolution do not allow it, naming the field.
    */
   readerFor(writer: RecordSchema): RecordReader;
-  /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers (beyond 2^53 as strings), unions without wrapping, NaN and infinities as null. */
-  toJson(record: RecordValue): unknown;
+  /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers, unions without wrapping, NaN and infinities as null. @param bigLong Absent: its digits as text. */
+  toJson(record: RecordValue, bigLong?: BigLong): unknown;
 }
 
 /** Port: how records become bytes. */

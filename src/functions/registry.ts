@@ -5,6 +5,7 @@ import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
+import { ELASTIC_SINK_CONCURRENCY, elasticSink } from "./elastic_sink.ts";
 import { fsSource } from "./fs_source.ts";
 import { printSink } from "./print.ts";
 import { rawSource } from "./raw_source.ts";
@@ -22,6 +23,13 @@ export async function makeFunction(
       return { kind: "source", source: fsSource(task, store) };
     case "s3-sink":
       return { kind: "process", process: s3Sink(task, store), concurrency: S3_SINK_CONCURRENCY };
+    case "elastic-sink":
+      return {
+        kind: "process",
+        process: elasticSink(task),
+        // Of two records with the same id the later one is to win.
+        concurrency: task.meta.has("document.id") ? 1 : ELASTIC_SINK_CONCURRENCY,
+      };
     case "print":
       return { kind: "process", process: printSink(host.stdout) };
     case "raw":
@@ -41,7 +49,7 @@ export async function makeFunction(
 export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[] {
   const findings: Finding[] = [];
   for (const task of tasks) {
-    if (["nats-source", "elastic-sink"].includes(task.type)) {
+    if (task.type === "nats-source") {
       findings.push(unsupported(task, `task type ${task.type}`));
     }
     if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {

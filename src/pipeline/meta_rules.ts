@@ -165,8 +165,17 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
   "elastic-sink": {
     ...CONSUMER,
     ...BULK_RULES,
-    "concurrency": concurrency("1"),
-    "document.id": rule(text, "Template of the document's id", "the message id"),
+    "concurrency": concurrency("16, with `document.id` 1"),
+    "document.id": rule(
+      text,
+      "Template of the document's id, such as `{bucket}/{key}`: fields of the record in braces",
+      "the message id",
+    ),
+    "document.op": rule(
+      values("one of create, index", isOneOf(["create", "index"])),
+      "What becomes of a document whose id is there already: `create` leaves it, `index` replaces it. Data streams need `create`",
+      "`create`, with `document.id` `index`",
+    ),
   },
   "print": { ...CONSUMER, "concurrency": concurrency("1") },
 };

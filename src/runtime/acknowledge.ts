@@ -1,6 +1,6 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
 import { DecodeError } from "../codec/codec.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf, RejectedError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { growingDelay } from "../waiting.ts";
 import { AckError } from "./ack_error.ts";
@@ -68,7 +68,8 @@ export class Acknowledge {
       this.done(flight);
       return;
     }
-    if (error instanceof DecodeError || delivery.attempt >= maxAttempts) {
+    const hopeless = error instanceof DecodeError || error instanceof RejectedError;
+    if (hopeless || delivery.attempt >= maxAttempts) {
       await this.#bury(flight, reasonOf(error));
       return;
     }

@@ -1,4 +1,4 @@
-import type { RecordValue } from "../codec/codec.ts";
+import type { BigLong, RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { Flight } from "./flight.ts";
@@ -65,9 +65,9 @@ export class CallContext implements Context {
     return (await this.#scope.store.get(bucket, key, { signal: this.#scope.signal })).body;
   }
 
-  recordAsJson(): unknown {
+  recordAsJson(bigLong?: BigLong): unknown {
     const { schema, record } = this.#flight;
-    return schema?.toJson(record!);
+    return schema?.toJson(record!, bigLong);
   }
 
   recordAsAvro(): { schema: string; body: Uint8Array } {

@@ -34,8 +34,11 @@ export interface Context {
   readonly localPath: string | undefined;
   /** The object that the record names by `bucket` and `key`: from the local file if it was downloaded, else from the store. */
   object(): Promise<ReadableStream<Uint8Array>>;
-  /** The record as one JSON value, after the schema it was written with: bytes as text of one character a byte, longs beyond 2^53 as text. */
-  recordAsJson(): unknown;
+  /**
+   * The record as one JSON value, after the schema it was written with: bytes as text of one character a byte, longs beyond 2^53 as text or what
+   * `bigLong` makes of them, such as `JSON.rawJSON`.
+   */
+  recordAsJson(bigLong?: (value: bigint) => unknown): unknown;
   /** The record as it came: bare Avro, and the schema it was written with as JSON text. The bytes are not to be changed. */
   recordAsAvro(): { readonly schema: string; readonly body: Uint8Array };
   /** A record with the defaults of the output's schema. @param sideOut Absent: the main output. */

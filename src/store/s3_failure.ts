@@ -1,5 +1,6 @@
+import { AttemptTimeout } from "../attempt.ts";
 import { reasonOf } from "../errors.ts";
-import { AttemptTimeout } from "./s3_attempt.ts";
+import { retryAfter } from "../retry_after.ts";
 import { parseErrorBody } from "./s3_xml.ts";
 import type { StoreError, StoreErrorKind } from "./store.ts";
 import { REASONS, type StoreCall, storeError } from "./store_failure.ts";
@@ -176,13 +177,6 @@ function denied(
 function described(status: number, code: string | undefined, message: string | undefined): string {
   const details = [code, message].filter((part) => part).join(": ");
   return `the server answered ${status}${details ? ` (${oneLine(details)})` : ""}`;
-}
-
-function retryAfter(headers: Headers, now: number): number | undefined {
-  const value = headers.get("retry-after")?.trim();
-  if (!value) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 function oneLine(text: string): string {

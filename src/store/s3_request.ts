@@ -1,5 +1,5 @@
+import { Attempt } from "../attempt.ts";
 import { joinChunks } from "../body_chunks.ts";
-import { Attempt } from "./s3_attempt.ts";
 import { failureOfAnswer, failureOfConnection, S3Failure } from "./s3_failure.ts";
 import { createSigner, type S3Credentials, type Signer } from "./s3_sign.ts";
 import { s3Url } from "./s3_url.ts";
