@@ -53,6 +53,10 @@ export class MemoryConsumer implements Consumer {
     this.#group.working(delivery as MemoryDelivery);
   }
 
+  workingAhead(): void {
+    for (const delivery of this.#buffer) this.working(delivery);
+  }
+
   /** The group takes it back by itself when the ack wait has passed. */
   forget(): void {}
 
