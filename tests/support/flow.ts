@@ -20,6 +20,7 @@ import type {
   RunnerSettings,
   TaskFunction,
 } from "../../src/runtime/runner_options.ts";
+import { readSettings } from "../../src/settings.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 
@@ -94,10 +95,8 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         level: "DEBUG",
         write: (line) => void logged.push(JSON.parse(line)),
       }),
-      settingsOf: () => ({
-        longRunning: false,
-        skipDownloadError: false,
-        createSideStream: false,
+      settingsOf: (task) => ({
+        ...readSettings((name) => task.env[name]).settings,
         ...options.settings,
       }),
       queueBytes: 1 << 20,
