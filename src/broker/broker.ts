@@ -166,6 +166,8 @@ export interface Consumer {
   nak(delivery: Delivery, delayMs?: number): void;
   /** Starts the ack wait anew. */
   working(delivery: Delivery): void;
+  /** The same for everything that is here and was not taken yet. */
+  workingAhead(): void;
   /** Frees the slot and says nothing to the broker: for a delivery whose ack wait has passed, which is or will be made again anyway. */
   forget(delivery: Delivery): void;
   /**

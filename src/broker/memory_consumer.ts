@@ -55,6 +55,10 @@ export class MemoryConsumer implements Consumer {
     this.#group.working(delivery as MemoryDelivery);
   }
 
+  workingAhead(): void {
+    for (const delivery of this.#buffer) this.working(delivery);
+  }
+
   /** The group has taken the message back by itself; the slot is held until now, since whoever is late may hang. */
   forget(delivery: Delivery): void {
     this.#free(delivery as MemoryDelivery);

@@ -184,9 +184,8 @@ export class MemoryGroup {
 
   #freeMember(): MemoryConsumer | undefined {
     const count = this.#members.length;
-    for (let i = 0; i < count; i++) {
-      this.#turn = (this.#turn + 1) % count;
-      const member = this.#members[this.#turn]!;
+    for (let i = 1; i <= count; i++) {
+      const member = this.#members[(this.#turn + i) % count]!;
       if (member.hasRoom()) return member;
     }
     return undefined;
@@ -201,6 +200,7 @@ export class MemoryGroup {
   }
 
   #deliver(entry: Entry, member: MemoryConsumer): void {
+    this.#turn = this.#members.indexOf(member);
     const delivery = new MemoryDelivery(entry, ++entry.attempts, this.#timers.now());
     entry.current = delivery;
     entry.deadline = delivery.receivedAt + this.#spec.ackWaitMs;

@@ -134,6 +134,10 @@ export class NatsConsumer implements Consumer {
     }
   }
 
+  workingAhead(): void {
+    for (const delivery of this.#ready) this.working(delivery);
+  }
+
   forget(delivery: Delivery): void {
     if (this.#settle(delivery)) this.#ask();
   }

@@ -54,7 +54,17 @@ export async function ensureConsumer(link: NatsLink, spec: GroupSpec, log: Logge
   if (Array.isArray(found.backoff) && found.backoff.length > 0) change.backoff = undefined;
   if (Object.keys(change).length === 0) return;
   await putConsumer(link, spec, { ...found, ...change });
-  log.info("changed settings of the consumer", { stream, group: spec.group, ...change });
+  const { ack_wait, ...others } = change;
+  if (ack_wait !== undefined) {
+    log.info("Ack wait of the group is changed, as max.poll.interval.ms says now", {
+      stream,
+      group: spec.group,
+      fromMs: found.ack_wait === undefined ? undefined : found.ack_wait / NANOS_PER_MS,
+      toMs: spec.ackWaitMs,
+    });
+  }
+  if (Object.keys(others).length === 0) return;
+  log.info("changed settings of the consumer", { stream, group: spec.group, ...others });
 }
 
 /** How a queue stands for a group; undefined while one of the two does not exist. */

@@ -22,7 +22,9 @@ export type TaskCounter =
   | "duplicates"
   | "purged"
   /** Failed attempts whose error record the side stream did not take at once. */
-  | "unreported";
+  | "unreported"
+  /** Times that the function held the thread so long that heartbeats were missed. */
+  | "blocked";
 
 export type TaskCounts = Readonly<Record<TaskCounter, number>>;
 

@@ -20,6 +20,10 @@ const COUNTERS: Readonly<Record<TaskCounter, readonly [name: string, help: strin
     "kflow_unreported_total",
     "Failed attempts whose error record the side stream did not take at once",
   ],
+  blocked: [
+    "kflow_blocked_total",
+    "Times that the function held the thread so long that heartbeats were missed",
+  ],
 };
 
 const GAUGES: Readonly<Record<TaskGauge, readonly [name: string, help: string]>> = {

@@ -21,21 +21,36 @@ export function processStep(
   return (flight) => process(flight.record!, flight);
 }
 
+export interface MeasureOptions {
+  metrics: Pick<TaskMetrics, "processed">;
+  /** A call that holds the thread for longer is told of, ms. @default Infinity */
+  heldLimitMs?: number;
+  held?: (milliseconds: number) => void;
+}
+
 /** Times what is inside, well or not (`function_processing_time_ms`). */
-export function measureStep(inner: Step, metrics: Pick<TaskMetrics, "processed">): Step {
+export function measureStep(inner: Step, options: MeasureOptions): Step {
+  const { metrics, heldLimitMs = Infinity, held } = options;
+  const atOnce = (started: number) => {
+    const milliseconds = performance.now() - started;
+    metrics.processed(milliseconds);
+    if (milliseconds > heldLimitMs) held?.(milliseconds);
+  };
   return (flight) => {
     const started = performance.now();
     let answer: unknown;
     try {
       answer = inner(flight);
     } catch (error) {
-      metrics.processed(performance.now() - started);
+      atOnce(started);
       throw error;
     }
     if (!isPending(answer)) {
-      metrics.processed(performance.now() - started);
+      atOnce(started);
       return answer;
     }
+    const milliseconds = performance.now() - started;
+    if (milliseconds > heldLimitMs) held?.(milliseconds);
     return settleWith(answer, () => metrics.processed(performance.now() - started));
   };
 }

@@ -27,6 +27,7 @@ export class TaskProgress {
     duplicates: 0,
     purged: 0,
     unreported: 0,
+    blocked: 0,
   };
   readonly deadLetters: DeadLetter[] = [];
   /** What went wrong with the task itself and not with a record of it. */

@@ -2,6 +2,7 @@ import { FlowNames } from "../broker/subjects.ts";
 import { StartError } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { BatchEnd } from "./batch_end.ts";
+import { BlockWatch } from "./block_watch.ts";
 import { BrokerDeadLetters, ensureDeadStream } from "./dead_letters.ts";
 import { ErrorStreams } from "./error_streams.ts";
 import { TaskProgress } from "./progress.ts";
@@ -45,6 +46,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     stop,
     names,
     batch,
+    blocks: new BlockWatch(),
     gauges: new Map(
       [...progress.values()].filter(({ next }) => next !== undefined)
         .map((counted) => [counted.task, new QueueGauges({ metrics: counted, log, stop })]),

@@ -6,6 +6,7 @@ import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import type { Timers } from "../timers.ts";
+import type { BlockWatch } from "./block_watch.ts";
 import type { BatchEnd } from "./batch_end.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { ErrorStreams } from "./error_streams.ts";
@@ -85,6 +86,7 @@ export interface Shared extends RunnerOptions {
   readonly deadLetters: DeadLetters;
   readonly errorStreams: ErrorStreams;
   readonly batch: boolean;
+  readonly blocks: BlockWatch;
   /** By task: what is asked now and then for its metrics. Only of tasks that have some. */
   readonly gauges: ReadonlyMap<string, QueueGauges>;
   /** Resolves when the last consumer in this process is done, for sources that wait to see their records through. */

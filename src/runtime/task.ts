@@ -90,7 +90,7 @@ export class TaskWorker {
   #turnAt = 0;
   /** Deliveries taken from the consumer and not started. */
   #waiting: Delivery[] = [];
-  /** When the ack wait of everything waiting was last started anew; 0 if not since it was taken. */
+  /** When the ack wait of everything that waited here was last started anew. */
   #touchedAt = 0;
   /** Times of the calls that had to be awaited, since the slots were last set. */
   #awaited = { calls: 0, milliseconds: 0 };
@@ -114,6 +114,10 @@ export class TaskWorker {
   /** Inputs that wait for the function's `requestAck()`. */
   get held(): number {
     return this.#options.manual?.held ?? 0;
+  }
+
+  get isCalling(): boolean {
+    return this.#calls.size > 0;
   }
 
   /** Whether every delivery that was taken is held. */
@@ -157,7 +161,6 @@ export class TaskWorker {
 
   async #work(batch: Delivery[]): Promise<void> {
     const { consumer, progress } = this.#options;
-    this.#touchedAt = 0;
     const started = this.#timers.now();
     const suspects = batch.filter((delivery) => delivery.attempt >= SUSPECT_ATTEMPT);
     if (suspects.length === 0) {
@@ -388,9 +391,9 @@ export class TaskWorker {
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
     const hangs = !longRunning && this.#calls.size > 0 && now - this.#turnAt > ackWaitMs &&
       [...this.#flights].some((flight) => !flight.returned && !flight.waits);
-    for (const delivery of this.#waiting) {
-      if (!hangs) consumer.working(delivery);
-    }
-    if (!hangs) this.#touchedAt = now;
+    if (hangs) return;
+    for (const delivery of this.#waiting) consumer.working(delivery);
+    consumer.workingAhead();
+    this.#touchedAt = now;
   }
 }

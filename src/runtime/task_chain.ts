@@ -1,6 +1,7 @@
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
 import { REAL_TIMERS } from "../timers.ts";
+import type { Watched } from "./block_watch.ts";
 import { Bulk } from "./bulk.ts";
 import { CallContext, type CallScope } from "./call_context.ts";
 import { measureStep, processStep, type Step } from "./chain.ts";
@@ -28,11 +29,13 @@ export interface TaskChainOptions {
   progress: TaskProgress;
   /** Present if bulk mode is on. */
   bulk?: BulkMeta;
+  /** Who is told to hold the thread. */
+  watched: Watched;
 }
 
 /** The function of a task with everything that goes around a call of it: measure, download, wait out an outage. */
 export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
-  const { task, scope, shared, progress } = options;
+  const { task, scope, shared, progress, watched } = options;
   const outage = { store: scope.store, log: scope.log, stop: shared.stop };
   // Without a download the total is the time of the function.
   const metrics: Pick<TaskMetrics, "processed"> = task.autoDownload ? progress : {
@@ -55,7 +58,11 @@ export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
   const call = bulk === undefined
     ? measureStep(
       processStep((record, flight) => process.process(record, contextOf(flight))),
-      metrics,
+      {
+        metrics,
+        heldLimitMs: watched.ackWaitMs / 3,
+        held: (milliseconds) => shared.blocks.tell(watched, milliseconds),
+      },
     )
     : (flight: Flight) => bulk.add(flight);
   if (!task.autoDownload) return { step: patientStep(call, outage), bulk };

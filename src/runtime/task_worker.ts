@@ -2,6 +2,7 @@ import { isWorkedOff } from "../broker/broker.ts";
 import type { Logger } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { Acknowledge } from "./acknowledge.ts";
+import type { Watched } from "./block_watch.ts";
 import { type CallScope, manualOf } from "./call_context.ts";
 import { closeFunction } from "./close_function.ts";
 import type { CloseContext } from "./context.ts";
@@ -75,6 +76,7 @@ async function runSession(
     await outputs.open(shared.schemas, declared);
     const queue = queueOf(task, names, shared.queueBytes);
     const consumer = await broker.consume(groupOf(task, queue, delivery));
+    const watched: Watched = { task: task.id, ackWaitMs: delivery.ackWaitMs, log, progress };
     const { step, bulk } = await chainOf({
       task,
       process: made.process,
@@ -82,6 +84,7 @@ async function runSession(
       shared,
       progress,
       bulk: bulkSettings,
+      watched,
     });
     const worker = new TaskWorker({
       task: task.id,
@@ -113,6 +116,7 @@ async function runSession(
     });
     // An embedded broker keeps nothing that is acknowledged.
     const tidying = broker.durable ? tidyNowAndThen(consumer, progress, log) : undefined;
+    const endWatch = shared.blocks.watch(watched, worker);
     const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, bulk });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });
@@ -130,6 +134,7 @@ async function runSession(
       ended.abort();
       stop.removeEventListener("abort", onStop);
       finished = await watching;
+      endWatch();
       await tidying?.stop();
       await unwatch?.();
       await consumer.close(CLOSE_MS);

@@ -95,6 +95,9 @@ class RecordingConsumer implements Consumer {
     this.recorder.working(delivery);
     this.inner.working(delivery);
   }
+  workingAhead(): void {
+    this.inner.workingAhead();
+  }
   forget(delivery: Delivery): void {
     this.inner.forget(delivery);
   }

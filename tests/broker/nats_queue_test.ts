@@ -5,8 +5,16 @@ import type { Broker, OutMessage } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats.ts";
 import { covers } from "../../src/broker/nats_stream.ts";
 import { StartError } from "../../src/errors.ts";
+import { createLogger } from "../../src/log.ts";
 import { Secret } from "../../src/secret.ts";
-import { eventually, Place, publish, receiveOne, within } from "../support/broker_probes.ts";
+import {
+  eventually,
+  nothingFor,
+  Place,
+  publish,
+  receiveOne,
+  within,
+} from "../support/broker_probes.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";
 import { quiet } from "../support/quiet_log.ts";
 import { serverSkip } from "../support/server_binary.ts";
@@ -149,6 +157,45 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
     const { config } = await api(`CONSUMER.INFO.${place.queue.stream}.workers`);
     assert.equal(config.ack_wait, 9 * SECOND);
     assert.equal(config.max_ack_pending, 50);
+    await second.close();
+  });
+
+  it("a changed ack wait is told in one line with the old and the new value, and an unchanged one is not", async () => {
+    const lines: Record<string, unknown>[] = [];
+    const told = await connectNats({
+      url: server.wsUrl,
+      kind: "websocket",
+      user: "all",
+      password: new Secret("x"),
+      log: createLogger({ level: "INFO", write: (line) => void lines.push(JSON.parse(line)) }),
+    });
+    const place = new Place();
+    for (const ackWaitMs of [5_000, 5_000, 9_000, 9_000]) {
+      const consumer = await told.consume(place.group({ ackWaitMs }));
+      await consumer.close();
+    }
+    await told.close();
+    const changes = lines.filter(({ fromMs }) => fromMs !== undefined);
+    assert.deepEqual(changes.map(({ time: _, ...line }) => line), [{
+      level: "INFO",
+      message: "Ack wait of the group is changed, as max.poll.interval.ms says now",
+      stream: place.queue.stream,
+      group: "workers",
+      fromMs: 5_000,
+      toMs: 9_000,
+    }]);
+    assert.deepEqual(lines.filter(({ message }) => /changed settings/.test(String(message))), []);
+  });
+
+  it("after the ack wait was lengthened what is handed over keeps for the longer time", async () => {
+    const place = new Place();
+    const first = await broker.consume(place.group({ ackWaitMs: 500 }));
+    await first.close();
+    await place.fill(broker, ["a"]);
+    const second = await broker.consume(place.group({ ackWaitMs: 30_000 }));
+    const delivery = await receiveOne(second);
+    await nothingFor(second, 1_500);
+    second.ack(delivery);
     await second.close();
   });
 

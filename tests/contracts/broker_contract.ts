@@ -287,6 +287,41 @@ export function testBroker(
         await consumer.close();
       });
 
+      it("workingAhead() starts the ack wait anew of what is here and was not taken", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const consumer = await broker.consume(place.group({ ackWaitMs: 600 }));
+        consumer.slots = 10;
+        const first = await receiveOne(consumer);
+        await place.fill(broker, ["b", "c"]);
+        const heartbeat = setInterval(() => {
+          consumer.working(first);
+          consumer.workingAhead();
+        }, 100);
+        const other = await broker.consume(place.group({ ackWaitMs: 600 }));
+        await nothingFor(other, 1_500);
+        clearInterval(heartbeat);
+        const others = await receive(consumer, 2);
+        assert.deepEqual(others.map(({ id, attempt }) => [id, attempt]), [["b", 1], ["c", 1]]);
+        for (const delivery of [first, ...others]) consumer.ack(delivery);
+        await other.close();
+        await consumer.close();
+      });
+
+      it("what comes again after the ack wait comes to every member in the end, not to the same one for ever", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a"]);
+        const here = await broker.consume(place.group({ ackWaitMs: 400 }));
+        const there = await broker.consume(place.group({ ackWaitMs: 400 }));
+        // Each takes once: whoever has it does nothing more.
+        const taken = [here, there].map(async (consumer) => (await consumer.next())[0]!);
+        const [one, another] = await within(Promise.all(taken), 5_000, "delivery to each");
+        assert.equal(one!.sequence, another!.sequence);
+        assert.notEqual(one!.attempt, another!.attempt);
+        await here.close();
+        await there.close();
+      });
+
       it("a second settling does nothing", async () => {
         const place = new Place();
         await place.fill(broker, ["a"]);

@@ -33,12 +33,12 @@ const BAD: readonly (readonly [what: string, code: string, error: RegExp])[] = [
   [
     "computes for ever",
     "for (;;);",
-    /^The function of task "work" took longer than meta\.max\.processing\.ms allows \(300 ms\): its Worker was ended$/,
+    /^The function of task "work" took longer than meta\.max\.processing\.ms allows \(700 ms\): its Worker was ended$/,
   ],
   [
     "never answers",
     "await new Promise(() => {});",
-    /^The function of task "work" took longer than meta\.max\.processing\.ms allows \(300 ms\)/,
+    /^The function of task "work" took longer than meta\.max\.processing\.ms allows \(700 ms\)/,
   ],
   [
     "ends the process",
@@ -77,9 +77,9 @@ onBothBrokers("a Worker that ends", (given) => {
 
   async function run(
     code: string,
-    options: Partial<FlowOptions> & { meta?: string } = {},
+    options: Partial<FlowOptions> & { meta?: string; limit?: number } = {},
   ): Promise<FlowResult> {
-    const { meta = "", ...rest } = options;
+    const { meta = "", limit = 700, ...rest } = options;
     const module = await folder.write(`${crypto.randomUUID()}.ts`, code);
     started = 0;
     return await runFlow({
@@ -92,7 +92,7 @@ dag:
   - id: work
     type: raw
     module: ${module}
-    meta: {isolate: true, retry.delay.ms: 1, max.attempts: 2, max.processing.ms: 300${meta}}
+    meta: {isolate: true, retry.delay.ms: 1, max.attempts: 2, max.processing.ms: ${limit}${meta}}
     out: [show]
     schema: '${N}'
   - {id: show, type: print}
@@ -193,7 +193,7 @@ export default {
       "export default { process: ({ n }) => ({ n, opens: 0 }), close() { for (;;); } };",
     );
     assert.deepEqual(report.tasks.flatMap(({ failures }) => failures), [
-      'Cannot close task "work": The function of task "work" took longer than meta.max.processing.ms allows (300 ms): its Worker was ended',
+      'Cannot close task "work": The function of task "work" took longer than meta.max.processing.ms allows (700 ms): its Worker was ended',
     ]);
     assert.equal(logged.filter(({ level }) => level === "ERROR").length, 1);
   });

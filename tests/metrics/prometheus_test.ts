@@ -14,6 +14,7 @@ const NONE: TaskCounts = {
   duplicates: 0,
   purged: 0,
   unreported: 0,
+  blocked: 0,
 };
 const BUILD = { version: "1.2.3", platform: "test" };
 
@@ -37,6 +38,7 @@ describe("PrometheusMetrics", () => {
       kflow_duplicates_total: "counter",
       kflow_purged_total: "counter",
       kflow_unreported_total: "counter",
+      kflow_blocked_total: "counter",
       kflow_pending: "gauge",
       kflow_ack_pending: "gauge",
       kflow_in_flight: "gauge",

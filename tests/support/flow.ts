@@ -20,6 +20,7 @@ import type {
   RunnerSettings,
   TaskFunction,
 } from "../../src/runtime/runner_options.ts";
+import { readSettings } from "../../src/settings.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import { recordLogged } from "./run_record.ts";
@@ -103,10 +104,8 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       broker,
       codec: new AvroCodec(),
       log,
-      settingsOf: () => ({
-        longRunning: false,
-        skipDownloadError: false,
-        createSideStream: false,
+      settingsOf: (task) => ({
+        ...readSettings((name) => task.env[name]).settings,
         ...options.settings,
       }),
       queueBytes: 1 << 20,
