@@ -1,4 +1,4 @@
-import type { Delivery, GroupSpec, QueueState } from "./broker.ts";
+import type { Delivery, QueueState } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryConsumer } from "./memory_consumer.ts";
 import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
@@ -48,6 +48,13 @@ export class MemoryDelivery implements Delivery {
   }
 }
 
+export interface MemoryGroupSpec {
+  /** Absent: all of the stream. */
+  readonly subject?: string;
+  readonly ackWaitMs: number;
+  readonly maxAckPending: number;
+}
+
 /** A consumer group in memory: hands messages to its members in turn and again when an ack does not come. */
 export class MemoryGroup {
   readonly #members: MemoryConsumer[] = [];
@@ -64,8 +71,8 @@ export class MemoryGroup {
   #timer?: number | ReturnType<typeof setTimeout>;
   #timerAt = Infinity;
 
-  constructor(readonly stream: MemoryStream, readonly spec: GroupSpec) {
-    for (const stored of stream.messages) this.#fresh.push(stored);
+  constructor(readonly stream: MemoryStream, readonly spec: MemoryGroupSpec) {
+    for (const stored of stream.messages) if (this.#takes(stored)) this.#fresh.push(stored);
   }
 
   join(member: MemoryConsumer): void {
@@ -80,6 +87,7 @@ export class MemoryGroup {
 
   /** A new message of the stream. */
   offer(stored: StoredMessage): void {
+    if (!this.#takes(stored)) return;
     this.#fresh.push(stored);
     this.pump();
   }
@@ -91,6 +99,7 @@ export class MemoryGroup {
 
   /** Whether the group has still to ack the message. */
   needs(stored: StoredMessage): boolean {
+    if (!this.#takes(stored)) return false;
     const next = this.#fresh.peek();
     if (next !== undefined && stored.sequence >= next.sequence) return true;
     if (this.#held.has(stored.sequence)) return true;
@@ -165,6 +174,11 @@ export class MemoryGroup {
     for (const member of [...this.#members]) member.stop();
     clearTimeout(this.#timer);
     this.#timerAt = Infinity;
+  }
+
+  #takes({ message }: StoredMessage): boolean {
+    const { subject } = this.spec;
+    return subject === undefined || message.subject === subject;
   }
 
   #freeMember(): MemoryConsumer | undefined {

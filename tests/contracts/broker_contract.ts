@@ -60,7 +60,7 @@ export function testBroker(
       assert.ok(broker.maxPayload >= 1024);
     });
 
-    testTopics(features, () => broker);
+    testTopics(features, () => broker, () => under.another);
 
     describe("publisher", () => {
       it("a message comes with its subject, id, body and headers", async () => {
