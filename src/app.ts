@@ -66,7 +66,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ? embeddedBroker(plan, openState, stateFolder)
     : await natsBroker(options);
   const stores = new Stores(host);
-  const errorBrokers = new ErrorBrokers(options);
+  const others = new OtherBrokers(options);
   const downloadAreas = new Map<string, Promise<Files>>();
 
   function downloadFiles(task: TaskPlan): Promise<Files> {
@@ -86,7 +86,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     broker,
     async run(runOptions) {
       await stores.open(runOptions.tasks);
-      await errorBrokers.open(runOptions.tasks);
+      await others.open(runOptions.tasks);
       const { exporter } = runOptions;
       return await runTasks({
         ...runOptions,
@@ -102,10 +102,11 @@ export async function createApp(options: AppOptions): Promise<App> {
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
         podName: host.env("HOSTNAME") || host.hostname,
-        errorBrokerOf: (task) => errorBrokers.of(task),
+        errorBrokerOf: (task) => others.of(errorsOf(task)),
         storeOf: (task) => stores.of(task),
         downloadFiles,
-        functionOf: (task) => makeFunction(task, { host, store: stores.of(task) }),
+        functionOf: (task) =>
+          makeFunction(task, { host, store: stores.of(task), topicBroker: others.of(task.nats) }),
         deadLetters: embedded
           ? new FileDeadLetters({
             files: openState,
@@ -116,7 +117,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       });
     },
     async close() {
-      await errorBrokers.close();
+      await others.close();
       await broker.close();
       await stores.close();
     },
@@ -203,8 +204,14 @@ async function natsBroker(options: AppOptions, config?: NatsConfig): Promise<Bro
   });
 }
 
-/** The servers that take error records, one connection each; the pipeline's own broker where the address is the same or absent. */
-class ErrorBrokers {
+/** Where the error records of a task go; undefined: to the pipeline's own broker, or nowhere. */
+function errorsOf({ sideStream }: TaskPlan): NatsConfig | undefined {
+  const { enabled, address, user, password, token } = sideStream;
+  return enabled && address !== undefined ? { address, user, password, token } : undefined;
+}
+
+/** The servers that take error records or have what a nats-source reads, one connection each; not the pipeline's own. */
+class OtherBrokers {
   readonly #options: AppOptions;
   readonly #brokers = new Map<string, Broker>();
 
@@ -214,9 +221,8 @@ class ErrorBrokers {
 
   /** Connects for some tasks; after that `of` is at hand at once. */
   async open(tasks: readonly TaskPlan[]): Promise<void> {
-    for (const task of tasks) {
-      const config = this.#other(task);
-      if (config === undefined || this.#brokers.has(keyOf(config))) continue;
+    for (const config of tasks.flatMap((task) => [errorsOf(task), task.nats])) {
+      if (config === undefined || this.#isOwn(config) || this.#brokers.has(keyOf(config))) continue;
       const broker = config.address.kind === "embedded"
         ? createMemoryBroker()
         : await natsBroker(this.#options, config);
@@ -225,8 +231,7 @@ class ErrorBrokers {
   }
 
   /** Undefined: the pipeline's own. */
-  of(task: TaskPlan): Broker | undefined {
-    const config = this.#other(task);
+  of(config: NatsConfig | undefined): Broker | undefined {
     return config && this.#brokers.get(keyOf(config));
   }
 
@@ -234,11 +239,8 @@ class ErrorBrokers {
     for (const broker of this.#brokers.values()) await broker.close();
   }
 
-  #other({ sideStream }: TaskPlan): NatsConfig | undefined {
-    const { enabled, address, user, password, token } = sideStream;
-    if (!enabled || address === undefined) return undefined;
-    const config = { address, user, password, token };
-    return keyOf(config) === keyOf(this.#options.plan.nats) ? undefined : config;
+  #isOwn(config: NatsConfig): boolean {
+    return keyOf(config) === keyOf(this.#options.plan.nats);
   }
 }
 

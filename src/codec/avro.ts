@@ -13,6 +13,7 @@ import {
 } from "./codec.ts";
 import { emptyValue } from "./default_value.ts";
 import { canonicalForm, fingerprint } from "./fingerprint.ts";
+import { fromJson } from "./from_json.ts";
 import { toJson } from "./json.ts";
 import { findMismatch, type Mismatch } from "./mismatch.ts";
 import { parseSchema } from "./parse_schema.ts";
@@ -129,6 +130,10 @@ class AvroSchema implements RecordSchema {
 
   toJson(record: RecordValue): unknown {
     return toJson(this.#node, record);
+  }
+
+  fromJson(json: unknown): RecordValue {
+    return fromJson(this.#node, json) as RecordValue;
   }
 }
 

@@ -56,6 +56,11 @@ export interface RecordSchema extends RecordReader {
   readerFor(writer: RecordSchema): RecordReader;
   /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers (beyond 2^53 as strings), unions without wrapping, NaN and infinities as null. */
   toJson(record: RecordValue): unknown;
+  /**
+   * The record that a JSON value stands for, written as `toJson` does or with unions wrapped. What the schema has no field for is left out.
+   * @throws {DecodeError} naming the first field that does not fit.
+   */
+  fromJson(json: unknown): RecordValue;
 }
 
 /** Port: how records become bytes. */

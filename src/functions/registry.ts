@@ -1,3 +1,4 @@
+import type { Broker } from "../broker/broker.ts";
 import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
@@ -6,16 +7,17 @@ import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
 import type { Store } from "../store/store.ts";
 import { fsSource } from "./fs_source.ts";
+import { natsSource } from "./nats_source.ts";
 import { printSink } from "./print.ts";
 import { rawSource } from "./raw_source.ts";
 import { S3_SINK_CONCURRENCY, s3Sink } from "./s3_sink.ts";
 
-/** Makes what a task runs, anew for each worker. @throws {ConfigurationError} if a module of the user's cannot be used. */
+/** Makes what a task runs, anew for each worker. @param context.topicBroker Where a nats-source reads, if not from the pipeline's own broker. @throws {ConfigurationError} if a module of the user's cannot be used. */
 export async function makeFunction(
   task: TaskPlan,
-  context: { host: Host; store: Store },
+  context: { host: Host; store: Store; topicBroker?: Broker },
 ): Promise<TaskFunction> {
-  const { host, store } = context;
+  const { host, store, topicBroker } = context;
   switch (task.type) {
     case "fs-source":
       return { kind: "source", source: fsSource(task, store) };
@@ -30,6 +32,8 @@ export async function makeFunction(
         kind: "source",
         source: rawSource(await loadCode(task, host, toRecordFeed), { store }),
       };
+    case "nats-source":
+      return natsSource(task, { broker: topicBroker });
     default:
       throw new ConfigurationError([unsupported(task, `task type ${task.type}`)]);
   }
@@ -39,7 +43,7 @@ export async function makeFunction(
 export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[] {
   const findings: Finding[] = [];
   for (const task of tasks) {
-    if (["nats-source", "elastic-sink"].includes(task.type)) {
+    if (task.type === "elastic-sink") {
       findings.push(unsupported(task, `task type ${task.type}`));
     }
     if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {

@@ -16,6 +16,8 @@ export interface OutputsOptions {
   names: FlowNames;
   publisher: Publisher;
   maxPayload: number;
+  /** Stream that the task's deliveries come from. @default its own queue */
+  inputStream?: string;
 }
 
 /** A record as bytes, and where it goes. */
@@ -85,7 +87,9 @@ export class TaskOutputs {
     if (returned === undefined || returned === null) return 0;
     if (Array.isArray(returned)) return this.publishEncoded(flight, this.encode(returned));
     const door = this.#mainDoor();
-    this.#send(door, flight, this.#encode(door, returned), door.ids.of(flight.delivery, 0));
+    const body = this.#encode(door, returned);
+    const headers = this.#partition?.headersOf(returned as RecordValue);
+    this.#send(door, flight, { body, id: door.ids.of(flight.delivery, 0), headers });
     return 1;
   }
 
@@ -102,7 +106,7 @@ export class TaskOutputs {
     if (encoded.length === 0) return 0;
     const door = this.#mainDoor();
     for (let i = 0; i < encoded.length; i++) {
-      this.#send(door, flight, encoded[i], door.ids.of(flight.delivery, i));
+      this.#send(door, flight, { body: encoded[i], id: door.ids.of(flight.delivery, i) });
     }
     return encoded.length;
   }
@@ -166,15 +170,17 @@ export class TaskOutputs {
     );
   }
 
-  #send(door: Door, flight: Flight, body: Uint8Array | undefined, id: string): void {
+  #send(
+    door: Door,
+    flight: Flight,
+    message: { body: Uint8Array | undefined; id: string; headers?: Headers },
+  ): void {
+    const { body, id, headers = door.headers } = message;
     if (body === undefined) return;
     const { publisher } = this.#options;
     for (const subject of door.subjects) {
       flight.expect();
-      publisher.publish(
-        { subject, id, body, headers: door.headers, parent: flight.delivery },
-        flight,
-      );
+      publisher.publish({ subject, id, body, headers, parent: flight.delivery }, flight);
     }
   }
 
@@ -203,7 +209,7 @@ export class TaskOutputs {
   }
 
   #door(output: Output, schema: RecordSchema | undefined): Door {
-    const { flow, task, names } = this.#options;
+    const { flow, task, names, inputStream = names.stream(task.id) } = this.#options;
     if (schema === undefined && output.consumers.length > 0) {
       const where = output.sideOut === undefined ? "output" : `side out "${output.sideOut}"`;
       throw new TypeError(
@@ -218,7 +224,7 @@ export class TaskOutputs {
         flow,
         task: task.id,
         output: output.sideOut ?? "",
-        inputStream: names.stream(task.id),
+        inputStream,
       }),
     };
   }

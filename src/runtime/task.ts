@@ -39,7 +39,7 @@ import { REAL_TIMERS, type Timers } from "../timers.ts";
 export interface TaskWorkerOptions {
   task: string;
   consumer: Consumer;
-  schemas: Schemas;
+  schemas: Pick<Schemas, "of">;
   outputs: TaskOutputs;
   acknowledge: Acknowledge;
   progress: TaskProgress;

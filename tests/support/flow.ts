@@ -34,6 +34,8 @@ export interface FlowOptions {
   broker?: Broker;
   /** Where error records go if not to `broker`. */
   errorBroker?: Broker;
+  /** Where nats-sources read if not from `broker`. */
+  topicBroker?: Broker;
   store?: Store;
   files?: Files;
   run?: string;
@@ -114,7 +116,8 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
           }
           return Promise.resolve({ kind: "process", process: toProcessFunction(made) });
         }
-        return makeFunction(task, { host: { stdout } as Host, store });
+        const { topicBroker } = options;
+        return makeFunction(task, { host: { stdout } as Host, store, topicBroker });
       },
       stop: options.stop ?? new AbortController().signal,
       kill: new AbortController().signal,
