@@ -46,9 +46,6 @@ export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[]
     if (task.type === "elastic-sink") {
       findings.push(unsupported(task, `task type ${task.type}`));
     }
-    if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {
-      findings.push(unsupported(task, "sideOuts of a raw-source"));
-    }
   }
   return findings.map((finding) => ({ ...finding, file: plan.file }));
 }

@@ -5,6 +5,7 @@ import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Output, TaskPlan } from "../pipeline/plan.ts";
 import type { Flight } from "./flight.ts";
 import { Partition } from "./partition.ts";
+import { sideReceipt } from "./side_receipt.ts";
 import { SCHEMA_HEADER, type Schemas } from "./schemas.ts";
 
 /** Bytes of a message kept free for headers, so that it still fits when it becomes a dead letter. */
@@ -122,18 +123,7 @@ export class TaskOutputs {
     const body = this.#encode(door, record);
     const id = door.ids.of(flight.delivery, flight.sideRecords++);
     if (body === undefined) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let open = door.subjects.length;
-    const receipt = {
-      stored(duplicate: boolean) {
-        flight.stored(duplicate);
-        if (--open === 0) resolve();
-      },
-      failed(error: Error) {
-        flight.failed(error);
-        reject(error);
-      },
-    };
+    const { receipt, stored } = sideReceipt(flight, door.subjects.length);
     for (const subject of door.subjects) {
       flight.expect();
       const { headers } = door;
@@ -142,9 +132,7 @@ export class TaskOutputs {
         receipt,
       );
     }
-    // Nobody has to await it: the flight knows the failure too.
-    promise.catch(() => {});
-    return promise;
+    return stored;
   }
 
   /** The bytes and places of a source's record; the caller gives the id. */
@@ -153,6 +141,12 @@ export class TaskOutputs {
     const body = this.#encode(door, record);
     const headers = this.#partition?.headersOf(record) ?? door.headers;
     return { body, subjects: door.subjects, headers };
+  }
+
+  /** The bytes and places of a source's side record. Throws if there is no such side out or the record does not fit. */
+  encodeSide(sideOut: string, record: unknown): EncodedRecord {
+    const door = this.#find(sideOut);
+    return { body: this.#encode(door, record), subjects: door.subjects, headers: door.headers };
   }
 
   /** The schema may be one that the function has declared, so its field is looked for here too. */
