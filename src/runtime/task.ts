@@ -246,7 +246,7 @@ export class TaskWorker {
       if (schema instanceof Promise) return this.#continue(flight, schema);
       return this.#call(flight, schema);
     } catch (error) {
-      this.#fail(flight, error);
+      flight.threw(error);
       return undefined;
     }
   }
@@ -255,7 +255,7 @@ export class TaskWorker {
     try {
       await this.#call(flight, await schema);
     } catch (error) {
-      this.#fail(flight, error);
+      flight.threw(error);
     }
   }
 
@@ -275,7 +275,7 @@ export class TaskWorker {
       this.#publish(flight, returned);
     } catch (error) {
       this.#timed(flight);
-      this.#fail(flight, error);
+      flight.threw(error);
     }
   }
 
@@ -354,10 +354,8 @@ export class TaskWorker {
     const { acknowledge, progress } = this.#options;
     if (flight.duplicates > 0) progress.add("duplicates", flight.duplicates);
     if (flight.group !== undefined) return flight.group.land(flight);
-    if (flight.error !== undefined) {
-      this.#fail(flight, flight.error);
-      return;
-    }
+    const { failure } = flight;
+    if (failure !== undefined) return this.#fail(flight, failure.error);
     acknowledge.done(flight);
     this.#forget(flight);
   }
