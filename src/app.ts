@@ -71,7 +71,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ? embeddedBroker(plan, openState, stateFolder)
     : await natsBroker(options);
   const stores = new Stores(host);
-  const errorBrokers = new ErrorBrokers(options);
+  const others = new OtherBrokers(options);
   const downloadFolders = new DownloadFolders({ host, log });
 
   function settingsOf(task: TaskPlan): Settings {
@@ -92,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     broker,
     async run(runOptions) {
       await stores.open(runOptions.tasks);
-      await errorBrokers.open(runOptions.tasks);
+      await others.open(runOptions.tasks);
       const { exporter } = runOptions;
       return await runTasks({
         ...runOptions,
@@ -108,13 +108,14 @@ export async function createApp(options: AppOptions): Promise<App> {
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
         podName: host.env("HOSTNAME") || host.hostname,
-        errorBrokerOf: (task) => errorBrokers.of(task),
+        errorBrokerOf: (task) => others.of(errorsOf(task)),
         storeOf,
         downloadFiles: (task) => downloadFolders.of(task),
         async functionOf(task) {
           const code = options.code?.get(task.id);
           if (code !== undefined) return { kind: "process", ...code };
-          return await makeFunction(task, { host, store: storeOf(task) });
+          const topicBroker = others.of(task.nats);
+          return await makeFunction(task, { host, store: storeOf(task), topicBroker });
         },
         deadLetters: embedded
           ? new FileDeadLetters({
@@ -127,7 +128,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     async close() {
       await downloadFolders.close();
-      await errorBrokers.close();
+      await others.close();
       await broker.close();
       await stores.close();
     },
@@ -214,8 +215,14 @@ async function natsBroker(options: AppOptions, config?: NatsConfig): Promise<Bro
   });
 }
 
-/** The servers that take error records, one connection each; the pipeline's own broker where the address is the same or absent. */
-class ErrorBrokers {
+/** Where the error records of a task go; undefined: to the pipeline's own broker, or nowhere. */
+function errorsOf({ sideStream }: TaskPlan): NatsConfig | undefined {
+  const { enabled, address, user, password, token } = sideStream;
+  return enabled && address !== undefined ? { address, user, password, token } : undefined;
+}
+
+/** The servers that take error records or have what a nats-source reads, one connection each; not the pipeline's own. */
+class OtherBrokers {
   readonly #options: AppOptions;
   readonly #brokers = new Map<string, Broker>();
 
@@ -225,9 +232,8 @@ class ErrorBrokers {
 
   /** Connects for some tasks; after that `of` is at hand at once. */
   async open(tasks: readonly TaskPlan[]): Promise<void> {
-    for (const task of tasks) {
-      const config = this.#other(task);
-      if (config === undefined || this.#brokers.has(keyOf(config))) continue;
+    for (const config of tasks.flatMap((task) => [errorsOf(task), task.nats])) {
+      if (config === undefined || this.#isOwn(config) || this.#brokers.has(keyOf(config))) continue;
       const broker = config.address.kind === "embedded"
         ? createMemoryBroker()
         : await natsBroker(this.#options, config);
@@ -236,8 +242,7 @@ class ErrorBrokers {
   }
 
   /** Undefined: the pipeline's own. */
-  of(task: TaskPlan): Broker | undefined {
-    const config = this.#other(task);
+  of(config: NatsConfig | undefined): Broker | undefined {
     return config && this.#brokers.get(keyOf(config));
   }
 
@@ -245,11 +250,8 @@ class ErrorBrokers {
     for (const broker of this.#brokers.values()) await broker.close();
   }
 
-  #other({ sideStream }: TaskPlan): NatsConfig | undefined {
-    const { enabled, address, user, password, token } = sideStream;
-    if (!enabled || address === undefined) return undefined;
-    const config = { address, user, password, token };
-    return keyOf(config) === keyOf(this.#options.plan.nats) ? undefined : config;
+  #isOwn(config: NatsConfig): boolean {
+    return keyOf(config) === keyOf(this.#options.plan.nats);
   }
 }
 

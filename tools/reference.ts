@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { S3_LIST_SCHEMA } from "../src/pipeline/record_schema.ts";
-import { addressTable, expansionTable, helpOf, notRun } from "./reference_probes.ts";
+import { addressTable, expansionTable, helpOf } from "./reference_probes.ts";
 import {
   code,
   keyTable,
@@ -17,7 +17,6 @@ const COMMANDS = ["run", "worker", "validate", "graph", "version"];
 
 /** The text of docs/reference.md, from what the code accepts. */
 export async function makeReference(): Promise<string> {
-  const refused = await notRun();
   const helps = [await helpOf()];
   for (const command of COMMANDS) helps.push(await helpOf(command));
   return `<!-- Made by \`npm run reference\` from what the code accepts. Change the code, not this file. -->
@@ -26,22 +25,15 @@ export async function makeReference(): Promise<string> {
 
 How things work together is in the [guide](guide.md).
 
-1. [Not run yet](#not-run-yet)
-2. [Command line](#command-line)
-3. [The file](#the-file)
-4. [A task](#a-task)
-5. [Task types](#task-types)
-6. [Meta keys](#meta-keys)
-7. [Environment](#environment)
-8. [What wins](#what-wins)
-9. [Addresses](#addresses)
-10. [Variables in the file](#variables-in-the-file)
-
-## Not run yet
-
-The file may ask for the following, and it is checked. \`run\` and \`worker\` refuse it before anything is contacted (status 2), rather than leave it out:
-
-${refused.map((what) => `- ${what}`).join("\n")}
+1. [Command line](#command-line)
+2. [The file](#the-file)
+3. [A task](#a-task)
+4. [Task types](#task-types)
+5. [Meta keys](#meta-keys)
+6. [Environment](#environment)
+7. [What wins](#what-wins)
+8. [Addresses](#addresses)
+9. [Variables in the file](#variables-in-the-file)
 
 ## Command line
 
@@ -79,7 +71,7 @@ ${keyTable("task")}
 
 ## Task types
 
-${taskTypeTable((type) => !refused.includes(`task type ${type}`))}
+${taskTypeTable()}
 
 A source has no inputs, a sink no \`out\`. \`raw\` takes the records of every task that has it in \`out\`. A task with \`autoDownload\` needs the string fields
 \`bucket\` and \`key\` in what arrives, a template the fields that it names: as far as the file gives schemas, that is checked.

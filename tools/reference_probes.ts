@@ -1,56 +1,10 @@
 import { runCommandLine } from "../adapters/shared/command_line.ts";
 import { createNodeHost } from "../adapters/shared/node_host.ts";
-import { unsupportedIn } from "../src/functions/registry.ts";
 import { parseHttpAddress, parseNatsAddress, parseStoreAddress } from "../src/pipeline/address.ts";
-import { loadPlan } from "../src/pipeline/load_plan.ts";
 import { Places } from "../src/pipeline/places.ts";
-import { type Plan, TASK_TYPES } from "../src/pipeline/plan.ts";
 import { Report } from "../src/pipeline/report.ts";
 import { resolveValues } from "../src/pipeline/resolve.ts";
 import { code, table } from "./reference_tables.ts";
-
-/** Everything that a file can ask for, whether this version runs it or not. */
-const EVERYTHING = `
-globalConfig:
-  store: {addr: "memory:"}
-  sideStream: {enabled: true, errorTopics: kflow-error.error}
-dag:
-  - {id: a, type: fs-source, topics: "s3a://docs", out: [d, e]}
-  - {id: b, type: raw-source, module: ./b.ts, out: [d], sideOuts: [{id: s, schema: {type: record, name: s, fields: []}}]}
-  - {id: c, type: nats-source, addr: "nats://h:4222", topics: s.x, out: [d], schema: {type: record, name: c, fields: []}}
-  - {id: d, type: raw, module: ./d.ts, meta: {bulk.enabled: true, bulk.flush.timer: 1, bulk.flush.size: 1}, out: [f, g, h, i]}
-  - {id: e, type: raw, module: ./e.ts, meta: {ack.manual: true}, out: [f]}
-  - {id: f, type: s3-sink, topics: "s3a://results", format: ndjson}
-  - {id: g, type: s3-sink, topics: "s3a://results", format: avro}
-  - {id: h, type: elastic-sink, addr: "h:9200", topics: index}
-  - {id: i, type: print}
-`;
-
-/** What is checked and refused by `run` and `worker`, in their own words. */
-export async function notRun(): Promise<string[]> {
-  const plan = await load(EVERYTHING);
-  const absent = TASK_TYPES.filter((type) => !plan.tasks.some((task) => task.type === type));
-  if (absent.length > 0) {
-    throw new Error(`Add ${absent.join(", ")} to the pipeline with everything`);
-  }
-  const found = unsupportedIn(plan, plan.tasks).map(({ problem }) =>
-    /" has (.*), which this version/.exec(problem)?.[1] ?? problem
-  );
-  return [...new Set(found)].sort();
-}
-
-async function load(text: string): Promise<Plan> {
-  const { plan, errors } = await loadPlan({
-    file: "everything.yaml",
-    text,
-    folder: "/",
-    env: () => undefined,
-    resolvePath: (path) => path,
-    readText: () => Promise.reject(new Error("ENOENT")),
-  });
-  if (plan === undefined) throw new Error(JSON.stringify(errors));
-  return plan;
-}
 
 /** What `kflow COMMAND --help` prints; without a command what `kflow --help` prints. */
 export async function helpOf(...command: string[]): Promise<string> {

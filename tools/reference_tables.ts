@@ -66,16 +66,14 @@ function fallbackText(fallback = ""): string {
   return LITERAL.test(fallback) ? code(fallback) : fallback;
 }
 
-/** @param isRun Whether this version runs tasks of a type. */
-export function taskTypeTable(isRun: (type: TaskType) => boolean): string {
+export function taskTypeTable(): string {
   return table(
-    ["type", "kind", "what it does", "needs", "runs"],
+    ["type", "kind", "what it does", "needs"],
     TASK_TYPES.map((type) => [
       code(type),
       kindOf(type),
       WHAT[type],
       needsOf(type),
-      isRun(type) ? "yes" : "not yet",
     ]),
   );
 }

@@ -1,6 +1,5 @@
 import { type App, createApp, startExporter } from "../../src/app.ts";
 import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
-import { unsupportedIn } from "../../src/functions/registry.ts";
 import type { Host } from "../../src/host.ts";
 import type { Exporter } from "../../src/http/exporter.ts";
 import { createLogger, type Logger } from "../../src/log.ts";
@@ -145,14 +144,14 @@ async function untilStarted<T>(
   }
 }
 
-/** What `validate` allows and a run needs: code for raw tasks, and nothing that this version does not do. */
+/** What `validate` allows and a run needs: code for the tasks whose code is the user's. */
 function mustBeRunnable(
   plan: Plan,
   tasks: readonly TaskPlan[],
   code?: ReadonlyMap<string, TaskCode>,
 ): void {
   const ids = tasks.map((task) => task.id).filter((id) => !code?.has(id));
-  const findings = [...missingModules(plan, ids), ...unsupportedIn(plan, tasks)];
+  const findings = missingModules(plan, ids);
   if (findings.length > 0) throw new ConfigurationError(findings);
 }
 

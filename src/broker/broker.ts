@@ -104,6 +104,18 @@ export interface GroupSpec {
   readonly maxAckPending: number;
 }
 
+/** One group of readers of a topic: of one subject of a stream that somebody else may have made. */
+export interface ReaderSpec {
+  /** As `ensureTopic` found it. */
+  readonly stream: string;
+  readonly subject: string;
+  /** Durable name (`groupId`). */
+  readonly group: string;
+  readonly ackWaitMs: number;
+  /** Most deliveries the whole group may hold unsettled. */
+  readonly maxAckPending: number;
+}
+
 /** One handing-over of a message. Settled by exactly one of the consumer's `ack` and `nak`. */
 export interface Delivery {
   readonly subject: string;
@@ -126,7 +138,7 @@ export interface Delivery {
 
 /** How a queue stands, as seen by one group. */
 export interface QueueState {
-  /** Sequence of the last message ever stored; 0 for none. */
+  /** Sequence of the last message ever stored, of whatever subject; 0 for none. */
   readonly lastSequence: number;
   /** Every message up to this sequence is acked. */
   readonly ackFloor: number;
@@ -212,6 +224,12 @@ export interface Broker {
   ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState>;
   /** Joins a group, making it if it is new. */
   consume(group: GroupSpec): Promise<Consumer>;
+  /**
+   * Joins a group that reads a topic from its oldest message on; makes the group if it is new, and nothing else: the stream stays as it is, whatever its
+   * retention, what becomes of an acked message is its matter, and the consumer's `tidy()` does nothing. Throws `StartError` if the stream is not there or
+   * does not let the group in.
+   */
+  read(reader: ReaderSpec): Promise<Consumer>;
   /** How the queue stands for a group; undefined while the stream or the group does not exist. */
   queueState(stream: string, group: string): Promise<QueueState | undefined>;
   /** @param options.limit Messages outstanding after which `ready()` waits. @default 4096 */

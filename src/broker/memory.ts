@@ -5,6 +5,7 @@ import {
   type Publisher,
   type QueueSpec,
   type QueueState,
+  type ReaderSpec,
   streamOfTopic,
   type TopicSpec,
   type TopicState,
@@ -16,6 +17,7 @@ import { MemoryPublisher } from "./memory_publisher.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import type { StateStore } from "./state.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
+import { StartError } from "../errors.ts";
 
 export interface MemoryBrokerOptions {
   /** Where finished tasks, checkpoints and schemas are kept between processes. @default nowhere */
@@ -67,7 +69,20 @@ export class MemoryBroker implements Broker {
 
   async consume(spec: GroupSpec): Promise<Consumer> {
     await this.ensureQueue(spec.queue);
-    const stream = this.#streams.get(spec.queue.stream)!;
+    return this.#join(this.#streams.get(spec.queue.stream)!, spec);
+  }
+
+  async read(spec: ReaderSpec): Promise<Consumer> {
+    const stream = this.#streams.get(spec.stream);
+    if (stream === undefined) {
+      throw new StartError(
+        `Cannot join group "${spec.group}": there is no stream "${spec.stream}" in this process`,
+      );
+    }
+    return await Promise.resolve(this.#join(stream, spec));
+  }
+
+  #join(stream: MemoryStream, spec: GroupSpec | ReaderSpec): Consumer {
     let group = stream.groups.get(spec.group);
     if (group === undefined) {
       group = new MemoryGroup(stream, spec, this.#timers);

@@ -1,4 +1,4 @@
-import type { Delivery, GroupSpec, QueueState } from "./broker.ts";
+import type { Delivery, QueueState } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryConsumer } from "./memory_consumer.ts";
 import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
@@ -52,6 +52,13 @@ export class MemoryDelivery implements Delivery {
   }
 }
 
+export interface MemoryGroupSpec {
+  /** Absent: all of the stream. */
+  readonly subject?: string;
+  readonly ackWaitMs: number;
+  readonly maxAckPending: number;
+}
+
 /** A consumer group in memory: hands messages to its members in turn and again when an ack does not come. */
 export class MemoryGroup {
   readonly #members: MemoryConsumer[] = [];
@@ -69,16 +76,16 @@ export class MemoryGroup {
   #timerAt = Infinity;
 
   readonly #timers: Timers;
-  #spec: GroupSpec;
+  #spec: MemoryGroupSpec;
 
-  constructor(readonly stream: MemoryStream, spec: GroupSpec, timers: Timers) {
+  constructor(readonly stream: MemoryStream, spec: MemoryGroupSpec, timers: Timers) {
     this.#spec = spec;
     this.#timers = timers;
-    for (const stored of stream.messages) this.#fresh.push(stored);
+    for (const stored of stream.messages) if (this.#takes(stored)) this.#fresh.push(stored);
   }
 
   /** Members may bring different ideas: the last ack wait holds, and the largest limit. */
-  adopt(spec: GroupSpec): void {
+  adopt(spec: MemoryGroupSpec): void {
     const maxAckPending = Math.max(spec.maxAckPending, this.#spec.maxAckPending);
     this.#spec = { ...spec, maxAckPending };
   }
@@ -95,6 +102,7 @@ export class MemoryGroup {
 
   /** A new message of the stream. */
   offer(stored: StoredMessage): void {
+    if (!this.#takes(stored)) return;
     this.#fresh.push(stored);
     this.pump();
   }
@@ -106,6 +114,7 @@ export class MemoryGroup {
 
   /** Whether the group has still to ack the message. */
   needs(stored: StoredMessage): boolean {
+    if (!this.#takes(stored)) return false;
     const next = this.#fresh.peek();
     if (next !== undefined && stored.sequence >= next.sequence) return true;
     if (this.#held.has(stored.sequence)) return true;
@@ -180,6 +189,11 @@ export class MemoryGroup {
     for (const member of [...this.#members]) member.stop();
     this.#cancelTimer?.();
     this.#timerAt = Infinity;
+  }
+
+  #takes({ message }: StoredMessage): boolean {
+    const { subject } = this.#spec;
+    return subject === undefined || message.subject === subject;
   }
 
   #freeMember(): MemoryConsumer | undefined {

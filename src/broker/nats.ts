@@ -5,6 +5,7 @@ import type {
   Publisher,
   QueueSpec,
   QueueState,
+  ReaderSpec,
   TopicSpec,
   TopicState,
 } from "./broker.ts";
@@ -15,7 +16,7 @@ import { NatsConsumer } from "./nats_consumer.ts";
 import { tidyStream } from "./nats_janitor.ts";
 import { NatsLink } from "./nats_link.ts";
 import { NatsPublisher } from "./nats_publisher.ts";
-import { ensureConsumer, queueState } from "./nats_queue.ts";
+import { type DurableSpec, ensureConsumer, queueState } from "./nats_queue.ts";
 import { NatsState } from "./nats_state.ts";
 import { ensureStream } from "./nats_stream.ts";
 import { ensureTopic } from "./nats_topic.ts";
@@ -105,23 +106,42 @@ class NatsBroker implements Broker {
 
   async consume(group: GroupSpec): Promise<Consumer> {
     const { queue } = group;
-    const bind = async () => {
-      await ensureStream(this.#link, queue, this.#log);
-      await ensureConsumer(this.#link, group, this.#log);
-    };
+    const durable = { ...group, stream: queue.stream, subjects: queue.subjects };
+    return await this.#join(durable, {
+      bind: async () => {
+        await ensureStream(this.#link, queue, this.#log);
+        await ensureConsumer(this.#link, durable, this.#log);
+      },
+      tidy: () => tidyStream(this.#link, queue),
+    });
+  }
+
+  read(reader: ReaderSpec): Promise<Consumer> {
+    const durable = { ...reader, subjects: reader.subject, filtered: true };
+    return this.#join(durable, {
+      bind: () => ensureConsumer(this.#link, durable, this.#log),
+      tidy: () => Promise.resolve({ old: 0, young: 0 }),
+    });
+  }
+
+  async #join(
+    { stream, group }: DurableSpec,
+    { bind, tidy }: { bind(): Promise<void>; tidy: Consumer["tidy"] },
+  ): Promise<Consumer> {
     await bind();
     const consumer: Consumer = new NatsConsumer(this.#link, {
+      stream,
       group,
       log: this.#log,
       restore: bind,
       state: async () => {
-        const state = await queueState(this.#link, queue.stream, group.group);
+        const state = await queueState(this.#link, stream, group);
         if (state !== undefined) return state;
         throw new BrokerError(
-          `Cannot tell how stream "${queue.stream}" stands: it or its consumer "${group.group}" is gone`,
+          `Cannot tell how stream "${stream}" stands: it or its consumer "${group}" is gone`,
         );
       },
-      tidy: () => tidyStream(this.#link, queue),
+      tidy,
       closed: () => this.#consumers.delete(consumer),
     });
     this.#consumers.add(consumer);

@@ -14,6 +14,8 @@ export const API = {
   noStorage: 10047,
   wrongLastSequence: 10071,
   notEnabled: 10076,
+  workQueueTaken: 10099,
+  workQueueSubjectTaken: 10100,
 } as const;
 
 /** JetStream said no. */

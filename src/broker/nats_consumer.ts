@@ -1,4 +1,4 @@
-import type { Consumer, Delivery, GroupSpec, QueueState } from "./broker.ts";
+import type { Consumer, Delivery, QueueState } from "./broker.ts";
 import type { Msg, Subscription } from "./nats_client.ts";
 import { attemptStart, NatsDelivery } from "./nats_delivery.ts";
 import type { NatsLink } from "./nats_link.ts";
@@ -9,7 +9,8 @@ import { waitAtMost } from "../waiting.ts";
 import { reasonOf } from "../errors.ts";
 
 export interface NatsConsumerOptions {
-  readonly group: GroupSpec;
+  readonly stream: string;
+  readonly group: string;
   readonly log: Logger;
   /** Makes stream and consumer again after somebody removed them. */
   readonly restore: () => Promise<void>;
@@ -65,8 +66,7 @@ export class NatsConsumer implements Consumer {
   #beatAt = performance.now();
 
   constructor(link: NatsLink, options: NatsConsumerOptions) {
-    const { stream } = options.group.queue;
-    const { group } = options.group;
+    const { stream, group } = options;
     this.#link = link;
     this.#options = options;
     this.#log = options.log.with({ stream, group });

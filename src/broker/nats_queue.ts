@@ -1,4 +1,4 @@
-import type { GroupSpec, QueueState } from "./broker.ts";
+import type { QueueState } from "./broker.ts";
 import {
   API,
   ApiError,
@@ -13,11 +13,26 @@ import type { NatsLink } from "./nats_link.ts";
 import { StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
+export interface DurableSpec {
+  readonly stream: string;
+  readonly group: string;
+  /** What the consumer is to be given. */
+  readonly subjects: string;
+  /** Whether the stream may have other subjects, which are not the consumer's. @default false */
+  readonly filtered?: boolean;
+  readonly ackWaitMs: number;
+  readonly maxAckPending: number;
+}
+
 /** Makes the group's durable consumer, or brings the one that is there to our settings. */
-export async function ensureConsumer(link: NatsLink, spec: GroupSpec, log: Logger): Promise<void> {
-  const { stream } = spec.queue;
+export async function ensureConsumer(
+  link: NatsLink,
+  spec: DurableSpec,
+  log: Logger,
+): Promise<void> {
+  const { stream, filtered = false } = spec;
   const info = await unless(
-    [API.consumerNotFound],
+    [API.consumerNotFound, API.streamNotFound],
     callApi<ConsumerInfo>(link, `CONSUMER.INFO.${stream}.${spec.group}`),
   );
   const wanted: ConsumerConfig = {
@@ -28,6 +43,7 @@ export async function ensureConsumer(link: NatsLink, spec: GroupSpec, log: Logge
     ack_wait: spec.ackWaitMs * NANOS_PER_MS,
     max_deliver: -1,
     max_ack_pending: spec.maxAckPending,
+    ...(filtered && { filter_subject: spec.subjects }),
   };
   if (info === undefined) return await putConsumer(link, spec, wanted);
 
@@ -41,9 +57,10 @@ export async function ensureConsumer(link: NatsLink, spec: GroupSpec, log: Logge
   if (found.ack_policy !== "explicit") {
     refuse(`has ack policy "${found.ack_policy}", not "explicit"`);
   }
-  if (found.filter_subject && found.filter_subject !== spec.queue.subjects) {
+  if (found.filter_subject && found.filter_subject !== spec.subjects) {
     refuse(`takes only "${found.filter_subject}"`);
   }
+  if (filtered && !found.filter_subject) refuse("takes every subject of the stream");
   const change: Record<string, unknown> = {};
   if (found.ack_wait !== wanted.ack_wait) change.ack_wait = wanted.ack_wait;
   if ((found.max_deliver ?? -1) > 0) change.max_deliver = -1;
@@ -89,8 +106,15 @@ export async function queueState(
   };
 }
 
-async function putConsumer(link: NatsLink, spec: GroupSpec, config: ConsumerConfig): Promise<void> {
-  const { stream } = spec.queue;
+/** A work queue has no second consumer for the same subject. */
+const TAKEN: readonly number[] = [API.workQueueTaken, API.workQueueSubjectTaken];
+
+async function putConsumer(
+  link: NatsLink,
+  spec: DurableSpec,
+  config: ConsumerConfig,
+): Promise<void> {
+  const { stream } = spec;
   try {
     await callApi(link, `CONSUMER.DURABLE.CREATE.${stream}.${spec.group}`, {
       stream_name: stream,
@@ -99,7 +123,13 @@ async function putConsumer(link: NatsLink, spec: GroupSpec, config: ConsumerConf
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     throw new StartError(
-      `Cannot join group "${spec.group}" on stream "${stream}": ${error.message}; check the group's settings and the account's limits`,
+      `Cannot join group "${spec.group}" on stream "${stream}": ${error.message}; ${
+        error.code === API.streamNotFound
+          ? `create the stream with "nats stream add ${stream} --subjects '${spec.subjects}' --defaults"`
+          : TAKEN.includes(error.code)
+          ? "the stream is a work queue, which gives each message to one group only: use that group's groupId, or another stream"
+          : "check the group's settings and the account's limits"
+      }`,
       { cause: error },
     );
   }

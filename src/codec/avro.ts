@@ -14,6 +14,7 @@ import {
 } from "./codec.ts";
 import { emptyValue } from "./default_value.ts";
 import { canonicalForm, fingerprint } from "./fingerprint.ts";
+import { fromJson } from "./from_json.ts";
 import { toJson } from "./json.ts";
 import { findMismatch, type Mismatch } from "./mismatch.ts";
 import { parseSchema } from "./parse_schema.ts";
@@ -130,6 +131,10 @@ class AvroSchema implements RecordSchema {
 
   toJson(record: RecordValue, bigLong?: BigLong): unknown {
     return toJson(this.#node, record, bigLong);
+  }
+
+  fromJson(json: unknown): RecordValue {
+    return fromJson(this.#node, json) as RecordValue;
   }
 }
 

@@ -59,6 +59,11 @@ export interface RecordSchema extends RecordReader {
   readerFor(writer: RecordSchema): RecordReader;
   /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers, unions without wrapping, NaN and infinities as null. @param bigLong Absent: its digits as text. */
   toJson(record: RecordValue, bigLong?: BigLong): unknown;
+  /**
+   * The record that a JSON value stands for, written as `toJson` does or with unions wrapped. What the schema has no field for is left out.
+   * @throws {DecodeError} naming the first field that does not fit.
+   */
+  fromJson(json: unknown): RecordValue;
 }
 
 /** Port: how records become bytes. */

@@ -14,11 +14,20 @@ export class AskedContext implements GeneratorContext {
   readonly meta: Meta;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  readonly store: TaskStore;
+  /** Begins the ids of all records of the run. */
+  readonly idPrefix: string;
   readonly #source: SourceContext;
   #position = 0;
   #wasRead = false;
+  /** Whether the source has just begun: until it asks where, it makes its first record. */
+  #isFresh = true;
+  /** Side records sent at the position. */
+  #sides = 0;
 
-  constructor(source: SourceContext, readonly store: TaskStore) {
+  constructor(source: SourceContext, options: { store: TaskStore; idPrefix: string }) {
+    this.store = options.store;
+    this.idPrefix = options.idPrefix;
     this.flow = source.flow;
     this.task = source.task;
     this.run = source.run;
@@ -40,15 +49,31 @@ export class AskedContext implements GeneratorContext {
   }
 
   begin(position: number): void {
-    this.#position = position;
+    this.moveTo(position);
+    this.#isFresh = true;
     this.#wasRead = false;
   }
 
   moveTo(position: number): void {
     this.#position = position;
+    this.#isFresh = false;
+    this.#sides = 0;
   }
 
-  newRecord(): RecordValue {
-    return this.#source.schema.newRecord();
+  /** The record at the position failed and is asked for anew: what it sends then is what it sent before. */
+  again(): void {
+    this.#sides = 0;
+  }
+
+  newRecord(sideOut?: string): RecordValue {
+    return this.#source.newRecord(sideOut);
+  }
+
+  toSideStream(sideOut: string, record: unknown): Promise<void> {
+    const position = this.#isFresh && !this.#wasRead ? 0 : this.#position;
+    const id = `${this.idPrefix}.${position}.${sideOut}.${this.#sides}`;
+    const stored = this.#source.emitSide(sideOut, record, id);
+    this.#sides++;
+    return stored;
   }
 }

@@ -62,7 +62,9 @@ class RawSource implements SourceFunction {
     const position = this.#position ??= await SourcePosition.load(ctx);
     const { meta } = ctx;
     if (meta.has("rate")) this.#pacer ??= new Pacer(meta.getNumber("rate"), this.#clock);
-    this.#asked ??= new AskedContext(ctx, this.#store);
+    // Without the run in streaming mode: there a new start goes on with what the last one did.
+    const idPrefix = await sourceId(["raw-source", ctx.task, ...(ctx.batch ? [ctx.run] : [])]);
+    this.#asked ??= new AskedContext(ctx, { store: this.#store, idPrefix });
     const saving = ctx.durable ? position.saveNowAndThen() : undefined;
     const { signal } = ctx;
     const halt = saving === undefined ? signal : AbortSignal.any([signal, saving.failed]);
@@ -91,8 +93,7 @@ class RawSource implements SourceFunction {
     const { position, halt, asked } = pass;
     const clock = this.#clock;
     const limit = ctx.meta.getInteger("limit", Infinity);
-    // Without the run in streaming mode: there a new start goes on with what the last one did.
-    const idPrefix = await sourceId(["raw-source", ctx.task, ...(ctx.batch ? [ctx.run] : [])]);
+    const { idPrefix } = asked;
     const questions = new Interruptible(halt);
     let breathedAt = clock.now();
     for (let asks = 1; position.count < limit && !halt.aborted; asks++) {
@@ -129,6 +130,7 @@ class RawSource implements SourceFunction {
   #next(pass: Pass, questions: Interruptible): Answer | Promise<Answer | typeof STOPPED> {
     const { asked, position } = pass;
     const failed = (error: unknown) => {
+      asked.again();
       const { afterError } = this.#cursor ?? { afterError: "begin" };
       if (afterError === "begin") this.#cursor = undefined;
       return new SourceError(

@@ -1,23 +1,25 @@
-import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
+import type { Broker } from "../broker/broker.ts";
+import { ConfigurationError, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { IsolatedFunction } from "../isolate/isolated_function.ts";
-import type { Plan, TaskPlan } from "../pipeline/plan.ts";
+import type { TaskPlan } from "../pipeline/plan.ts";
 import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
 import { ELASTIC_SINK_CONCURRENCY, elasticSink } from "./elastic_sink.ts";
 import { fsSource } from "./fs_source.ts";
+import { natsSource } from "./nats_source.ts";
 import { printSink } from "./print.ts";
 import { rawSource } from "./raw_source.ts";
 import { S3_SINK_CONCURRENCY, s3Sink } from "./s3_sink.ts";
 import type { TaskStore } from "../runtime/task_store.ts";
 
-/** Makes what a task runs, anew for each worker. @throws {ConfigurationError} if a module of the user's cannot be used. */
+/** Makes what a task runs, anew for each worker. @param context.topicBroker Where a nats-source reads, if not from the pipeline's own broker. @throws {ConfigurationError} if a module of the user's cannot be used. */
 export async function makeFunction(
   task: TaskPlan,
-  context: { host: Host; store: TaskStore },
+  context: { host: Host; store: TaskStore; topicBroker?: Broker },
 ): Promise<TaskFunction> {
-  const { host, store } = context;
+  const { host, store, topicBroker } = context;
   switch (task.type) {
     case "fs-source":
       return { kind: "source", source: fsSource(task, store) };
@@ -40,34 +42,9 @@ export async function makeFunction(
         kind: "source",
         source: rawSource(await loadCode(task, host, toRecordFeed), { store }),
       };
-    default:
-      throw new ConfigurationError([unsupported(task, `task type ${task.type}`)]);
+    case "nats-source":
+      return natsSource(task, { broker: topicBroker });
   }
-}
-
-/** What the file asks for and this version does not do: refused before anything is contacted, rather than left out in silence. */
-export function unsupportedIn(plan: Plan, tasks: readonly TaskPlan[]): Finding[] {
-  const findings: Finding[] = [];
-  for (const task of tasks) {
-    if (task.type === "nats-source") {
-      findings.push(unsupported(task, `task type ${task.type}`));
-    }
-    if (task.type === "raw-source" && task.outputs.some((out) => out.sideOut !== undefined)) {
-      findings.push(unsupported(task, "sideOuts of a raw-source"));
-    }
-  }
-  return findings.map((finding) => ({ ...finding, file: plan.file }));
-}
-
-function unsupported(task: TaskPlan, what: string): Finding {
-  return {
-    file: task.place?.file ?? "",
-    line: task.place?.line,
-    column: task.place?.column,
-    path: task.place?.path,
-    problem: `task "${task.id}" has ${what}, which this version validates but does not run`,
-    hint: "take it out to run the rest",
-  };
 }
 
 async function loadCode<T>(

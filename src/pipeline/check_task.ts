@@ -16,6 +16,7 @@ export const NEEDED: Readonly<Record<string, readonly ("topics" | "addr" | "sche
 };
 const FORMATS: Readonly<Record<string, readonly string[]>> = {
   "fs-source": ["list"],
+  "nats-source": ["avro", "json"],
   "s3-sink": ["json", "ndjson", "avro"],
 };
 const TOPICS: Readonly<Record<string, string>> = {

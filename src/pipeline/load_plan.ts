@@ -17,6 +17,7 @@ import type { PipelineDocument } from "./schema.ts";
 import { checkShape } from "./shape.ts";
 import { draftTasks, type TaskDraft } from "./task_draft.ts";
 import { planTask } from "./task_plan.ts";
+import { topicWriters } from "./topic_writers.ts";
 
 const MAX_TASKS = 1000;
 
@@ -118,6 +119,7 @@ function completePlan(
     }) ?? []
   );
   checkGroups(tasks, graph, report);
+  warnCircles(tasks, { nats: config.nats, graph, report });
   warnWithoutCode(graph, module, report);
   return {
     file,
@@ -169,6 +171,22 @@ function warnWithoutCode(
       task.path,
       `${task.type} task "${task.id}" has neither image nor module; add module: ./${task.id}.ts`,
     );
+  }
+}
+
+/** A record that fails behind a nats-source, and becomes an error record where that reads, comes back again and again. */
+function warnCircles(
+  tasks: readonly TaskPlan[],
+  { nats, graph, report }: { nats: Plan["nats"]; graph: Graph; report: Report },
+): void {
+  for (const source of tasks.filter(({ type }) => type === "nats-source")) {
+    const { path } = graph.tasks.find(({ id }) => id === source.id)!;
+    for (const id of topicWriters(source, { tasks, nats }).behind) {
+      report.warning(
+        [...path, "topics"],
+        `error records of "${id}", which works on what is read here, come here too: one that always fails goes round for ever; give "${id}" globalConfig: {sideStream: {enabled: false}}`,
+      );
+    }
   }
 }
 

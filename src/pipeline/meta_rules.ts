@@ -31,8 +31,8 @@ const attempts = values(
 );
 const folder: Values = { wanted: "string: a folder below /tmp", check: checkDownloadDirectory };
 
-/** What the runtime reads for every task with an input queue. */
-const CONSUMER: Readonly<Record<string, MetaRule>> = {
+/** What the runtime reads for every task that is handed messages. */
+const DELIVERIES: Readonly<Record<string, MetaRule>> = {
   "max.poll.interval.ms": rule(
     integer(1000, DAY_MS),
     "The ack wait, ms: a record that is not acknowledged so long after it was handed over is handed over again. Under 11000 is warned of",
@@ -53,6 +53,11 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
     "Records that one worker holds unacknowledged at most. It begins with as many as it may call at once and takes more while the function is fast. In bulk mode at least two bulks; with manual acknowledgement that many inputs without `requestAck()` end the worker with an error",
     "1024",
   ),
+};
+
+/** And for every task with an input queue of its own. */
+const CONSUMER: Readonly<Record<string, MetaRule>> = {
+  ...DELIVERIES,
   "stream.max.bytes": rule(
     integer(65_536, Number.MAX_SAFE_INTEGER),
     "Bytes in the task's input queue after which its producers wait",
@@ -84,7 +89,7 @@ const SOURCE_LIMITS: Readonly<Record<string, MetaRule>> = {
   "rate": rule(positiveNumber, "Records per second at most", "unlimited"),
   "limit": rule(
     integer(1, Number.MAX_SAFE_INTEGER),
-    "Records after which the source ends",
+    "Records after which the source ends; of a `nats-source` since the worker started",
     "unlimited",
   ),
 };
@@ -121,7 +126,7 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
       "5 in a batch, `unlimited` in streaming mode",
     ),
   },
-  "nats-source": { ...CONSUMER, ...SOURCE_LIMITS },
+  "nats-source": { ...DELIVERIES, ...SOURCE_LIMITS },
   "raw": {
     ...CONSUMER,
     ...BULK_RULES,

@@ -117,7 +117,7 @@ export interface TaskPlan {
   readonly password?: Secret;
   /** Where a nats-source reads. */
   readonly nats?: NatsConfig;
-  /** Of an s3-sink: `json`, `ndjson` or `avro`. */
+  /** Of an s3-sink `json`, `ndjson` or `avro`, of a nats-source `avro` or `json`. */
   readonly format?: string;
   readonly partitionBy?: string;
   readonly env: Readonly<Record<string, string>>;

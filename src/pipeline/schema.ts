@@ -180,8 +180,8 @@ const task = mapping({
   ),
   format: about(
     text(),
-    "`list` for `fs-source`; `json`, `ndjson` or `avro` for `s3-sink`",
-    "`list`, `json`",
+    "`list` for `fs-source`; `json`, `ndjson` or `avro` for `s3-sink`; `avro` or `json` for `nats-source`, of messages without the header `Kflow-Schema`",
+    "`list`, `json`, `avro`",
   ),
   groupId: about(
     token("groupId"),

@@ -2,7 +2,7 @@ import { parseHttpAddress } from "./address.ts";
 import type { Config } from "./config.ts";
 import type { Edge, Graph, NamedTask } from "./graph.ts";
 import { Meta } from "./meta.ts";
-import type { StoreConfig, TaskPlan } from "./plan.ts";
+import type { StoreConfig, TaskKind, TaskPlan, TaskType } from "./plan.ts";
 import type { Report } from "./report.ts";
 import { MAX_TOKEN } from "./schema.ts";
 import { readEnv } from "./task_env.ts";
@@ -29,7 +29,7 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
   const server = type === "elastic-sink" ? config.layerOf(task, parseHttpAddress) : undefined;
   const module = options.module(task);
   const groupId = document.groupId ?? `${flowId}-${task.id}`;
-  if (document.groupId === undefined && groupId.length > MAX_TOKEN && kind !== "source") {
+  if (document.groupId === undefined && groupId.length > MAX_TOKEN && hasGroup(type, kind)) {
     report.error(
       [...path, "groupId"],
       `groupId would be "${groupId}", which is longer than ${MAX_TOKEN}; set groupId`,
@@ -64,6 +64,10 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
     })),
     place: { ...report.places.of(path), path: `dag[${path[1]}]` },
   };
+}
+
+function hasGroup(type: TaskType, kind: TaskKind): boolean {
+  return kind !== "source" || type === "nats-source";
 }
 
 /** The document has `format` beside `type`; in `meta` it means the same for an s3-sink. */

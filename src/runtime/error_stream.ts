@@ -4,6 +4,7 @@ import type { Logger } from "../log.ts";
 import type { SideStreamConfig } from "../pipeline/plan.ts";
 import { errorText, fittingBody, payloadOf } from "./error_record.ts";
 import type { ErrorRecord } from "./error_record.ts";
+import { errorTopic } from "./error_topic.ts";
 import type { Flight } from "./flight.ts";
 import type { TaskProgress } from "./progress.ts";
 
@@ -42,11 +43,6 @@ interface Report {
   late: boolean;
 }
 
-/** Bytes of a stream that is made here. */
-const STREAM_BYTES = 1 << 30;
-/** The embedded broker keeps them in memory. */
-const EMBEDDED_STREAM_BYTES = 4 << 20;
-const WINDOW_MS = 600_000;
 /** Bytes of a message kept free for its headers. */
 const HEADER_RESERVE = 512;
 const LEAST_BODY = 1024;
@@ -188,10 +184,8 @@ export class ErrorStream {
 
   async #problemOf(topic: string): Promise<string | undefined> {
     const { broker, create } = this.#options;
-    const maxBytes = broker.durable ? STREAM_BYTES : EMBEDDED_STREAM_BYTES;
-    const spec = { subject: topic, maxBytes, duplicateWindowMs: WINDOW_MS };
     try {
-      const state = await broker.ensureTopic(spec, { create });
+      const state = await broker.ensureTopic(errorTopic(topic, broker), { create });
       this.#room.set(topic, state.maxPayload);
     } catch (error) {
       const hint = error instanceof StartError && !create

@@ -25,10 +25,12 @@ export class Flight implements Receipt {
   group?: ReleasedGroup;
   /** Side out records sent so far: part of their message ids. */
   sideRecords = 0;
+  /** Why something that was published for it cannot be stored. */
   error?: Error;
   duplicates = 0;
   /** Confirmations to come, and one until `seal()`. */
   #open = 1;
+  #thrown?: { readonly error: unknown };
   readonly #landed: (flight: Flight) => void;
 
   /**
@@ -41,6 +43,18 @@ export class Flight implements Receipt {
     landed: (flight: Flight) => void,
   ) {
     this.#landed = landed;
+  }
+
+  /** Why its input cannot be acknowledged as done; known once it has landed. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.error === undefined ? this.#thrown : { error: this.error };
+  }
+
+  /** Its call has failed. What that has sent to side outs is stored before the input is settled, as after a call that returns. */
+  threw(error: unknown): void {
+    this.#thrown = { error };
+    this.returned = this.isOver = true;
+    this.seal();
   }
 
   /** One more confirmation to come. */

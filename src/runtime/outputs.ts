@@ -5,6 +5,7 @@ import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Output, TaskPlan } from "../pipeline/plan.ts";
 import type { Flight } from "./flight.ts";
 import { Partition } from "./partition.ts";
+import { sideReceipt } from "./side_receipt.ts";
 import { SCHEMA_HEADER, type Schemas } from "./schemas.ts";
 
 /** Bytes of a message kept free for headers, so that it still fits when it becomes a dead letter. */
@@ -16,6 +17,8 @@ export interface OutputsOptions {
   names: FlowNames;
   publisher: Pick<Publisher, "publish">;
   maxPayload: number;
+  /** Stream that the task's deliveries come from. @default its own queue */
+  inputStream?: string;
 }
 
 /** A record as bytes, and where it goes. */
@@ -85,7 +88,9 @@ export class TaskOutputs {
     if (returned === undefined || returned === null) return 0;
     if (Array.isArray(returned)) return this.publishEncoded(flight, this.encode(returned));
     const door = this.#mainDoor();
-    this.#send(door, flight, this.#encode(door, returned), door.ids.of(flight.delivery, 0));
+    const body = this.#encode(door, returned);
+    const headers = this.#partition?.headersOf(returned as RecordValue);
+    this.#send(door, flight, { body, id: door.ids.of(flight.delivery, 0), headers });
     return 1;
   }
 
@@ -102,7 +107,7 @@ export class TaskOutputs {
     if (encoded.length === 0) return 0;
     const door = this.#mainDoor();
     for (let i = 0; i < encoded.length; i++) {
-      this.#send(door, flight, encoded[i], door.ids.of(flight.delivery, i));
+      this.#send(door, flight, { body: encoded[i], id: door.ids.of(flight.delivery, i) });
     }
     return encoded.length;
   }
@@ -123,18 +128,7 @@ export class TaskOutputs {
     const body = this.#encode(door, record);
     const id = door.ids.of(flight.delivery, flight.sideRecords++);
     if (body === undefined) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let open = door.subjects.length;
-    const receipt = {
-      stored(duplicate: boolean) {
-        flight.stored(duplicate);
-        if (--open === 0) resolve();
-      },
-      failed(error: Error) {
-        flight.failed(error);
-        reject(error);
-      },
-    };
+    const { receipt, stored } = sideReceipt(flight, door.subjects.length);
     for (const subject of door.subjects) {
       flight.expect();
       const { headers } = door;
@@ -143,9 +137,7 @@ export class TaskOutputs {
         receipt,
       );
     }
-    // Nobody has to await it: the flight knows the failure too.
-    promise.catch(() => {});
-    return promise;
+    return stored;
   }
 
   /** The bytes and places of a source's record; the caller gives the id. */
@@ -154,6 +146,12 @@ export class TaskOutputs {
     const body = this.#encode(door, record);
     const headers = this.#partition?.headersOf(record) ?? door.headers;
     return { body, subjects: door.subjects, headers };
+  }
+
+  /** The bytes and places of a source's side record. Throws if there is no such side out or the record does not fit. */
+  encodeSide(sideOut: string, record: unknown): EncodedRecord {
+    const door = this.#find(sideOut);
+    return { body: this.#encode(door, record), subjects: door.subjects, headers: door.headers };
   }
 
   /** The schema may be one that the function has declared, so its field is looked for here too. */
@@ -171,15 +169,17 @@ export class TaskOutputs {
     );
   }
 
-  #send(door: Door, flight: Flight, body: Uint8Array | undefined, id: string): void {
+  #send(
+    door: Door,
+    flight: Flight,
+    message: { body: Uint8Array | undefined; id: string; headers?: Headers },
+  ): void {
+    const { body, id, headers = door.headers } = message;
     if (body === undefined) return;
     const { publisher } = this.#options;
     for (const subject of door.subjects) {
       flight.expect();
-      publisher.publish(
-        { subject, id, body, headers: door.headers, parent: flight.delivery },
-        flight,
-      );
+      publisher.publish({ subject, id, body, headers, parent: flight.delivery }, flight);
     }
   }
 
@@ -208,7 +208,7 @@ export class TaskOutputs {
   }
 
   #door(output: Output, schema: RecordSchema | undefined): Door {
-    const { flow, task, names } = this.#options;
+    const { flow, task, names, inputStream = names.stream(task.id) } = this.#options;
     if (schema === undefined && output.consumers.length > 0) {
       const where = output.sideOut === undefined ? "output" : `side out "${output.sideOut}"`;
       throw new TypeError(
@@ -223,7 +223,7 @@ export class TaskOutputs {
         flow,
         task: task.id,
         output: output.sideOut ?? "",
-        inputStream: names.stream(task.id),
+        inputStream,
       }),
     };
   }

@@ -26,8 +26,13 @@ export interface GeneratorContext {
    * reads it before it gives its first record is taken to begin there; of any other the records that were sent before are asked for and skipped.
    */
   readonly position: number;
-  /** A record with the defaults of the task's schema. */
-  newRecord(): RecordValue;
+  /** A record with the defaults of the output's schema. @param sideOut Absent: the main output. */
+  newRecord(sideOut?: string): RecordValue;
+  /**
+   * Sends a record to a side out at once, as `Context.toSideStream` does. It is named by the position and its place among what is sent there at that position, and
+   * need not be awaited: no later position is noted before it is stored. Throws at the call if there is no such side out or the record does not fit its schema.
+   */
+  toSideStream(sideOut: string, record: unknown): Promise<void>;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { FlowNames } from "../broker/subjects.ts";
-import type { Codec } from "../codec/codec.ts";
+import type { Codec, RecordValue } from "../codec/codec.ts";
 import type { Files } from "../files/files.ts";
 import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
@@ -17,8 +17,21 @@ import type { QueueGauges } from "./queue_gauges.ts";
 import type { Schemas } from "./schemas.ts";
 import type { TaskStore } from "./task_store.ts";
 
+/** A source that reads a topic: a subject that others write to. */
+export interface TopicFunction {
+  readonly kind: "topic";
+  /** Where the topic is; absent: on the pipeline's own broker. */
+  readonly broker?: Broker;
+  readonly topic: string;
+  /** What messages are that do not name their schema. */
+  readonly format: "avro" | "json";
+  /** Called with each record; gives it back when it is its turn, or when `stop` is aborted. */
+  pass(record: RecordValue, stop: AbortSignal): RecordValue | Promise<RecordValue>;
+}
+
 /** What a task runs: made anew for each worker. */
 export type TaskFunction =
+  | TopicFunction
   | { readonly kind: "source"; readonly source: SourceFunction }
   | {
     readonly kind: "process";

@@ -7,6 +7,7 @@ import type { TaskPlan } from "../pipeline/plan.ts";
 import type { EmitOptions, SourceContext, SourceMemory } from "./source_function.ts";
 import type { EncodedRecord, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
+import { sideReceipt } from "./side_receipt.ts";
 import { RecordOrigin } from "./record_origin.ts";
 
 export interface SourceEmitterOptions {
@@ -106,6 +107,19 @@ export class SourceEmitter implements SourceContext {
     progress.add("out");
     progress.touch(performance.now());
     return true;
+  }
+
+  emitSide(sideOut: string, record: unknown, id: string): Promise<void> {
+    const { outputs, publisher } = this.#options;
+    const { body, subjects, headers } = outputs.encodeSide(sideOut, record);
+    if (body === undefined) return Promise.resolve();
+    const { receipt, stored } = sideReceipt(this.#receipt, subjects.length);
+    for (const subject of subjects) publisher.publish({ subject, id, body, headers }, receipt);
+    return stored;
+  }
+
+  newRecord(sideOut?: string): RecordValue {
+    return this.#options.outputs.schema(sideOut).newRecord();
   }
 
   async flush(): Promise<void> {

@@ -29,6 +29,13 @@ export interface SourceContext {
   readonly schema: RecordSchema;
   /** Publishes to every consumer. Waits while the edges are full. Throws at the call if the record does not fit the schema. False if it was stopped before. */
   emit(record: RecordValue, options: EmitOptions): Promise<boolean>;
+  /**
+   * Publishes to a side out at once; resolves when its consumers' queues hold the record, which `flush` waits for too. Throws at the call if there is no such side
+   * out or the record does not fit. @param id As in `EmitOptions`.
+   */
+  emitSide(sideOut: string, record: unknown, id: string): Promise<void>;
+  /** A record with the defaults of an output's schema. @param sideOut Absent: the main output. */
+  newRecord(sideOut?: string): RecordValue;
   /** Resolves when everything emitted before is confirmed; rejects if something could not be stored. */
   flush(): Promise<void>;
   /** The source's own memory in the flow's state: entries under its task. */

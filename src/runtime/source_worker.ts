@@ -10,6 +10,7 @@ import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { openError } from "./open_error.ts";
 import { aborted, growingDelay, waitAtMost } from "../waiting.ts";
+import { runTopic } from "./topic_worker.ts";
 import { closeFunction } from "./close_function.ts";
 
 const FIRST_DELAY_MS = 1000;
@@ -24,6 +25,10 @@ export async function runSource(
   const { broker, plan, batch, end, names, stop, kill } = shared;
   if (batch && await end.isFinished(task.id)) return true;
   const made = await shared.functionOf(task);
+  if (made.kind === "topic") {
+    if (await runTopic(made, { task, shared, progress }) && batch) await end.finish(task.id);
+    return false;
+  }
   if (made.kind !== "source") throw new TypeError(`Task "${task.id}" is not a source`);
   const publisher = broker.publisher({ limit: SOURCE_LIMIT });
   try {

@@ -39,7 +39,7 @@ import { REAL_TIMERS, type Timers } from "../timers.ts";
 export interface TaskWorkerOptions {
   task: string;
   consumer: Consumer;
-  schemas: Schemas;
+  schemas: Pick<Schemas, "of">;
   outputs: TaskOutputs;
   acknowledge: Acknowledge;
   progress: TaskProgress;
@@ -249,7 +249,7 @@ export class TaskWorker {
       if (schema instanceof Promise) return this.#continue(flight, schema);
       return this.#call(flight, schema);
     } catch (error) {
-      this.#fail(flight, error);
+      flight.threw(error);
       return undefined;
     }
   }
@@ -258,7 +258,7 @@ export class TaskWorker {
     try {
       await this.#call(flight, await schema);
     } catch (error) {
-      this.#fail(flight, error);
+      flight.threw(error);
     }
   }
 
@@ -278,7 +278,7 @@ export class TaskWorker {
       this.#publish(flight, returned);
     } catch (error) {
       this.#timed(flight);
-      this.#fail(flight, error);
+      flight.threw(error);
     }
   }
 
@@ -357,10 +357,8 @@ export class TaskWorker {
     const { acknowledge, progress } = this.#options;
     if (flight.duplicates > 0) progress.add("duplicates", flight.duplicates);
     if (flight.group !== undefined) return flight.group.land(flight);
-    if (flight.error !== undefined) {
-      this.#fail(flight, flight.error);
-      return;
-    }
+    const { failure } = flight;
+    if (failure !== undefined) return this.#fail(flight, failure.error);
     acknowledge.done(flight);
     this.#forget(flight);
   }

@@ -4,9 +4,9 @@ import type {
   GroupSpec,
   OutMessage,
   Publisher,
-  QueueState,
   Receipt,
 } from "../broker/broker.ts";
+import { WrappedConsumer } from "../broker/wrapped_consumer.ts";
 import { MemoryBroker, type MemoryBrokerOptions } from "../broker/memory.ts";
 
 /** Told what goes over a broker. */
@@ -68,49 +68,26 @@ class RecordingPublisher implements Publisher {
   }
 }
 
-class RecordingConsumer implements Consumer {
-  constructor(readonly inner: Consumer, readonly recorder: Recorder) {}
+class RecordingConsumer extends WrappedConsumer {
+  readonly #recorder: Recorder;
 
-  get slots(): number {
-    return this.inner.slots;
+  constructor(inner: Consumer, recorder: Recorder) {
+    super(inner);
+    this.#recorder = recorder;
   }
-  set slots(slots: number) {
-    this.inner.slots = slots;
+
+  override ack(delivery: Delivery): void {
+    this.#recorder.wasAcked(delivery);
+    super.ack(delivery);
   }
-  next(): Promise<Delivery[]> {
-    return this.inner.next();
+
+  override nak(delivery: Delivery, delayMs = 0): void {
+    this.#recorder.wasNaked(delivery, delayMs);
+    super.nak(delivery, delayMs);
   }
-  wake(): void {
-    this.inner.wake();
-  }
-  ack(delivery: Delivery): void {
-    this.recorder.wasAcked(delivery);
-    this.inner.ack(delivery);
-  }
-  nak(delivery: Delivery, delayMs = 0): void {
-    this.recorder.wasNaked(delivery, delayMs);
-    this.inner.nak(delivery, delayMs);
-  }
-  working(delivery: Delivery): void {
-    this.recorder.working(delivery);
-    this.inner.working(delivery);
-  }
-  workingAhead(): void {
-    this.inner.workingAhead();
-  }
-  forget(delivery: Delivery): void {
-    this.inner.forget(delivery);
-  }
-  stop(): void {
-    this.inner.stop();
-  }
-  close(timeoutMs?: number): Promise<void> {
-    return this.inner.close(timeoutMs);
-  }
-  state(): Promise<QueueState> {
-    return this.inner.state();
-  }
-  tidy(): Promise<{ old: number; young: number }> {
-    return this.inner.tidy();
+
+  override working(delivery: Delivery): void {
+    this.#recorder.working(delivery);
+    super.working(delivery);
   }
 }

@@ -1,7 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { unsupportedIn } from "../../src/functions/registry.ts";
 import type { FetchHandler, Host } from "../../src/host.ts";
 import { Exporter } from "../../src/http/exporter.ts";
 import { createLogger } from "../../src/log.ts";
@@ -57,8 +56,6 @@ async function start(plan: Plan, ports: Ports, stop = new AbortController().sign
 describe("Exporter", () => {
   it("serves what the overview of the product document asks for", async () => {
     const plan = await planOf(await readFile(OVERVIEW, "utf8"));
-    const problems = unsupportedIn(plan, plan.tasks).map(({ problem }) => problem);
-    assert.deepEqual(problems.filter((problem) => problem.includes("metrics")), []);
     const ports = new Ports();
     const { exporter } = await start(plan, ports);
     assert.deepEqual([...ports.open.keys()], [9002]);

@@ -39,6 +39,8 @@ export interface FlowOptions {
   broker?: Broker;
   /** Where error records go if not to `broker`. */
   errorBroker?: Broker;
+  /** Where nats-sources read if not from `broker`. */
+  topicBroker?: Broker;
   store?: Store;
   files?: Files;
   run?: string;
@@ -127,10 +129,9 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
           }
           return Promise.resolve({ kind: "process", process: toProcessFunction(made) });
         }
-        return makeFunction(task, {
-          host: { ...options.host, stdout } as Host,
-          store: storeOf(task),
-        });
+        const { topicBroker } = options;
+        const host = { ...options.host, stdout } as Host;
+        return makeFunction(task, { host, store: storeOf(task), topicBroker });
       },
       stop: options.stop ?? new AbortController().signal,
       kill: new AbortController().signal,

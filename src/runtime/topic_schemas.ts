@@ -1,0 +1,93 @@
+import type { Delivery } from "../broker/broker.ts";
+import {
+  DecodeError,
+  type RecordReader,
+  type RecordSchema,
+  type RecordValue,
+} from "../codec/codec.ts";
+import { reasonOf } from "../errors.ts";
+import { SCHEMA_HEADER, type Schemas } from "./schemas.ts";
+
+export interface TopicSchemasOptions {
+  /** Of what the source emits. */
+  readonly schema: RecordSchema;
+  /** Where the schemas lie that headers name. */
+  readonly written: Pick<Schemas, "of">;
+  /** What messages without such a header are. */
+  readonly format: "avro" | "json";
+}
+
+/**
+ * How messages of a topic are read. Those that name the schema they were written with are Avro of that schema and become records of the source's; of the
+ * others the format is the source's word.
+ */
+export class TopicSchemas {
+  readonly #options: TopicSchemasOptions;
+  readonly #plain: RecordSchema;
+  readonly #known = new Map<string, RecordSchema>();
+
+  constructor(options: TopicSchemasOptions) {
+    this.#options = options;
+    const { schema, format } = options;
+    this.#plain = format === "avro" ? schema : readAs(schema, jsonReader(schema));
+  }
+
+  /** As `Schemas.of`, but what is decoded is a record of the source's schema. */
+  of(delivery: Delivery): RecordSchema | Promise<RecordSchema> {
+    const fingerprint = delivery.header(SCHEMA_HEADER);
+    if (fingerprint === undefined) return this.#plain;
+    return this.#known.get(fingerprint) ?? this.#resolve(delivery, fingerprint);
+  }
+
+  async #resolve(delivery: Delivery, fingerprint: string): Promise<RecordSchema> {
+    const { schema, written } = this.#options;
+    const writer = await written.of(delivery);
+    const resolved = writer.fingerprint === schema.fingerprint
+      ? schema
+      : readAs(schema, readerOf(schema, writer));
+    this.#known.set(fingerprint, resolved);
+    return resolved;
+  }
+}
+
+function readerOf(schema: RecordSchema, writer: RecordSchema): RecordReader {
+  try {
+    return schema.readerFor(writer);
+  } catch (error) {
+    throw new DecodeError(reasonOf(error), { cause: error });
+  }
+}
+
+function jsonReader(schema: RecordSchema): RecordReader {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  return {
+    decode(body) {
+      let json: unknown;
+      try {
+        json = JSON.parse(decoder.decode(body));
+      } catch (error) {
+        throw new DecodeError(
+          `Cannot decode message of ${body.length} bytes as JSON: ${reasonOf(error)}`,
+          { cause: error },
+        );
+      }
+      return schema.fromJson(json);
+    },
+  };
+}
+
+/** A schema whose records come in another form. */
+function readAs(schema: RecordSchema, reader: RecordReader): RecordSchema {
+  return {
+    name: schema.name,
+    text: schema.text,
+    fingerprint: schema.fingerprint,
+    fields: schema.fields,
+    decode: (body: Uint8Array) => reader.decode(body),
+    encode: (record: unknown) => schema.encode(record),
+    newRecord: () => schema.newRecord(),
+    readerFor: (writer: RecordSchema) => schema.readerFor(writer),
+    toJson: (record: RecordValue) => schema.toJson(record),
+    fromJson: (json: unknown) => schema.fromJson(json),
+  };
+}

@@ -1,0 +1,131 @@
+import type { Broker, TopicState } from "../broker/broker.ts";
+import { StartError } from "../errors.ts";
+import type { TaskPlan } from "../pipeline/plan.ts";
+import { type TopicWriters, topicWriters } from "../pipeline/topic_writers.ts";
+import { Acknowledge } from "./acknowledge.ts";
+import { errorTopic } from "./error_topic.ts";
+import { LimitedConsumer } from "./limited_consumer.ts";
+import { openError } from "./open_error.ts";
+import { TaskOutputs } from "./outputs.ts";
+import type { TaskProgress } from "./progress.ts";
+import { deliveryMeta } from "./queues.ts";
+import type { Shared, TopicFunction } from "./runner_options.ts";
+import { Schemas } from "./schemas.ts";
+import { TaskWorker } from "./task.ts";
+import { watchTopic } from "./topic_end.ts";
+import { TopicSchemas } from "./topic_schemas.ts";
+
+/** For the confirmations of the last acks. */
+const CLOSE_MS = 5000;
+
+/**
+ * Runs a source that reads a topic. Its messages go the way of any task's deliveries: each is acked, where it came from, once its record is stored on every
+ * edge, and the id of that record is made from the message's stream, sequence and timestamp. True if the source came to its end; false if it was stopped.
+ */
+export async function runTopic(
+  made: TopicFunction,
+  context: { task: TaskPlan; shared: Shared; progress: TaskProgress },
+): Promise<boolean> {
+  const { task, shared, progress } = context;
+  const { broker, plan, batch, names, stop } = shared;
+  const log = shared.log.with({ task: task.id });
+  const origin = made.broker ?? broker;
+  const writers = topicWriters(task, plan);
+  const { stream } = await findTopic(origin, { ...context, topic: made.topic, writers });
+  const publisher = broker.publisher();
+  try {
+    const outputs = new TaskOutputs({
+      flow: plan.flowId,
+      task,
+      names,
+      publisher,
+      maxPayload: broker.maxPayload,
+      inputStream: stream,
+    });
+    await outputs.open(shared.schemas, undefined);
+    const delivery = deliveryMeta(task, { batch, concurrency: 1 });
+    const reader = await origin.read({
+      stream,
+      subject: made.topic,
+      group: task.groupId,
+      ackWaitMs: delivery.ackWaitMs,
+      maxAckPending: delivery.maxInFlight * 64,
+    });
+    const consumer = new LimitedConsumer(reader, {
+      limit: task.meta.getInteger("limit", Infinity),
+      reached: () => worker.stop(),
+    });
+    const worker: TaskWorker = new TaskWorker({
+      task: task.id,
+      consumer,
+      schemas: new TopicSchemas({
+        schema: outputs.schema(),
+        written: new Schemas({ codec: shared.codec, state: origin.state, flow: plan.flowId }),
+        format: made.format,
+      }),
+      outputs,
+      progress,
+      acknowledge: new Acknowledge({
+        task: task.id,
+        consumer,
+        deadLetters: shared.deadLetters,
+        progress,
+        log,
+        maxAttempts: delivery.maxAttempts,
+        retryDelayMs: delivery.retryDelayMs,
+        maxDelayMs: delivery.ackWaitMs,
+      }),
+      step: (flight) => made.pass(flight.record!, stop),
+      ackWaitMs: delivery.ackWaitMs,
+      concurrency: delivery.concurrency,
+      maxInFlight: delivery.maxInFlight,
+      // A record that waits for its turn is being worked on.
+      longRunning: true,
+    });
+    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker });
+    const onStop = () => worker.stop();
+    stop.addEventListener("abort", onStop, { once: true });
+    if (stop.aborted) worker.stop();
+    const ended = new AbortController();
+    const watching = batch
+      ? watchTopic({
+        task,
+        consumer,
+        worker,
+        writers: writers.before,
+        shared,
+        signal: ended.signal,
+      })
+      : undefined;
+    let isRead: boolean | undefined;
+    try {
+      await worker.run(() => Promise.resolve());
+    } finally {
+      ended.abort();
+      stop.removeEventListener("abort", onStop);
+      isRead = await watching;
+      await unwatch?.();
+      await consumer.close(CLOSE_MS);
+    }
+    return !stop.aborted && (isRead === true || consumer.isReached);
+  } finally {
+    publisher.close();
+  }
+}
+
+/** Finds the stream; makes that of the pipeline's own error records if it may. @throws {StartError} with the remedy. */
+async function findTopic(
+  broker: Broker,
+  options: { topic: string; writers: TopicWriters; task: TaskPlan; shared: Shared },
+): Promise<TopicState> {
+  const { topic, writers, task, shared } = options;
+  const isOwn = writers.before.length + writers.behind.length > 0;
+  const create = isOwn && shared.settingsOf(task).createSideStream;
+  try {
+    return await broker.ensureTopic(errorTopic(topic, broker), { create });
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    const hint = isOwn && !create ? ", or set KFLOW_CREATE_SIDESTREAM=true" : "";
+    throw openError(task, new StartError(error.message + hint, { cause: error }));
+  }
+}

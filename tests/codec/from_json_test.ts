@@ -1,0 +1,94 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import { DecodeError } from "../../src/codec/codec.ts";
+
+const codec = new AvroCodec();
+
+function schemaOf(...fields: [name: string, type: unknown, fallback?: unknown][]) {
+  return codec.parse({
+    type: "record",
+    name: "r",
+    fields: fields.map(([name, type, fallback]) => ({
+      name,
+      type,
+      ...(fallback !== undefined && { default: fallback }),
+    })),
+  });
+}
+
+/** What a consumer gets of a JSON value. */
+function through(schema: ReturnType<typeof schemaOf>, json: unknown) {
+  return schema.decode(schema.encode(schema.fromJson(json)));
+}
+
+describe("fromJson()", () => {
+  it("reads back what toJson() writes", () => {
+    const schema = schemaOf(
+      ["text", "string"],
+      ["bytes", "bytes"],
+      ["small", "int"],
+      ["large", "long"],
+      ["real", "double"],
+      ["list", { type: "array", items: "bytes" }],
+      ["map", { type: "map", values: "long" }],
+      ["inner", { type: "record", name: "s", fields: [{ name: "b", type: "bytes" }] }],
+      ["maybe", ["null", "bytes"]],
+      ["none", ["null", "string"]],
+      ["one", { type: "enum", name: "e", symbols: ["A", "B"] }],
+    );
+    const record = {
+      text: "grün",
+      bytes: new Uint8Array([0, 128, 255]),
+      small: -1,
+      large: 2n ** 60n,
+      real: 0.5,
+      list: [new Uint8Array([1]), new Uint8Array()],
+      map: { __proto__x: 7 },
+      inner: { b: new Uint8Array([2]) },
+      maybe: new Uint8Array([200]),
+      none: null,
+      one: "B",
+    };
+    const json = JSON.parse(JSON.stringify(schema.toJson(record)));
+    assert.deepEqual(schema.encode(schema.fromJson(json)), schema.encode(record));
+  });
+
+  it("leaves out what the schema has no field for, and fills in defaults and null", () => {
+    const schema = schemaOf(["a", "int"], ["b", "string", "none"], ["c", ["null", "int"]]);
+    assert.deepEqual(through(schema, { a: 1, x: [1], y: { z: 2 } }), { a: 1, b: "none", c: null });
+  });
+
+  it("takes unions whose branches look the same wrapped or by what fits first", () => {
+    const schema = schemaOf(["n", ["int", "double", "string"]]);
+    assert.deepEqual(through(schema, { n: 1 }), { n: { int: 1 } });
+    assert.deepEqual(through(schema, { n: 1.5 }), { n: { double: 1.5 } });
+    assert.deepEqual(through(schema, { n: { double: 1 } }), { n: { double: 1 } });
+    assert.deepEqual(through(schema, { n: "1" }), { n: { string: "1" } });
+  });
+
+  const wrong: [string, unknown, RegExp][] = [
+    ["a text", "x", /^Cannot read JSON as a record: expected record r, got/],
+    ["null", null, /expected record r, got null/],
+    ["a list", [{ a: 1 }], /expected record r/],
+    ["a field of another type", { a: "one" }, /^Cannot read JSON as a record: a: expected int/],
+    ["a missing field", {}, /a: missing, expected int/],
+    ["a fraction for an int", { a: 1.5 }, /a: expected int/],
+  ];
+  for (const [name, json, message] of wrong) {
+    it(`refuses ${name}, and names the field`, () => {
+      assert.throws(() => schemaOf(["a", "int"]).fromJson(json), (error) => {
+        assert.ok(error instanceof DecodeError);
+        assert.match(error.message, message);
+        return true;
+      });
+    });
+  }
+
+  it("is bounded where the schema contains itself", () => {
+    const schema = schemaOf(["next", ["null", "r"]]);
+    let json: unknown = null;
+    for (let i = 0; i < 5000; i++) json = { next: json };
+    assert.throws(() => schema.fromJson(json), DecodeError);
+  });
+});

@@ -1,0 +1,178 @@
+import { after, before, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { connect, type NatsConnection, RetentionPolicy, type StreamAPI } from "nats";
+import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
+import type { Broker } from "../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { connectNats } from "../../src/broker/nats.ts";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { eventually } from "../support/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../support/flow.ts";
+import { type NatsServer, startNats } from "../support/nats_server.ts";
+import { quiet } from "../support/quiet_log.ts";
+import { serverSkip } from "../support/server_binary.ts";
+
+const LONG = { timeout: 60_000 };
+const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
+const schema = new AvroCodec().parse(N);
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+describe("nats-source of a server of its own", { skip: serverSkip("nats-server") }, () => {
+  let main: NatsServer;
+  let side: NatsServer;
+  let broker: Broker;
+  let topicBroker: Broker;
+  let client: NatsConnection;
+  let streams: StreamAPI;
+
+  before(async () => {
+    main = await startNats();
+    side = await startNats();
+    broker = await connectNats({ url: main.wsUrl, kind: "websocket", log: quiet });
+    topicBroker = await connectNats({ url: side.tcpUrl, kind: "tcp", dial: dialTcp, log: quiet });
+    client = await connect({ servers: side.tcpUrl, maxReconnectAttempts: -1 });
+    streams = (await client.jetstreamManager()).streams;
+  }, LONG);
+  after(async () => {
+    await client?.close();
+    await Promise.all([broker?.close(), topicBroker?.close()]);
+    await Promise.all([main?.stop(), side?.stop()]);
+  });
+
+  async function put(subject: string, all: readonly number[]): Promise<void> {
+    // A client of its own: the server may have been another one before.
+    const writer = await connect({ servers: side.tcpUrl });
+    for (const n of all) await writer.jetstream().publish(subject, schema.encode({ n }));
+    await writer.close();
+  }
+
+  /** One run of a flow that reads `name.x`. */
+  function begin(name: string, options: Partial<FlowOptions> & { mode?: string } = {}) {
+    const seen: number[] = [];
+    let counts: TaskProgress["counts"] | undefined;
+    const { mode = "batch", ...rest } = options;
+    const running = runFlow({
+      yaml: `
+mode: ${mode}
+name: ${name}
+globalConfig: {store: {addr: "memory:"}}
+dag:
+  - {id: read, type: nats-source, topics: ${name}.x, schema: '${N}', meta: {max.poll.interval.ms: 2000}, out: [work]}
+  - {id: work, type: raw, module: ./x.ts}
+`,
+      broker,
+      topicBroker,
+      functions: { work: ({ n }: { n: number }) => void seen.push(n) },
+      started: (all) => counts = all.find(({ task }) => task === "read")!.counts,
+      ...rest,
+    });
+    return { running, seen, counts: () => counts };
+  }
+
+  for (const retention of [RetentionPolicy.Workqueue, RetentionPolicy.Interest]) {
+    it(
+      `empties a stream with retention ${retention}, whose configuration stays`,
+      LONG,
+      async () => {
+        const name = `kept-${retention}`;
+        const { config } = await streams.add({ name, subjects: [`${name}.*`], retention });
+        const { consumers } = await client.jetstreamManager();
+        if (retention === RetentionPolicy.Interest) {
+          await consumers.add(name, {
+            durable_name: `${name}-read`,
+            filter_subject: `${name}.x`,
+            ack_policy: "explicit" as never,
+          });
+        }
+        await put(`${name}.x`, numbers(10));
+        const { running, seen } = begin(name);
+        assert.equal((await running).report.finished, true);
+        assert.deepEqual(seen, numbers(10));
+        const info = await streams.info(name);
+        assert.equal(info.state.messages, 0);
+        assert.deepEqual(info.config, config);
+      },
+    );
+  }
+
+  it(
+    "does not start where no stream takes the subject, and says how to make one",
+    LONG,
+    async () => {
+      await assert.rejects(begin("nowhere").running, (error: Error) => {
+        assert.equal(error.name, "StartError");
+        assert.equal(
+          error.message,
+          `Cannot open task "read": No stream takes "nowhere.x"; create one with "nats stream add nowhere --subjects 'nowhere.x' --defaults"`,
+        );
+        return true;
+      });
+    },
+  );
+
+  it(
+    "makes the stream of its own flow's error records only with KFLOW_CREATE_SIDESTREAM",
+    LONG,
+    async () => {
+      const yaml = `
+mode: batch
+name: own
+globalConfig: {store: {addr: "memory:"}, sideStream: {enabled: true, errorTopics: own.error}}
+dag:
+  - {id: make, type: raw-source, module: ./x.ts, schema: '${N}', out: [work]}
+  - {id: work, type: raw, module: ./x.ts}
+  - {id: read, type: nats-source, topics: own.error, schema: '${N}', out: [show]}
+  - {id: show, type: print, globalConfig: {sideStream: {enabled: false}}}
+`;
+      const options = { yaml, broker, functions: { make: [], work: () => {} } };
+      await assert.rejects(
+        runFlow(options),
+        /^StartError: Cannot open task "read": No stream takes "own\.error"; .*, or set KFLOW_CREATE_SIDESTREAM=true$/,
+      );
+      const { report } = await runFlow({
+        ...options,
+        run: "run-2",
+        settings: { createSideStream: true },
+      });
+      assert.equal(report.finished, true);
+    },
+  );
+
+  it(
+    "that is killed and comes back: reads on, loses nothing and stores nothing twice",
+    LONG,
+    async () => {
+      await streams.add({ name: "killed", subjects: ["killed.x"] });
+      await put("killed.x", numbers(200));
+      const stop = new AbortController();
+      const { running, seen, counts } = begin("killed", { mode: "streaming", stop: stop.signal });
+      try {
+        await eventually(() => seen.length > 0, "first records");
+        await side.kill();
+        await side.restart();
+        await put("killed.x", [200, 201]);
+        await eventually(() => new Set(seen).size === 202, "all records", 40_000);
+        await eventually(async () => {
+          const state = await topicBroker.queueState("killed", "killed-read");
+          return state?.pending === 0 && state.ackPending === 0;
+        }, "acks");
+      } finally {
+        stop.abort();
+        await running;
+      }
+      assert.deepEqual(seen.toSorted((a, b) => a - b), numbers(202));
+      assert.ok(counts()!.acked >= 202);
+    },
+  );
+
+  it("feeds a pipeline on the embedded broker", LONG, async () => {
+    await streams.add({ name: "inside", subjects: ["inside.x"] });
+    await put("inside.x", numbers(20));
+    const embedded = createMemoryBroker();
+    const { running, seen } = begin("inside", { broker: embedded });
+    assert.equal((await running).report.finished, true);
+    assert.deepEqual(seen, numbers(20));
+    await embedded.close();
+  });
+});
