@@ -31,13 +31,16 @@ export type {
   RecordSource,
   SourceModule,
 } from "./src/runtime/record_source.ts";
-export type { Logger, LogLevel } from "./src/log.ts";
+export type { LogFields, Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
 export type { RecordValue } from "./src/codec/codec.ts";
 export { S3Store, type S3StoreOptions } from "./src/store/s3.ts";
 export { Secret } from "./src/secret.ts";
+export type { S3Timing } from "./src/store/s3_request.ts";
 export {
+  type GetOptions,
   type ObjectInfo,
+  type PutOptions,
   type Store,
   type StoredObject,
   StoreError,
