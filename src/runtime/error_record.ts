@@ -1,6 +1,6 @@
 import type { Delivery } from "../broker/broker.ts";
 import type { RecordSchema } from "../codec/codec.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf, stackOf } from "../errors.ts";
 import { AckError } from "./ack_error.ts";
 
 /** What the product document says of a failed attempt ("Error SideStream content"). Every column is text. */
@@ -38,7 +38,7 @@ export function errorText(error: unknown, most = REASON_LENGTH + STACK_LENGTH): 
   const reason = wellFormed(reasonOf(error));
   const line = reason.replaceAll(/\s+/g, " ").trim();
   const last = `${classOf(error)}: ${shortened(line, Math.min(REASON_LENGTH, most >> 1))}`;
-  const stack = error instanceof Error ? wellFormed(String(error.stack ?? "")) : "";
+  const stack = wellFormed(stackOf(error));
   const before = stack.trim() === "" ? reason : stack;
   return `${shortened(before, Math.min(STACK_LENGTH, most >> 1)).trimEnd()}\n${last}\n`;
 }
@@ -97,10 +97,14 @@ export async function fittingBody(
 
 /** The class as a person would name it: that of the code, unless it says no more than "Error". */
 function classOf(error: unknown): string {
-  if (!(error instanceof Error)) return "Error";
-  const { name } = error.constructor;
-  const best = name === "" || name === "Error" || name === "DOMException" ? error.name : name;
-  return String(best).replaceAll(/[\s:]+/g, "") || "Error";
+  try {
+    if (!(error instanceof Error)) return "Error";
+    const { name } = error.constructor;
+    const best = name === "" || name === "Error" || name === "DOMException" ? error.name : name;
+    return String(best).replaceAll(/[\s:]+/g, "") || "Error";
+  } catch {
+    return "Error";
+  }
 }
 
 function asksForJson(error: AckError): boolean {
