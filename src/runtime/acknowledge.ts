@@ -1,5 +1,5 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
-import { DecodeError } from "../codec/codec.ts";
+import { DecodeError, type RecordValue } from "../codec/codec.ts";
 import { reasonOf, stackOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { growingDelay } from "../waiting.ts";
@@ -151,10 +151,16 @@ export class Acknowledge {
   }
 }
 
-/** What names a record to a person. */
-function summaryOf(flight: Flight): string | undefined {
-  const { record } = flight;
-  if (record === undefined) return undefined;
+/** What names a record to a person; undefined if the function has put something into it that cannot be printed. */
+function summaryOf({ record }: Flight): string | undefined {
+  try {
+    return record && summary(record);
+  } catch {
+    return undefined;
+  }
+}
+
+function summary(record: RecordValue): string {
   if (typeof record.bucket === "string" && typeof record.key === "string") {
     return `${record.bucket}/${record.key}`;
   }

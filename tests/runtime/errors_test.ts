@@ -213,6 +213,18 @@ dag:
     }
   });
 
+  it("is told although the function has made its record unprintable", LONG, async () => {
+    const { printed, work, errors } = await flow((record: Input, ctx: Context) => {
+      if (ctx.delivery.attempt > 1) return record;
+      Object.assign(record, { self: record, id: Object.create(null) });
+      throw new AckError("not yet", { ack: false });
+    });
+    assert.deepEqual(printed, [{ n: 0, text: "a" }]);
+    assert.equal(work.errors, 1);
+    const [record] = await errors.records(1);
+    assert.deepEqual(JSON.parse(record!.payload), { n: 0, text: "a" });
+  });
+
   it("is reported in six columns, each of them text", LONG, async () => {
     const before = Date.now();
     const { errors, name } = await flow(() => {
