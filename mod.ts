@@ -36,18 +36,21 @@ export type {
   SourceModule,
 } from "./src/runtime/record_source.ts";
 export type { TaskStore, UploadOptions } from "./src/runtime/task_store.ts";
-export type { Logger, LogLevel } from "./src/log.ts";
+export type { LogFields, Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
 export type { RecordValue } from "./src/codec/codec.ts";
 export { S3Store, type S3StoreOptions } from "./src/store/s3.ts";
-export type { BasicRuntimeOptions } from "./src/runtime/process_runtime.ts";
+export { type BasicRuntimeOptions, ProcessRuntime } from "./src/runtime/process_runtime.ts";
 export type { ErrorRecord } from "./src/runtime/error_record.ts";
 export type { LoggedLine, TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
 export type { TestedTask } from "./src/test_kit/tested_pipeline.ts";
 export type { GivenUp, HandedBack } from "./src/test_kit/kit_record.ts";
 export { Secret } from "./src/secret.ts";
+export type { S3Timing } from "./src/store/s3_request.ts";
 export {
+  type GetOptions,
   type ObjectInfo,
+  type PutOptions,
   type Store,
   type StoredObject,
   StoreError,

@@ -84,5 +84,18 @@ export class SourceError extends Error {
 
 /** The text of anything thrown, for a message or a log line. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "something was thrown that has no text";
+  }
+}
+
+/** Where an error came from; empty if it does not say. Code of users may throw anything. */
+export function stackOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.stack ?? "") : "";
+  } catch {
+    return "";
+  }
 }

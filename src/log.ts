@@ -1,6 +1,8 @@
-/** Levels of `KFLOW_RUNTIME_LOG_LEVEL`, least severe first (product document, "Logging level"). */
-export const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+/** A level of `KFLOW_RUNTIME_LOG_LEVEL` (product document, "Logging level"). */
+export type LogLevel = "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
+
+/** All levels, least severe first. */
+export const LOG_LEVELS: readonly LogLevel[] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 
 /** What a line says beyond its text. Values are printed as they are; a Secret prints as `***`. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -9,10 +11,15 @@ export type LogFields = Readonly<Record<string, unknown>>;
  * Port: where log lines go. One call is one line. Never throws, never blocks, and may be called from anywhere.
  */
 export interface Logger {
+  /** What only somebody who looks for a fault wants to know. */
   debug(message: string, fields?: LogFields): void;
+  /** What happened. */
   info(message: string, fields?: LogFields): void;
+  /** What somebody should look at, though the work goes on. */
   warning(message: string, fields?: LogFields): void;
+  /** What went wrong for one record or one task. */
   error(message: string, fields?: LogFields): void;
+  /** What keeps everything from going on, or endangers data. */
   critical(message: string, fields?: LogFields): void;
   /** A logger that adds `fields` to every line. */
   with(fields: LogFields): Logger;

@@ -1,6 +1,7 @@
 /** A password or token. It prints as `***` wherever text or JSON is made of it; only `reveal()` gives it away. */
 export class Secret {
   readonly #text: string;
+  /** Takes the password itself. */
   constructor(text: string) {
     this.#text = text;
   }
@@ -8,9 +9,11 @@ export class Secret {
   reveal(): string {
     return this.#text;
   }
+  /** `***` */
   toString(): string {
     return "***";
   }
+  /** `***` */
   toJSON(): string {
     return "***";
   }

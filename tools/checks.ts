@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { readFile } from "node:fs/promises";
+import { checkConformance } from "./check_conformance.ts";
 import { checkImports } from "./check_imports.ts";
 import { checkText } from "./check_text.ts";
 import { checkVersions } from "./check_versions.ts";
+import { CONFORMANCE_FILE } from "./read_conformance.ts";
 import type { Commands } from "./process.ts";
 import { readSources } from "./sources.ts";
 
@@ -43,6 +45,15 @@ export const CHECKS: readonly Check[] = [
     "tools",
     "tests",
   ]),
+  command("documentation: deno doc, every export and member of mod.ts", "deno", [
+    "doc",
+    "-q",
+    "--lint",
+    "--no-npm",
+    "--no-remote",
+    "--no-lock",
+    "mod.ts",
+  ]),
   {
     name: "imports: directions, and one door per dependency",
     run: async ({ root }) => checkImports(await readSources(root)),
@@ -50,6 +61,14 @@ export const CHECKS: readonly Check[] = [
   {
     name: "text: names, lengths, any, module state",
     run: async ({ root }) => checkText(await readSources(root)),
+  },
+  {
+    name: "conformance: every row names tests that are there",
+    run: async ({ root }) =>
+      checkConformance(
+        await readFile(join(root, CONFORMANCE_FILE), "utf8"),
+        await readSources(root),
+      ),
   },
   {
     name: "versions: deno.json, package.json and lock files agree",

@@ -1,15 +1,17 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { CHECKS, runCheck } from "./checks.ts";
+import { CONFORMANCE_FILE, readConformance } from "./read_conformance.ts";
 import { Commands } from "./process.ts";
 import { SERVER_NAMES } from "./server_binaries.ts";
 import { SecretSearch } from "./secret_search.ts";
 import { prepareServers } from "./servers.ts";
-import { type FileResult, runTestFile, type Runtime, unequalTests } from "./test_file.ts";
+import { type FileResult, runTestFile, type Runtime, RUNTIMES, unequalTests } from "./test_file.ts";
 import { readTestOptions, TEST_USAGE, type TestOptions } from "./test_options.ts";
 import { Tally } from "./test_tally.ts";
+import { unprovenRows } from "./unproven_rows.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const FILE_LIMIT_MS = 240_000;
@@ -48,13 +50,20 @@ async function runInstallScript(tally: Tally, commands: Commands): Promise<void>
   tally.check("bun starts", status === 0 ? [] : [`${output}\nType "npm ci" first`], 0);
 }
 
-async function runServers(tally: Tally, commands: Commands): Promise<void> {
+/** True if all servers are there. */
+async function runServers(tally: Tally, commands: Commands): Promise<boolean> {
   say("\n== servers");
+  let complete = true;
   for (const { name, path, problem } of await prepareServers(SERVER_NAMES, { commands, say })) {
-    if (problem === undefined) say(`  ${name}: ${path}`);
-    else if (process.env.CI === "true") tally.check(`server ${name}`, [problem], 0);
+    if (problem === undefined) {
+      say(`  ${name}: ${path}`);
+      continue;
+    }
+    complete = false;
+    if (process.env.CI === "true") tally.check(`server ${name}`, [problem], 0);
     else tally.skipReason(problem);
   }
+  return complete;
 }
 
 /** Runs the files, `jobs` at once, until all are done or the runtime's time is over. */
@@ -115,6 +124,19 @@ function searchSecrets(
   tally.check("no secret in what the run logged", problems, performance.now() - started);
 }
 
+/** The second half of the check of docs/conformance.md: what it names has to have passed everywhere. */
+function checkRows(
+  tally: Tally,
+  results: ReadonlyMap<Runtime, ReadonlyMap<string, FileResult>>,
+): void {
+  const reports = new Map([...results].map(([runtime, files]) => [
+    runtime,
+    new Map([...files].map(([file, { report }]) => [file, report])),
+  ]));
+  const { rows } = readConformance(readFileSync(join(ROOT, CONFORMANCE_FILE), "utf8"));
+  tally.check("conformance: every named test passed", unprovenRows(rows, reports), 0);
+}
+
 async function runAll(options: TestOptions, commands: Commands): Promise<Tally> {
   const tally = new Tally(say);
   const files = testFiles(options.filters);
@@ -122,14 +144,18 @@ async function runAll(options: TestOptions, commands: Commands): Promise<Tally> 
     tally.check("test files", [`no file matches ${options.filters.join(", ")}`], 0);
   }
   if (options.checks) await runChecks(tally, commands);
-  await runServers(tally, commands);
+  const hasServers = await runServers(tally, commands);
   if (options.runtimes.includes("bun")) await runInstallScript(tally, commands);
-  const results = [];
+  const results = new Map<Runtime, Map<string, FileResult>>();
   for (const runtime of options.runtimes) {
-    results.push(await runFiles(runtime, files, { tally, commands, jobs: options.jobs }));
+    const { jobs } = options;
+    results.set(runtime, await runFiles(runtime, files, { tally, commands, jobs }));
   }
-  compareRuntimes(tally, results);
-  searchSecrets(tally, results, options.filters.length === 0);
+  compareRuntimes(tally, [...results.values()]);
+  const isWhole = options.filters.length === 0 && options.runtimes.length === RUNTIMES.length;
+  if (isWhole && hasServers) checkRows(tally, results);
+  else if (isWhole) tally.skipReason(`${CONFORMANCE_FILE} is not checked without all servers`);
+  searchSecrets(tally, [...results.values()], options.filters.length === 0);
   return tally;
 }
 

@@ -1,6 +1,6 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
-import { DecodeError } from "../codec/codec.ts";
-import { reasonOf, RejectedError } from "../errors.ts";
+import { DecodeError, type RecordValue } from "../codec/codec.ts";
+import { reasonOf, RejectedError, stackOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { growingDelay } from "../waiting.ts";
 import { AckError } from "./ack_error.ts";
@@ -63,7 +63,7 @@ export class Acknowledge {
       record: summaryOf(flight),
       error: reasonOf(error),
     };
-    if (error instanceof AckError && error.shouldAck()) {
+    if (error instanceof AckError && this.#asksForAck(error)) {
       log.warning("Record given up by the function", fields);
       this.done(flight);
       return;
@@ -75,9 +75,20 @@ export class Acknowledge {
     }
     const delayMs = this.#delay(delivery.attempt);
     log.warning(`Record failed and is tried again in ${delayMs} ms`, fields);
-    if (error instanceof Error) log.debug(error.stack ?? error.message);
+    log.debug(stackOf(error) || reasonOf(error));
     consumer.nak(delivery, delayMs);
     progress.add("naked");
+  }
+
+  /** A subclass may answer anything: only a plain yes gives a record up. */
+  #asksForAck(error: AckError): boolean {
+    try {
+      return error.shouldAck() === true;
+    } catch (reason) {
+      const fields = { reason: reasonOf(reason) };
+      this.#options.log.warning("Cannot call shouldAck() of an AckError, taken as false", fields);
+      return false;
+    }
   }
 
   /** Gives up a message that was delivered too often. Resolves when it is settled; never rejects. */
@@ -141,10 +152,16 @@ export class Acknowledge {
   }
 }
 
-/** What names a record to a person. */
-function summaryOf(flight: Flight): string | undefined {
-  const { record } = flight;
-  if (record === undefined) return undefined;
+/** What names a record to a person; undefined if the function has put something into it that cannot be printed. */
+function summaryOf({ record }: Flight): string | undefined {
+  try {
+    return record && summary(record);
+  } catch {
+    return undefined;
+  }
+}
+
+function summary(record: RecordValue): string {
   if (typeof record.bucket === "string" && typeof record.key === "string") {
     return `${record.bucket}/${record.key}`;
   }

@@ -5,10 +5,13 @@ import type { TaskStore } from "./task_store.ts";
 
 /** What `open` is given, once per worker, before the first record. */
 export interface OpenContext {
+  /** Id of the flow. */
   readonly flow: string;
+  /** Id of the task. */
   readonly task: string;
   /** `meta` of the task, read with `getInteger`, `getString`, … */
   readonly meta: Meta;
+  /** Writes lines with the task's name. */
   readonly log: Logger;
   /** Schema of the main output, from the pipeline file. Set it to declare the function's own, which wins. */
   schemaOut: unknown;
@@ -22,13 +25,19 @@ export interface OpenContext {
 
 /** What `process` is given with each record. */
 export interface Context {
+  /** Id of the flow. */
   readonly flow: string;
+  /** Id of the task. */
   readonly task: string;
+  /** `meta` of the task. */
   readonly meta: Meta;
+  /** Writes lines with the task's name. */
   readonly log: Logger;
+  /** The store of the task. */
   readonly store: TaskStore;
   /** Aborted when the worker stops and its grace is over. */
   readonly signal: AbortSignal;
+  /** How the record came. */
   readonly delivery: DeliveryInfo;
   /** Where the object that the record names was downloaded to (`autoDownload: true`); removed once the record is acknowledged. */
   readonly localPath: string | undefined;
@@ -59,20 +68,29 @@ export interface Context {
 
 /** What `close` is given. */
 export interface CloseContext {
+  /** Id of the flow. */
   readonly flow: string;
+  /** Id of the task. */
   readonly task: string;
+  /** Writes lines with the task's name. */
   readonly log: Logger;
   /** As in `Context`: everything still held is sent on and acknowledged. */
   requestAck(): void;
+  /** As in `Context`. */
   flush(...paths: string[]): Promise<void>;
 }
 
 /** What `flush` is given with the records of one bulk. */
 export interface BulkContext {
+  /** Id of the flow. */
   readonly flow: string;
+  /** Id of the task. */
   readonly task: string;
+  /** `meta` of the task. */
   readonly meta: Meta;
+  /** Writes lines with the task's name. */
   readonly log: Logger;
+  /** The store of the task. */
   readonly store: TaskStore;
   /** Aborted when the worker stops and its grace is over. */
   readonly signal: AbortSignal;
@@ -82,6 +100,7 @@ export interface BulkContext {
   fail(index: number, error: unknown): void;
 }
 
+/** One handing-over of a record to a function. */
 export interface DeliveryInfo {
   /** Id of the message: the same whenever the same work arrives again, so a sink can name what it writes after it. */
   readonly id: string;

@@ -1,15 +1,21 @@
 import type { Delivery } from "../broker/broker.ts";
 import type { RecordSchema } from "../codec/codec.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf, stackOf } from "../errors.ts";
 import { AckError } from "./ack_error.ts";
 
 /** What the product document says of a failed attempt ("Error SideStream content"). Every column is text. */
 export interface ErrorRecord {
+  /** Message and stack; its last line, ended by a line break, is `ClassName: reason`. */
   readonly error: string;
+  /** The input: JSON after an `AckError` that asks for it, else its Avro, one character a byte. */
   readonly payload: string;
+  /** `HOSTNAME`, else the name of the host. */
   readonly podName: string;
+  /** Id of the flow. */
   readonly flowId: string;
+  /** Id of the task. */
   readonly functionId: string;
+  /** ISO 8601, UTC. */
   readonly timestamp: string;
 }
 
@@ -38,7 +44,7 @@ export function errorText(error: unknown, most = REASON_LENGTH + STACK_LENGTH): 
   const reason = wellFormed(reasonOf(error));
   const line = reason.replaceAll(/\s+/g, " ").trim();
   const last = `${classOf(error)}: ${shortened(line, Math.min(REASON_LENGTH, most >> 1))}`;
-  const stack = error instanceof Error ? wellFormed(String(error.stack ?? "")) : "";
+  const stack = wellFormed(stackOf(error));
   const before = stack.trim() === "" ? reason : stack;
   return `${shortened(before, Math.min(STACK_LENGTH, most >> 1)).trimEnd()}\n${last}\n`;
 }
@@ -97,10 +103,14 @@ export async function fittingBody(
 
 /** The class as a person would name it: that of the code, unless it says no more than "Error". */
 function classOf(error: unknown): string {
-  if (!(error instanceof Error)) return "Error";
-  const { name } = error.constructor;
-  const best = name === "" || name === "Error" || name === "DOMException" ? error.name : name;
-  return String(best).replaceAll(/[\s:]+/g, "") || "Error";
+  try {
+    if (!(error instanceof Error)) return "Error";
+    const { name } = error.constructor;
+    const best = name === "" || name === "Error" || name === "DOMException" ? error.name : name;
+    return String(best).replaceAll(/[\s:]+/g, "") || "Error";
+  } catch {
+    return "Error";
+  }
 }
 
 function asksForJson(error: AckError): boolean {

@@ -11,6 +11,7 @@ export type Outputs<O> = O | readonly O[] | undefined | null | void;
 export interface ProcessFunction<I = RecordValue, O = unknown> {
   /** Once, before the first record. An error stops the worker. */
   open?(ctx: OpenContext): void | Promise<void>;
+  /** For each record. What it returns is sent on; what it throws decides what becomes of the input. */
   process(record: I, ctx: Context): Outputs<O> | Promise<Outputs<O>>;
   /**
    * In bulk mode (product document, "Sending bulk data through Sinks") called instead of `process`, with the records of one bulk in the order they came. When it

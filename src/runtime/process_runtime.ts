@@ -1,5 +1,6 @@
 import { type ProcessFunction, toProcessFunction } from "./function.ts";
 
+/** How a program's function is acknowledged. */
 export interface BasicRuntimeOptions {
   /** Whether the function acknowledges by itself with `requestAck()`, as with `meta.ack.manual: true`. @default false */
   manualAck?: boolean;
@@ -7,9 +8,11 @@ export interface BasicRuntimeOptions {
 
 /** One function and how it is acknowledged: what a program of the user's puts together (product document, "Manual acknowledgement"). */
 export class ProcessRuntime {
+  /** Whether the function acknowledges by itself. */
   readonly manualAck: boolean;
   #process?: ProcessFunction;
 
+  /** Without a function as yet: see `addProcessFunction`. */
   constructor(options: BasicRuntimeOptions = {}) {
     this.manualAck = options.manualAck ?? false;
   }
@@ -33,7 +36,7 @@ export class ProcessRuntime {
     return this;
   }
 
-  /** @throws {TypeError} if none was added. */
+  /** The function that was added. @throws {TypeError} if none was. */
   get process(): ProcessFunction {
     if (this.#process !== undefined) return this.#process;
     throw new TypeError("the runtime has no function; call addProcessFunction() first");

@@ -11,13 +11,19 @@ export type Records<R = object> = Iterable<R> | AsyncIterable<R>;
 
 /** What a `raw-source` is given whenever it is asked for records. */
 export interface GeneratorContext {
+  /** Id of the flow. */
   readonly flow: string;
+  /** Id of the task. */
   readonly task: string;
+  /** Id of the run. */
   readonly run: string;
   /** Whether the flow ends by itself. */
   readonly batch: boolean;
+  /** `meta` of the task. */
   readonly meta: Meta;
+  /** Writes lines with the task's name. */
   readonly log: Logger;
+  /** The store of the task. */
   readonly store: TaskStore;
   /** Aborted when the worker stops. */
   readonly signal: AbortSignal;

@@ -3,8 +3,11 @@ import type { OpenedFile } from "../host.ts";
 import type { GetOptions, ObjectInfo, PutOptions, Store, StoredObject } from "../store/store.ts";
 import type { TransferLog } from "./transfer_log.ts";
 
+/** How a file is stored. */
 export interface UploadOptions {
+  /** MIME type of the object. @default that of the store */
   contentType?: string;
+  /** Ends the upload; what was sent of it is not kept. */
   signal?: AbortSignal;
 }
 

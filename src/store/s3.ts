@@ -25,26 +25,29 @@ const PART_SIZE = 8 * 1024 * 1024;
 /** Pages in a row without an object; a server may have a few after a mass deletion. */
 const MAX_EMPTY_PAGES = 100;
 
+/** Where an S3 server is, and how to talk to it. */
 export interface S3StoreOptions {
   /** `http(s)://host:port`; credentials in it are used where `user` and `password` are not given. */
   endpoint: string;
   /** Without a user, requests are not signed: then only public buckets can be used. */
   user?: string;
+  /** Belongs to `user`. */
   password?: Secret;
-  /** @default "us-east-1" */
+  /** Part of the signature. @default "us-east-1" */
   region?: string;
   /** `check` says after so long that the server does not answer. @default 12_000 */
   checkMs?: number;
   /** Bytes of an upload held at once, and from which on it goes in parts; at least 5 MiB on most servers. @default 8 MiB */
   partSize?: number;
+  /** How long to wait, and how often to try again. */
   timing?: S3Timing;
-  /** @default the global `fetch` */
+  /** Sends the requests. @default the global `fetch` */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
-  /** @default Date.now */
+  /** The time of signatures. @default Date.now */
   now?: () => number;
-  /** @default Math.random */
+  /** Spreads the pauses before new attempts. @default Math.random */
   random?: () => number;
-  /** @default a timer */
+  /** Waits for a new attempt. @default a timer */
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
@@ -53,11 +56,13 @@ export interface S3StoreOptions {
  * @throws {TypeError} for an address that is none, or a user without a password.
  */
 export class S3Store implements Store {
+  /** The server's address without credentials. */
   readonly address: string;
   readonly #client: S3Client;
   readonly #partSize: number;
   readonly #checkMs: number;
 
+  /** Contacts nothing. */
   constructor(options: S3StoreOptions) {
     const endpoint = parseEndpoint(options.endpoint);
     this.address = endpoint.base;

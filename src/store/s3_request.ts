@@ -13,6 +13,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
 
 type FetchInit = RequestInit & { decompress: boolean };
 
+/** How long an `S3Store` waits, and how often it tries. */
 export interface S3Timing {
   /** No sign of the server for this long ends an attempt. @default 30_000 */
   idleMs?: number;

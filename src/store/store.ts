@@ -1,28 +1,38 @@
 /** An object as a listing shows it. */
 export interface ObjectInfo {
+  /** Its bucket. */
   readonly bucket: string;
+  /** Its name in the bucket, as it is: not encoded. */
   readonly key: string;
   /** Bytes. */
   readonly size: number;
   /** Changes whenever the content does. Opaque, without quotes. */
   readonly etag: string;
+  /** When it was last written, ms since 1970 UTC. */
   readonly lastModifiedUnixMilli: number;
 }
 
 /** An object with its content. The body is read once, or cancelled: an unread body keeps a connection busy. */
 export interface StoredObject extends ObjectInfo {
+  /** Its content. */
   readonly body: ReadableStream<Uint8Array>;
+  /** Its media type, as far as the store knows it. */
   readonly contentType?: string;
 }
 
+/** How to read an object. */
 export interface GetOptions {
+  /** Ends the call and the body. */
   signal?: AbortSignal;
   /** Only if the object still has this ETag; else `StoreError` of kind `precondition`. */
   ifMatch?: string;
 }
 
+/** How to write an object. */
 export interface PutOptions {
+  /** Ends the call; nothing is visible then. */
   signal?: AbortSignal;
+  /** The object's media type. */
   contentType?: string;
   /** Bytes of a stream body, if known: it picks the way of uploading. */
   size?: number;
@@ -43,10 +53,16 @@ export type StoreErrorKind =
 
 /** Every error of a store. The message names the address, bucket and key and never a password. */
 export class StoreError extends Error {
+  /** `"StoreError"` */
   override readonly name = "StoreError";
+  /** Why, for a program. */
   readonly kind: StoreErrorKind;
+  /** The bucket that was asked for. */
   readonly bucket?: string;
+  /** The key that was asked for, if the call was about one. */
   readonly key?: string;
+
+  /** Says why: `message` to people, `options` to programs. */
   constructor(
     message: string,
     options: { kind: StoreErrorKind; bucket?: string; key?: string; cause?: unknown },

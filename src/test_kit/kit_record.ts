@@ -6,6 +6,7 @@ import type { Recorder } from "./recording_broker.ts";
 
 /** An input that was handed back, to come again. */
 export interface HandedBack<I = RecordValue> {
+  /** As it was pushed. */
   readonly record: I;
   /** 1 the first time. */
   readonly attempt: number;
@@ -15,8 +16,11 @@ export interface HandedBack<I = RecordValue> {
 
 /** An input that was given up by the runtime. */
 export interface GivenUp<I = RecordValue> {
+  /** As it was pushed. */
   readonly record: I;
+  /** How often it was tried. */
   readonly attempts: number;
+  /** Why the last attempt failed. */
   readonly error: string;
 }
 

@@ -18,6 +18,7 @@ import { KitWorker } from "./kit_worker.ts";
 import { TestedFunction } from "./tested_function.ts";
 import { TESTED, type TestedPipeline, testedPipeline, type TestedTask } from "./tested_pipeline.ts";
 
+/** A function and what surrounds it in a test. */
 export interface TestKitOptions extends TestedTask {
   /** What the module of a `raw` task exports by default: a function, an object or a class with `process`, or a `BasicRuntime`. */
   function: unknown;
@@ -36,8 +37,11 @@ export interface TestKitPlatform {
 
 /** One line that was logged. */
 export interface LoggedLine {
+  /** `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`. */
   readonly level: string;
+  /** Its text. */
   readonly message: string;
+  /** What it says beyond. */
   readonly [field: string]: unknown;
 }
 
@@ -70,7 +74,7 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** @throws {ConfigurationError} naming every option that is wrong; and whatever the function's `open` throws. */
+  /** What `createTestKit` does. @throws {ConfigurationError} naming every option that is wrong; and whatever the function's `open` throws. */
   static async start<O = RecordValue>(
     options: TestKitOptions,
     platform?: TestKitPlatform,
@@ -207,6 +211,7 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
     await this.#parts.worker.stop();
   }
 
+  /** For `await using`: stops, and does not reject. */
   async [Symbol.asyncDispose](): Promise<void> {
     // Why it ended was told to whoever pushed.
     await this.stop().catch(() => {});

@@ -15,7 +15,7 @@ export interface TestedTask {
   meta?: Readonly<Record<string, unknown>>;
   /** Whether the object that a record names is downloaded before each call. @default false */
   autoDownload?: boolean;
-  /** @default "batch" */
+  /** In a batch attempts are limited, and its input has an end. @default "batch" */
   mode?: "batch" | "streaming";
 }
 

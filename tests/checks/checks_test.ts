@@ -80,6 +80,13 @@ const VIOLATIONS: Readonly<
       says: /no-floating-promises/,
     },
   ],
+  "documentation: deno doc, every export and member of mod.ts": [
+    {
+      file: "src/two.ts",
+      text: "export function two(): number {\n  return 2;\n}\n",
+      says: /missing-jsdoc[^]*src\/two\.ts:1/,
+    },
+  ],
   "imports: directions, and one door per dependency": [
     {
       file: "src/broker/broker.ts",
@@ -89,6 +96,13 @@ const VIOLATIONS: Readonly<
   ],
   "text: names, lengths, any, module state": [
     { file: "src/broker/utils.ts", text: "export const x = 1;\n", says: /utils\.ts: a name/ },
+  ],
+  "conformance: every row names tests that are there": [
+    {
+      file: "docs/conformance.md",
+      text: "| One | so | `tests/one_test.ts: is two` |\n",
+      says: /conformance\.md:1: "One" names "is two", which tests\/one_test\.ts does not have/,
+    },
   ],
   "versions: deno.json, package.json and lock files agree": [
     { file: "deno.json", text: `{ "version": "9.9.9" }\n`, says: /version 9\.9\.9/ },

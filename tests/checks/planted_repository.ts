@@ -17,12 +17,14 @@ const CONFIGURATION = [
 /** Files in which no check finds anything; a test adds its violation. */
 const CLEAN: Readonly<Record<string, string>> = {
   "mod.ts": `export { two } from "./src/two.ts";\n`,
-  "src/two.ts": `export function two(): number {\n  return 2;\n}\n`,
+  "src/two.ts": `/** Two. */\nexport function two(): number {\n  return 2;\n}\n`,
   "adapters/deno/main.ts":
     `import { two } from "../../mod.ts";\n\nexport const four = two() + two();\n`,
   "tools/one.ts": `export const ONE = 1;\n`,
   "tests/one_test.ts":
     `import { it } from "node:test";\n\nit("is a promise that the test runner awaits", () => {});\n`,
+  "docs/conformance.md":
+    "- It is one. `tests/one_test.ts: is a promise that the test runner awaits`\n",
 };
 
 /** A small repository with this one's configuration, in a folder of its own. */

@@ -1,7 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Broker, Publisher } from "../../src/broker/broker.ts";
-import type { Context } from "../../src/runtime/context.ts";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import type { Context, OpenContext } from "../../src/runtime/context.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually, publish, receiveOne, within } from "../support/broker_probes.ts";
@@ -324,7 +325,13 @@ dag:
       functions: {
         make: numbers(2),
         work: {
-          open: (ctx: { schemaOut: unknown }) => void (ctx.schemaOut = declared),
+          open(ctx: OpenContext) {
+            assert.deepEqual(Object.keys(ctx.schemaIn), ["make"]);
+            assert.deepEqual(new AvroCodec().parse(ctx.schemaIn.make).decode(new Uint8Array([2])), {
+              n: 1,
+            });
+            ctx.schemaOut = declared;
+          },
           process: ({ n }: Numbered) => ({ mynumber: n + 2 ** 40 }),
         },
       },

@@ -173,6 +173,58 @@ dag:
     },
   );
 
+  it("is one whatever is thrown, and ends nothing", LONG, async () => {
+    const hostile = {
+      toString() {
+        throw new Error("no text");
+      },
+    };
+    class NoAnswer extends AckError {
+      override shouldAck(): boolean {
+        throw new Error("no answer");
+      }
+      override payloadAsJson(): boolean {
+        throw new Error("no answer");
+      }
+    }
+    class NoMessage extends Error {
+      override get message(): string {
+        throw new Error("no message");
+      }
+    }
+    const thrown = [
+      undefined,
+      null,
+      5,
+      Symbol("s"),
+      {},
+      hostile,
+      new NoAnswer("x"),
+      new NoMessage(),
+    ];
+    const { printed, work, errors } = await flow((record: Input, ctx: Context) => {
+      if (ctx.delivery.attempt === 1) throw thrown[record.n];
+      return record;
+    }, { inputs: thrown.map((_, n) => `t${n}`) });
+    assert.equal(printed.length, thrown.length);
+    assert.deepEqual([work.errors, work.naked, work.dead], [thrown.length, thrown.length, 0]);
+    for (const record of await errors.records(thrown.length)) {
+      assert.match(record.error, /\n\w+: [^\n]*\n$/);
+    }
+  });
+
+  it("is told although the function has made its record unprintable", LONG, async () => {
+    const { printed, work, errors } = await flow((record: Input, ctx: Context) => {
+      if (ctx.delivery.attempt > 1) return record;
+      Object.assign(record, { self: record, id: Object.create(null) });
+      throw new AckError("not yet", { ack: false });
+    });
+    assert.deepEqual(printed, [{ n: 0, text: "a" }]);
+    assert.equal(work.errors, 1);
+    const [record] = await errors.records(1);
+    assert.deepEqual(JSON.parse(record!.payload), { n: 0, text: "a" });
+  });
+
   it("is reported in six columns, each of them text", LONG, async () => {
     const before = Date.now();
     const { errors, name } = await flow(() => {
