@@ -1,5 +1,5 @@
 import type { RecordValue } from "../codec/codec.ts";
-import { RejectedError, UnavailableError } from "../errors.ts";
+import { reasonOf, RejectedError, UnavailableError } from "../errors.ts";
 import { DEFAULT_POLL_MS } from "../pipeline/meta_rules.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { BulkContext, Context, OpenContext } from "../runtime/context.ts";
@@ -106,10 +106,9 @@ class ElasticSink implements ProcessFunction {
     for (const [document, error] of failures) ctx.fail(indexes.get(document)!, error);
   }
 
-  /** @throws {RejectedError | TypeError} if the record gives no id. */
+  /** @throws {RejectedError} if the record gives no id. */
   #documentOf(record: RecordValue, ctx: Context): ElasticDocument {
-    const template = this.#template;
-    const id = template === undefined ? ctx.delivery.id : fillTemplate(template, record);
+    const id = this.#idOf(record, ctx);
     const bytes = this.#encoder.encode(id).length;
     if (bytes === 0 || bytes > MAX_ID_BYTES) {
       throw new RejectedError(
@@ -122,5 +121,15 @@ class ElasticSink implements ProcessFunction {
     const action = JSON.stringify({ [this.#operation]: { _id: id } });
     const source = JSON.stringify(ctx.recordAsJson(exactLong));
     return { id, lines: this.#encoder.encode(`${action}\n${source}\n`) };
+  }
+
+  #idOf(record: RecordValue, ctx: Context): string {
+    if (this.#template === undefined) return ctx.delivery.id;
+    try {
+      return fillTemplate(this.#template, record);
+    } catch (error) {
+      // The record will not have the field next time either.
+      throw new RejectedError(reasonOf(error), { cause: error });
+    }
   }
 }

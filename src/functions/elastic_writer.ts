@@ -8,6 +8,8 @@ import { ElasticFailure } from "./elastic_failure.ts";
 /** What one request may have: Elasticsearch advises 5 to 15 MiB, and takes 100 unless it is told otherwise. */
 const MAX_BYTES = 8 << 20;
 const MAX_DOCUMENTS = 5000;
+/** Requests that keep failing are made smaller, and not smaller than this. */
+const LEAST_BYTES = 1024;
 const BARRED_HINT = "check that the index is there or may be made, and the right to write to it";
 /** A server that asks for more patience than this is asked again all the same. */
 const LONGEST_PAUSE_MS = 10 * 60_000;
@@ -39,7 +41,9 @@ type Failures = Map<ElasticDocument, Error>;
 /** Writes documents, again where that may help. */
 export class ElasticWriter {
   readonly #options: ElasticWriterOptions;
-  /** Bytes of one request. Less than at first once the server has said that it takes less. */
+  /** Bytes that the server takes in one request, as far as is known. */
+  #limitBytes = MAX_BYTES;
+  /** Bytes of one request now. */
   #mostBytes = MAX_BYTES;
   /** Pauses since a request was answered as it should. */
   #pauses = 0;
@@ -116,7 +120,7 @@ export class ElasticWriter {
     if (settled === 0 && left.every(({ barred }) => barred)) {
       throw this.#unavailable(left[0]!.error);
     }
-    this.#pauses = 0;
+    this.#answered();
     for (const { document, error } of left) failures.set(document, error);
   }
 
@@ -155,8 +159,7 @@ export class ElasticWriter {
     signal: AbortSignal,
   ): Promise<void> {
     const tooLarge = kind === "too-large";
-    this.#pauses = 0;
-    const size = part.reduce((sum, { lines }) => sum + lines.length, 0);
+    const size = sizeOf(part);
     if (part.length === 1) {
       const [document] = part;
       const said = tooLarge
@@ -165,7 +168,8 @@ export class ElasticWriter {
       failures.set(document!, new RejectedError(this.#error(said).message));
       return;
     }
-    if (tooLarge) this.#mostBytes = Math.min(this.#mostBytes, Math.ceil(size / 2));
+    if (tooLarge) this.#limitBytes = Math.min(this.#limitBytes, Math.ceil(size / 2));
+    this.#answered();
     const middle = Math.ceil(part.length / 2);
     await this.#writePart(part.slice(0, middle), failures, signal);
     await this.#writePart(part.slice(middle), failures, signal);
@@ -176,8 +180,19 @@ export class ElasticWriter {
       const lines = joinChunks(part.map(({ lines }) => lines));
       return await this.#options.client.bulk(lines, part.length, signal);
     } catch (error) {
-      throw error instanceof ElasticFailure ? this.#unavailable(error) : error;
+      if (!(error instanceof ElasticFailure)) throw error;
+      // What fails again and again may be too much for the time an answer may take, or for something on the way that breaks connections instead of answering 413.
+      if (this.#pauses > 0 && performance.now() >= this.#pausedUntil) {
+        const size = Math.min(this.#mostBytes, sizeOf(part));
+        this.#mostBytes = Math.max(LEAST_BYTES, Math.ceil(size / 2));
+      }
+      throw this.#unavailable(error);
     }
+  }
+
+  #answered(): void {
+    this.#pauses = 0;
+    this.#mostBytes = Math.min(this.#limitBytes, this.#mostBytes * 2);
   }
 
   /**
@@ -216,4 +231,8 @@ export class ElasticWriter {
       `Cannot write to index ${JSON.stringify(index)} at ${client.address}: ${reason}`,
     );
   }
+}
+
+function sizeOf(documents: readonly ElasticDocument[]): number {
+  return documents.reduce((sum, { lines }) => sum + lines.length, 0);
 }

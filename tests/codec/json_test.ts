@@ -31,6 +31,21 @@ describe("RecordSchema.toJson()", () => {
     assert.deepEqual(record("long").toJson({ f0: 7n }), { f0: 7 });
   });
 
+  it("makes of longs beyond 2^53 what it is told to, wherever they are", () => {
+    const wide = 2n ** 60n;
+    const types = ["long", ["int", "long"], { type: "array", items: "long" }, {
+      type: "map",
+      values: ["null", "long"],
+    }];
+    const values = { f0: wide, f1: { long: wide }, f2: [1n, -wide], f3: { a: wide, b: null } };
+    assert.deepEqual(record(...types).toJson(values, (value) => `<${value}>`), {
+      f0: `<${wide}>`,
+      f1: `<${wide}>`,
+      f2: [1, `<${-wide}>`],
+      f3: { a: `<${wide}>`, b: null },
+    });
+  });
+
   it("writes unions without their wrapping, and what JSON lacks as null", () => {
     assert.equal(jsonOf(["int", "long"], { long: 2n ** 60n }), "1152921504606846976");
     assert.equal(jsonOf(["null", "string"], null), null);

@@ -70,7 +70,7 @@ dag:
     type: raw-source
     module: ./make.ts
     out: [index]
-    schema: '{"type":"record","name":"row","fields":[{"name":"n","type":"long"},{"name":"key","type":"string"}]}'
+    schema: '{"type":"record","name":"row","fields":[{"name":"n","type":"long"},{"name":"key","type":["null","string"]}]}'
   - {id: index, type: elastic-sink, addr: "${addr}", topics: tests, user: ${
       user ?? "elastic"
     }, password: "${PASSWORD}", meta: {retry.delay.ms: 1, ${meta}}}
@@ -201,14 +201,21 @@ dag:
     LONG,
     async () => {
       const server = await elastic();
-      const made = [{ n: 0, key: "" }, { n: 1, key: "b" }, { n: 2, key: "x".repeat(513) }];
+      const made = [{ n: 0, key: "" }, { n: 1, key: "b" }, { n: 2, key: "x".repeat(513) }, {
+        n: 3,
+        key: null,
+      }];
       const { task } = await flow(server.endpoint, {
-        meta: `document.id: "{key}", ${BULK}: 3`,
+        meta: `document.id: "{key}", ${BULK}: 4`,
         made,
       });
       assert.deepEqual(storedNumbers(server), [1]);
-      assert.deepEqual(task("index").deadLetters.map(({ attempts }) => attempts), [1, 1]);
-      assert.match(task("index").deadLetters[0]!.error, /as a document's id: it has 0 bytes/);
+      const { deadLetters } = task("index");
+      assert.deepEqual(deadLetters.map(({ attempts }) => attempts), [1, 1, 1]);
+      const errors = deadLetters.map(({ error }) => error).join("\n");
+      assert.match(errors, /as a document's id: it has 0 bytes/);
+      assert.match(errors, /as a document's id: it has 513 bytes/);
+      assert.match(errors, /Cannot fill the template "\{key\}": field "key" is null/);
     },
   );
 
@@ -309,6 +316,38 @@ dag:
     const { task } = await flow(server.endpoint, { meta: `${BULK}: 8`, made: rows(8) });
     assert.deepEqual(storedNumbers(server), upTo(8).filter((n) => n !== 6));
     assert.match(task("index").deadLetters[0]!.error, /illegal_argument_exception: Malformed/);
+  });
+
+  it(
+    "what is refused in different ways at once is told apart, and nothing is lost",
+    LONG,
+    async () => {
+      const server = await elastic(({ documents, number, response }) => {
+        if (number === 0) return bad(documents, { 0: BUSY, 1: 403 });
+        if (number > 1) return undefined;
+        answerJson(response, 400, { error: "not this" });
+        return true;
+      });
+      const { task } = await flow(server.endpoint, { meta: `${BULK}: 4`, made: rows(4) });
+      assert.deepEqual(server.bulks.map(numbersIn), [[0, 1, 2, 3], [0], [1]]);
+      assert.deepEqual(storedNumbers(server), [1, 2, 3]);
+      assert.equal(task("index").counts.redelivered, 1);
+      assert.match(task("index").deadLetters[0]!.error, /: 400 \(not this\)$/);
+    },
+  );
+
+  it("requests that break again and again are made smaller", LONG, async () => {
+    const server = await elastic(({ request, response }) => {
+      if (request.body.length <= 1500) return undefined;
+      response.writeHead(200, { "content-length": "1000" });
+      response.write("{", () => response.destroy());
+      return true;
+    });
+    const meta = `max.attempts: 1, ${BULK}: 30`;
+    assertAllWritten(server, await flow(server.endpoint, { meta, made: rows(30) }), 30);
+    const [first, second, third] = server.bulks.map(({ body }) => body.length);
+    assert.equal(first, second);
+    assert.ok(third! <= first! / 2 + 200);
   });
 
   type Fault = (response: ServerResponse, documents: number) => void;
@@ -420,37 +459,43 @@ dag:
     assert.ok(times[1]! - times[0]! >= 2990, `${times[1]! - times[0]!} ms`);
   });
 
-  it(
-    "a server that goes away and comes back gets every record once; heartbeats go on meanwhile",
-    LONG,
-    async () => {
-      const server = await elastic();
-      const proxy = await startTcpProxy(Number(new URL(server.endpoint).port));
-      stops.push(proxy.stop);
-      let progress: readonly TaskProgress[] = [];
-      const result = await flow(`http://127.0.0.1:${proxy.port}`, {
-        meta:
-          "max.attempts: 1, max.poll.interval.ms: 1000, bulk.enabled: true, bulk.flush.timer: 50, bulk.flush.size: 5",
-        made: async function* () {
-          yield* rows(10);
-          await eventually(() => server.stored.size === 10, "the first ten");
-          await proxy.down();
-          yield* rows(20).slice(10);
-          await eventually(() => progress[1]!.counts.in > 10, "records in hand");
-          // Three times the ack wait.
-          await new Promise((resolve) => setTimeout(resolve, 3000));
-          await proxy.up();
-        },
-        started: (tasks) => progress = tasks,
-      });
-      assertAllWritten(server, result, 20);
-      assert.equal(result.task("index").counts.redelivered, 0);
-      assert.match(
-        String(waits(result)[0]!.reason),
-        /cannot be reached: .*; check the address and that the server runs/,
-      );
-    },
-  );
+  for (
+    const [how, meta] of [
+      ["in bulk mode", "bulk.enabled: true, bulk.flush.timer: 50, bulk.flush.size: 5"],
+      ["without bulk mode", ""],
+    ]
+  ) {
+    it(
+      `a server that goes away and comes back gets every record once; heartbeats go on meanwhile, ${how}`,
+      LONG,
+      async () => {
+        const server = await elastic();
+        const proxy = await startTcpProxy(Number(new URL(server.endpoint).port));
+        stops.push(proxy.stop);
+        let progress: readonly TaskProgress[] = [];
+        const result = await flow(`http://127.0.0.1:${proxy.port}`, {
+          meta: `max.attempts: 1, max.poll.interval.ms: 1000, ${meta}`,
+          made: async function* () {
+            yield* rows(10);
+            await eventually(() => server.stored.size === 10, "the first ten");
+            await proxy.down();
+            yield* rows(20).slice(10);
+            await eventually(() => progress[1]!.counts.in > 10, "records in hand");
+            // Three times the ack wait.
+            await new Promise((resolve) => setTimeout(resolve, 3000));
+            await proxy.up();
+          },
+          started: (tasks) => progress = tasks,
+        });
+        assertAllWritten(server, result, 20);
+        assert.equal(result.task("index").counts.redelivered, 0);
+        assert.match(
+          String(waits(result)[0]!.reason),
+          /cannot be reached: .*; check the address and that the server runs/,
+        );
+      },
+    );
+  }
 
   it("does not start with a wrong password, and says whose and where", LONG, async () => {
     const server = await startFaultAnswer(401);
