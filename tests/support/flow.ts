@@ -44,6 +44,9 @@ export interface FlowOptions {
   only?: string[];
   settings?: Partial<RunnerSettings>;
   stop?: AbortSignal;
+  kill?: AbortSignal;
+  /** Called with each line that is logged. */
+  told?: (line: Record<string, unknown>) => void;
   started?: (progress: readonly TaskProgress[]) => void;
   deadLetters?: RunnerOptions["deadLetters"];
 }
@@ -93,7 +96,10 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       codec: new AvroCodec(),
       log: createLogger({
         level: "DEBUG",
-        write: (line) => void logged.push(JSON.parse(line)),
+        write: (line) => {
+          logged.push(JSON.parse(line));
+          options.told?.(logged.at(-1)!);
+        },
       }),
       settingsOf: (task) => ({
         ...readSettings((name) => task.env[name]).settings,
@@ -118,7 +124,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         return makeFunction(task, { host: { ...options.host, stdout } as Host, store });
       },
       stop: options.stop ?? new AbortController().signal,
-      kill: new AbortController().signal,
+      kill: options.kill ?? new AbortController().signal,
       started: options.started,
       deadLetters: options.deadLetters,
     });
