@@ -44,7 +44,10 @@ export {
   type StoreErrorKind,
 } from "./src/store/store.ts";
 
-if (import.meta.main) {
+// In a binary made by `bun build --compile` a Worker takes this module for its main one too.
+const { Bun } = globalThis as { Bun?: { readonly isMainThread: boolean } };
+
+if (import.meta.main && Bun?.isMainThread !== false) {
   const adapter = "Deno" in globalThis
     ? import("./adapters/deno/main.ts")
     : import("./adapters/bun/main.ts");
