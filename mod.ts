@@ -111,5 +111,8 @@ function adapter() {
     : import("./adapters/bun/main.ts");
 }
 
+// In a binary made by `bun build --compile` a Worker takes this module for its main one too.
+const { Bun } = globalThis as { Bun?: { readonly isMainThread: boolean } };
+
 // Not awaited here: the adapter imports this module, which has to be complete first.
-if (import.meta.main) void adapter().then(({ main }) => main());
+if (import.meta.main && Bun?.isMainThread !== false) void adapter().then(({ main }) => main());

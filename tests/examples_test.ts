@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { CommandLine } from "./support/command.ts";
 import { runWithFastavro } from "./support/fastavro.ts";
 import { FlowFolder } from "./support/flow_folder.ts";
-import { resultsIn } from "./support/quickstart.ts";
+import { countsOf, resultsIn } from "./support/quickstart.ts";
 import { serverSkip } from "./support/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
@@ -69,3 +69,30 @@ for (const name of PRINTING) {
     });
   });
 }
+
+describe("examples/long-running", () => {
+  const kflow = new CommandLine();
+  after(() => kflow.endAll());
+
+  it(
+    "prints what its expected.txt says, each record at its first attempt, and names the one without an end",
+    SLOW,
+    async () => {
+      const folder = await FlowFolder.make("long-running");
+      try {
+        const { status, stdout, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+        const expected = new TextDecoder().decode(await folder.read("expected.txt"));
+        assert.equal(status, 1, stderr);
+        assert.ok(stdout.startsWith(expected), stdout);
+        assert.deepEqual(countsOf(stdout, "wait"), [3, 3, 0, 0, 0]);
+        assert.deepEqual(countsOf(stdout, "primes"), [3, 2, 1, 0, 1]);
+        assert.match(
+          stdout,
+          /^dead: primes \{"n":-1\} after 1 attempts: .*max\.processing\.ms allows/m,
+        );
+      } finally {
+        await folder.remove();
+      }
+    },
+  );
+});

@@ -26,10 +26,7 @@ const FIRST_SLOTS = 1;
 /** A connection that has just gone does not say that the subscription has ended. */
 const DRAIN_MS = 2_000;
 
-const ENCODER = new TextEncoder();
-const ACK = ENCODER.encode("+ACK");
-const NAK = ENCODER.encode("-NAK");
-const WORKING = ENCODER.encode("+WPI");
+const WORKING = new TextEncoder().encode("+WPI");
 const NANOS_PER_MS = 1_000_000;
 
 /**
@@ -114,13 +111,13 @@ export class NatsConsumer implements Consumer {
 
   ack(delivery: Delivery): void {
     if (!this.#settle(delivery)) return;
-    this.#settlements.send(delivery as NatsDelivery, ACK);
+    this.#settlements.ack(delivery as NatsDelivery);
     this.#ask();
   }
 
   nak(delivery: Delivery, delayMs = 0): void {
     if (!this.#settle(delivery)) return;
-    this.#settlements.send(delivery as NatsDelivery, nakVerb(delayMs));
+    this.#settlements.nak(delivery as NatsDelivery, delayMs);
     this.#ask();
   }
 
@@ -318,9 +315,4 @@ export class NatsConsumer implements Consumer {
     this.#hold = 0;
     if (!this.#stopped) this.#open();
   }
-}
-
-function nakVerb(delayMs: number): Uint8Array {
-  if (delayMs <= 0) return NAK;
-  return ENCODER.encode(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`);
 }

@@ -3,6 +3,10 @@ import type { Msg, PublishSettings, Subscription } from "./nats_client.ts";
 import type { NatsLink } from "./nats_link.ts";
 import type { Logger } from "../log.ts";
 
+const ENCODER = new TextEncoder();
+const ACK = ENCODER.encode("+ACK");
+const NAK = ENCODER.encode("-NAK");
+const NANOS_PER_MS = 1_000_000;
 const PATIENCE_BEATS = 4;
 const MOST_TRIES = 6;
 
@@ -33,10 +37,13 @@ export class NatsSettlements {
     if (link.connected) this.#subscribe();
   }
 
-  send(delivery: NatsDelivery, verb: Uint8Array): void {
-    const index = this.#replies.push(delivery.reply) - 1;
-    this.#verbs.push(verb);
-    this.#publish(index, this.#asked === 0);
+  ack(delivery: NatsDelivery): void {
+    this.#send(delivery, ACK, this.#asked === 0);
+  }
+
+  /** Asks for the confirmation in any case: a nak that is sent again would hand back what has come again meanwhile. */
+  nak(delivery: NatsDelivery, delayMs: number): void {
+    this.#send(delivery, nakVerb(delayMs), true);
   }
 
   /** Resolves when all are confirmed or given up. */
@@ -75,12 +82,18 @@ export class NatsSettlements {
     this.#drop(this.#replies.length);
   }
 
+  #send(delivery: NatsDelivery, verb: Uint8Array, confirm: boolean): void {
+    const index = this.#replies.push(delivery.reply) - 1;
+    this.#verbs.push(verb);
+    this.#publish(index, confirm);
+  }
+
   #sendAll(): void {
     const last = this.#replies.length - 1;
     for (let index = 0; index <= last; index++) this.#publish(index, index === last);
   }
 
-  /** Settling twice does no harm, and a confirmation of the last is one of all. */
+  /** Acking twice does no harm, and a confirmation of the last is one of all. */
   #askForLast(): void {
     this.#publish(this.#replies.length - 1, true);
   }
@@ -130,4 +143,9 @@ export class NatsSettlements {
     this.#emptied = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function nakVerb(delayMs: number): Uint8Array {
+  if (delayMs <= 0) return NAK;
+  return ENCODER.encode(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`);
 }

@@ -142,7 +142,7 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
       "false",
     ),
     "max.processing.ms": rule(
-      integer(1, YEAR_MS),
+      integer(1, DAY_MS),
       "With `isolate: true` a call of the function is ended after so long, ms, and counts as failed. Until then its record is not handed over again",
       "none",
     ),

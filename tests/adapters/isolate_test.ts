@@ -54,7 +54,8 @@ describe("meta.isolate on the command line", () => {
       interface Numbered { n: number }
       export default function (record: Numbered, ctx: Context): Numbered {
         if (record.n === 1) throw new AckError("not this one " + ctx.task);
-        ctx.log.info("in a Worker: " + (typeof (globalThis as { WorkerGlobalScope?: unknown }).WorkerGlobalScope));
+        const { Bun, WorkerGlobalScope } = globalThis as Record<string, { isMainThread?: boolean }>;
+        ctx.log.info("in the main thread: " + (Bun ? Bun.isMainThread : !WorkerGlobalScope));
         console.error("printed from the Worker");
         return { n: twice(record.n) };
       }
@@ -63,7 +64,7 @@ describe("meta.isolate on the command line", () => {
       assert.equal(status, 0, stderr);
       assert.match(stdout, /^\{"n":0\}\n\{"n":4\}\n\{"n":6\}$/m);
       assert.match(stderr, /Record given up by the function.*not this one work/);
-      assert.match(stderr, /in a Worker: function/);
+      assert.match(stderr, /in the main thread: false/);
       assert.match(stderr, /printed from the Worker/);
       assert.deepEqual(countsOf(stdout, "work"), [4, 3, 1, 0, 0]);
     },

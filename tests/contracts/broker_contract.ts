@@ -126,6 +126,20 @@ export function testBroker(
         await consumer.close();
       });
 
+      it("nak() after an ack hands back once", async () => {
+        const place = new Place();
+        await place.fill(broker, ["a", "b"]);
+        const consumer = await join(place);
+        const [a, b] = await receive(consumer, 2);
+        consumer.ack(a!);
+        consumer.nak(b!, 1);
+        const again = await receiveOne(consumer);
+        assert.equal(again.attempt, 2);
+        await nothingFor(consumer, 1_500);
+        consumer.ack(again);
+        await consumer.close();
+      });
+
       it("working() starts the ack wait anew", async () => {
         const place = new Place();
         await place.fill(broker, ["a"]);

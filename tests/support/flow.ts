@@ -48,6 +48,9 @@ export interface FlowOptions {
   only?: string[];
   settings?: Partial<RunnerSettings>;
   stop?: AbortSignal;
+  kill?: AbortSignal;
+  /** Called with each line that is logged. */
+  told?: (line: Record<string, unknown>) => void;
   started?: (progress: readonly TaskProgress[]) => void;
   deadLetters?: RunnerOptions["deadLetters"];
 }
@@ -87,6 +90,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
     write(line) {
       recordLogged(line.trimEnd());
       logged.push(JSON.parse(line));
+      options.told?.(logged.at(-1)!);
     },
   });
   const percent = options.settings?.progressPercent;
@@ -134,7 +138,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         return makeFunction(task, { host, store: storeOf(task), topicBroker });
       },
       stop: options.stop ?? new AbortController().signal,
-      kill: new AbortController().signal,
+      kill: options.kill ?? new AbortController().signal,
       started: options.started,
       deadLetters: options.deadLetters,
     });
