@@ -1,8 +1,9 @@
-import { after, describe, it } from "@std/testing/bdd";
+import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { CommandLine } from "./support/command.ts";
 import { runWithFastavro } from "./support/fastavro.ts";
 import { FlowFolder } from "./support/flow_folder.ts";
+import { type NatsServer, startNats } from "./support/nats_server.ts";
 import { countsOf, resultsIn } from "./support/quickstart.ts";
 import { serverSkip } from "./support/server_binary.ts";
 
@@ -48,28 +49,6 @@ describe("examples/python-reads-output", { skip: serverSkip("fastavro") }, () =>
   });
 });
 
-/** Examples that run with nothing installed and print the same each time. */
-const PRINTING = ["manual-ack"];
-
-for (const name of PRINTING) {
-  describe(`examples/${name}`, () => {
-    const kflow = new CommandLine();
-    after(() => kflow.endAll());
-
-    it("prints what its expected.txt says, and a report", SLOW, async () => {
-      const folder = await FlowFolder.make(name);
-      try {
-        const { status, stdout, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
-        const expected = new TextDecoder().decode(await folder.read("expected.txt"));
-        assert.equal(status, 0, stderr);
-        assert.ok(stdout.startsWith(`${expected}\ntask `), stdout);
-      } finally {
-        await folder.remove();
-      }
-    });
-  });
-}
-
 describe("examples/long-running", () => {
   const kflow = new CommandLine();
   after(() => kflow.endAll());
@@ -96,3 +75,87 @@ describe("examples/long-running", () => {
     },
   );
 });
+
+/** Records that pass through each task of an example, into it and out of it. */
+const PRINTING = {
+  "manual-ack": { orders: [0, 12], label: [12, 12], show: [12, 0] },
+  "side-outs": { make: [0, 5], forward: [5, 5], "print-main": [5, 0], "print-notes": [2, 0] },
+  "error-side-stream": {
+    errors: [3, 3],
+    tell: [3, 3],
+    "show-errors": [3, 0],
+    measure: [0, 5],
+    check: [6, 3],
+    show: [3, 0],
+  },
+};
+
+for (const [example, counts] of Object.entries(PRINTING)) {
+  const tasks = Object.keys(counts);
+  describe(`examples/${example}`, () => {
+    const kflow = new CommandLine();
+    after(() => kflow.endAll());
+
+    async function assertPrinted(folder: FlowFolder, stdout: string): Promise<void> {
+      const expected = new TextDecoder().decode(await folder.read("expected.txt"));
+      const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+      assert.deepEqual(lines.sort(), expected.trim().split("\n").sort());
+    }
+
+    async function printsWhatIsExpected(env: Record<string, string> = {}): Promise<void> {
+      const folder = await FlowFolder.make(example);
+      try {
+        const { status, stdout, stderr } = await kflow.run(
+          ["run", folder.file("pipeline.yaml")],
+          { env },
+        );
+        await assertPrinted(folder, stdout);
+        assert.equal(status, 0, stderr);
+        for (const [task, [taken, given]] of Object.entries(counts)) {
+          assert.deepEqual(countsOf(stdout, task).slice(0, 2), [taken, given], task);
+        }
+      } finally {
+        await folder.remove();
+      }
+    }
+
+    it("prints what its expected.txt says, with nothing installed", SLOW, async () => {
+      await printsWhatIsExpected();
+    });
+
+    describe("on a NATS server", { skip: serverSkip("nats-server") }, () => {
+      let server: NatsServer;
+      before(async () => {
+        server = await startNats();
+      }, SLOW);
+      after(() => server?.stop());
+
+      for (const way of ["tcpUrl", "wsUrl"] as const) {
+        it(`prints what its expected.txt says, over ${way}, also the next time`, SLOW, async () => {
+          await printsWhatIsExpected({
+            KFLOW_NATS_ADDR: server[way],
+            KFLOW_CREATE_SIDESTREAM: "true",
+          });
+        });
+      }
+
+      it("prints it with a worker in a process of its own for each task", SLOW, async () => {
+        const folder = await FlowFolder.make(example);
+        try {
+          const env = {
+            KFLOW_NATS_ADDR: server.tcpUrl,
+            KFLOW_CREATE_SIDESTREAM: "true",
+          };
+          const workers = tasks.map((task) =>
+            kflow.start(["worker", folder.file("pipeline.yaml"), "--task", task], { env })
+          );
+          const ends = await Promise.all(workers.map((worker) => worker.end()));
+          for (const { status, stderr } of ends) assert.equal(status, 0, stderr);
+          await assertPrinted(folder, ends.map(({ stdout }) => stdout).join("\n"));
+        } finally {
+          await folder.remove();
+        }
+      });
+    });
+  });
+}

@@ -46,8 +46,9 @@ export class HeaderEncoder {
 }
 
 function encodePrefix(headers: Headers): Uint8Array {
-  // Headers of a delivery may be passed on whole; the id is the message's own.
-  const rest = Object.entries(headers).filter(([name]) => name.toLowerCase() !== "nats-msg-id");
+  // Headers of a delivery may be passed on whole. These were its publisher's word to the server, such as the sequence to expect: obeyed again, they would keep
+  // the message out. The id is the message's own.
+  const rest = Object.entries(headers).filter(([name]) => !/^nats-/i.test(name));
   return ENCODER.encode(`NATS/1.0\r\n${lines(Object.fromEntries(rest))}Nats-Msg-Id: `);
 }
 

@@ -90,7 +90,7 @@ export class TaskOutputs {
     const door = this.#mainDoor();
     const body = this.#encode(door, returned);
     const headers = this.#partition?.headersOf(returned as RecordValue);
-    this.#send(door, flight, { body, id: door.ids.of(flight.delivery, 0), headers });
+    this.#send(door, flight, body, door.ids.of(flight.delivery, 0), headers);
     return 1;
   }
 
@@ -107,7 +107,7 @@ export class TaskOutputs {
     if (encoded.length === 0) return 0;
     const door = this.#mainDoor();
     for (let i = 0; i < encoded.length; i++) {
-      this.#send(door, flight, { body: encoded[i], id: door.ids.of(flight.delivery, i) });
+      this.#send(door, flight, encoded[i], door.ids.of(flight.delivery, i));
     }
     return encoded.length;
   }
@@ -172,9 +172,10 @@ export class TaskOutputs {
   #send(
     door: Door,
     flight: Flight,
-    message: { body: Uint8Array | undefined; id: string; headers?: Headers },
+    body: Uint8Array | undefined,
+    id: string,
+    headers = door.headers,
   ): void {
-    const { body, id, headers = door.headers } = message;
     if (body === undefined) return;
     const { publisher } = this.#options;
     for (const subject of door.subjects) {

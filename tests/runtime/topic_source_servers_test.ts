@@ -1,6 +1,6 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { connect, type NatsConnection, RetentionPolicy, type StreamAPI } from "nats";
+import { connect, headers, type NatsConnection, RetentionPolicy, type StreamAPI } from "nats";
 import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
@@ -59,7 +59,7 @@ name: ${name}
 globalConfig: {store: {addr: "memory:"}}
 dag:
   - {id: read, type: nats-source, topics: ${name}.x, schema: '${N}', meta: {max.poll.interval.ms: 2000}, out: [work]}
-  - {id: work, type: raw, module: ./x.ts}
+  - {id: work, type: raw, module: ./x.ts, meta: {max.poll.interval.ms: 2000}}
 `,
       broker,
       topicBroker,
@@ -139,30 +139,64 @@ dag:
     },
   );
 
+  for (const killed of ["its server", "the pipeline's server"]) {
+    it(
+      `goes on when ${killed} is killed and comes back, loses nothing and stores nothing twice`,
+      LONG,
+      async () => {
+        const isSide = killed === "its server";
+        const name = isSide ? "killed-side" : "killed-main";
+        const server = isSide ? side : main;
+        await streams.add({ name, subjects: [`${name}.x`] });
+        await put(`${name}.x`, numbers(200));
+        const stop = new AbortController();
+        const { running, seen, counts } = begin(name, { mode: "streaming", stop: stop.signal });
+        try {
+          await eventually(() => seen.length > 0, "first records");
+          await server.kill();
+          await server.restart();
+          await put(`${name}.x`, [200, 201]);
+          await eventually(() => new Set(seen).size === 202, "all records", 40_000);
+          await eventually(async () => {
+            const state = await topicBroker.queueState(name, `${name}-read`);
+            return state?.pending === 0 && state.ackPending === 0;
+          }, "acks");
+        } finally {
+          stop.abort();
+          await running;
+        }
+        assert.deepEqual([...new Set(seen)].toSorted((a, b) => a - b), numbers(202));
+        const edge = await broker.queueState(`kflow-${name}-work`, `${name}-work`);
+        assert.equal(edge?.lastSequence, 202);
+        assert.ok(counts()!.acked >= 202);
+      },
+    );
+  }
+
   it(
-    "that is killed and comes back: reads on, loses nothing and stores nothing twice",
+    "has dead letters of messages that came with words to the server, which are not obeyed again",
     LONG,
     async () => {
-      await streams.add({ name: "killed", subjects: ["killed.x"] });
-      await put("killed.x", numbers(200));
-      const stop = new AbortController();
-      const { running, seen, counts } = begin("killed", { mode: "streaming", stop: stop.signal });
-      try {
-        await eventually(() => seen.length > 0, "first records");
-        await side.kill();
-        await side.restart();
-        await put("killed.x", [200, 201]);
-        await eventually(() => new Set(seen).size === 202, "all records", 40_000);
-        await eventually(async () => {
-          const state = await topicBroker.queueState("killed", "killed-read");
-          return state?.pending === 0 && state.ackPending === 0;
-        }, "acks");
-      } finally {
-        stop.abort();
-        await running;
-      }
-      assert.deepEqual(seen.toSorted((a, b) => a - b), numbers(202));
-      assert.ok(counts()!.acked >= 202);
+      await streams.add({ name: "words", subjects: ["words.x"] });
+      const writer = await connect({ servers: side.tcpUrl });
+      const header = headers();
+      header.set("Mine", "kept");
+      await writer.jetstream().publish("words.x", new Uint8Array([1, 2, 3]), {
+        headers: header,
+        expect: { streamName: "words", lastSequence: 0 },
+      });
+      await writer.close();
+      const { task } = await begin("words").running;
+      assert.equal(task("read").counts.dead, 1);
+      const reader = await connect({ servers: main.tcpUrl });
+      const { streams: ours } = await reader.jetstreamManager();
+      const dead = await ours.getMessage("kflow-words-dead", {
+        last_by_subj: "kflow.words.dead.read",
+      });
+      assert.deepEqual([...dead.data], [1, 2, 3]);
+      const found = ["Mine", "Kflow-Edge", "Kflow-Sequence"].map((name) => dead.header.get(name));
+      assert.deepEqual(found, ["kept", "words.x", "1"]);
+      await reader.close();
     },
   );
 

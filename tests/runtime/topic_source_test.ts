@@ -213,6 +213,24 @@ onBothBrokers("nats-source", (given) => {
     });
   }
 
+  it("makes a message of another record a dead letter, and says which", async () => {
+    const flow = given.flowId();
+    const writer = await new Schemas({ codec, state: given.broker.state, flow }).register(
+      N.replace('"name": "n"', '"name": "other"'),
+    );
+    const { topic } = await topicOf(
+      [writer.encode({ n: 1 }), { "Kflow-Schema": writer.fingerprint }],
+      numberSchema.encode({ n: 2 }),
+    );
+    const { seen, task } = await arrives({
+      topic,
+      flow,
+      deadLetters: { place: "here", put: () => Promise.resolve() },
+    });
+    assert.deepEqual(seen, [2]);
+    assert.match(task("read").deadLetters[0]!.error, /^Cannot read records of "other" as "n": /);
+  });
+
   it("acks no message before its record is stored: a full edge holds it back", LONG, async () => {
     const body = "x".repeat(1000);
     const S = '{"type": "record", "name": "s", "fields": [{"name": "s", "type": "string"}]}';
