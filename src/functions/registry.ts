@@ -70,7 +70,8 @@ async function isolatedTask(
       store,
       startThread: (events) => host.startThread(events),
     });
-    return { kind: "process", process, release: () => process.release() };
+    const { manualAck } = process;
+    return { kind: "process", process, manualAck, release: () => process.release() };
   } catch (error) {
     throw unusable(task, error);
   }

@@ -3,7 +3,7 @@ import type { Codec, RecordSchema } from "../codec/codec.ts";
 import type { Host } from "../host.ts";
 import { Meta } from "../pipeline/meta.ts";
 import type { OpenContext } from "../runtime/context.ts";
-import { type ProcessFunction, toProcessFunction } from "../runtime/function.ts";
+import { type TaskCode, toTaskCode } from "../runtime/task_code.ts";
 import { TaskOutputs } from "../runtime/outputs.ts";
 import { type Message, Peer, type Post } from "./peer.ts";
 import type {
@@ -42,7 +42,7 @@ export class Inside {
   readonly #kill = new AbortController();
   readonly #schemas = new Map<number, RecordSchema>();
   #given?: LoadRequest;
-  #function?: ProcessFunction;
+  #code?: TaskCode;
   #scope?: RemoteScope;
 
   constructor(options: InsideOptions) {
@@ -58,7 +58,7 @@ export class Inside {
       process: ([request]: [ProcessRequest]) => this.#process(request),
       flush: ([request]: [FlushRequest]) => this.#flush(request),
       close: ([call]: [number]) =>
-        this.#function!.close?.(new RemoteCloseContext(this.#scope!, call)),
+        this.#code!.process.close?.(new RemoteCloseContext(this.#scope!, call)),
       stop: abort(this.#stop),
       kill: abort(this.#kill),
     });
@@ -77,12 +77,13 @@ export class Inside {
   async #load(request: LoadRequest): Promise<Loaded> {
     const module = await this.#options.loadModule(request.path);
     this.#given = request;
-    this.#function = toProcessFunction(module.default);
-    return { flushes: this.#function.flush !== undefined };
+    const { process, manualAck } = this.#code = toTaskCode(module.default);
+    return { flushes: process.flush !== undefined, manualAck };
   }
 
   async #open(request: OpenRequest): Promise<unknown> {
-    const { task, meta, manual } = this.#given!;
+    const { task, meta } = this.#given!;
+    const manual = this.#given!.manual || this.#code!.manualAck;
     const { flow, schemaIn, schemaOut } = request;
     const peer = this.#peer;
     const log = remoteLog((...line) => peer.tell("log", line));
@@ -94,7 +95,7 @@ export class Inside {
       store: new RemoteStore(peer, request.storeAddress),
     };
     const given: OpenContext = { ...shared, schemaIn, schemaOut, signal: this.#stop.signal };
-    await this.#function!.open?.(given);
+    await this.#code!.process.open?.(given);
     const outputs = new TaskOutputs({
       flow,
       task,
@@ -113,13 +114,13 @@ export class Inside {
 
   #process({ call, record }: ProcessRequest): unknown {
     const context = this.#context(record, call, 0);
-    return this.#function!.process(context.record, context);
+    return this.#code!.process.process(context.record, context);
   }
 
   async #flush({ call, records }: FlushRequest): Promise<FlushFailure[]> {
     const contexts = records.map((record, index) => this.#context(record, call, index));
     const bulk = new RemoteBulkContext(this.#scope!, contexts);
-    await this.#function!.flush!(contexts.map(({ record }) => record), bulk);
+    await this.#code!.process.flush!(contexts.map(({ record }) => record), bulk);
     return bulk.failures;
   }
 

@@ -37,6 +37,8 @@ export class IsolatedFunction implements ProcessFunction {
   readonly #limitMs: number | undefined;
   readonly #timers: Timers;
   readonly #calls = new Set<Call>();
+  /** Whether the module says that it acknowledges by itself. */
+  manualAck = false;
   /** Present if the function has `flush`. */
   flush?: (records: readonly RecordValue[], ctx: BulkContext) => Promise<void>;
   #session?: Promise<WorkerSession>;
@@ -63,7 +65,8 @@ export class IsolatedFunction implements ProcessFunction {
     const made = new IsolatedFunction(options);
     const session = made.#start();
     try {
-      const { flushes } = await session.load();
+      const { flushes, manualAck } = await session.load();
+      made.manualAck = manualAck;
       if (flushes) made.flush = (records, ctx) => made.#flush(records, ctx);
     } catch (error) {
       made.release();

@@ -8,13 +8,15 @@ export interface LoadRequest {
   readonly path: string;
   readonly task: Pick<TaskPlan, "id" | "kind" | "outputs">;
   readonly meta: readonly (readonly [key: string, value: unknown])[];
-  /** Whether the function acknowledges by itself. */
+  /** Whether the file says that the function acknowledges by itself. */
   readonly manual: boolean;
 }
 
 export interface Loaded {
   /** Whether the function has `flush(records, ctx)`. */
   readonly flushes: boolean;
+  /** Whether the module says that it acknowledges by itself. */
+  readonly manualAck: boolean;
 }
 
 /** Second question: `open`. Its answer is the schema of the main output. */

@@ -38,9 +38,11 @@ export class WorkerSession {
   #killSignal?: AbortSignal;
   /** With manual acknowledgement a function may ask when its call has returned. */
   #latest?: CallContexts;
+  #manual: boolean;
 
   constructor(options: WorkerSessionOptions) {
     this.#options = options;
+    this.#manual = options.manual;
     const at = ({ call, index }: ContextId) => this.#contextAt(call, index);
     this.#peer = new Peer((message, transfer) => this.#thread.post(message, transfer), {
       ...storeHandlers(() => options.store, () => this.#peer),
@@ -85,7 +87,9 @@ export class WorkerSession {
       meta: meta.keys().map((key) => [key, meta.get(key)]),
       manual,
     };
-    return await this.#peer.ask("load", [request]) as Loaded;
+    const loaded = await this.#peer.ask("load", [request]) as Loaded;
+    this.#manual ||= loaded.manualAck;
+    return loaded;
   }
 
   /** Calls `open`. Resolves with the schema of the main output. */
@@ -115,7 +119,7 @@ export class WorkerSession {
       return answer;
     } finally {
       this.#calls.delete(call);
-      if (this.#options.manual) this.#latest = contexts;
+      if (this.#manual) this.#latest = contexts;
     }
   }
 

@@ -32,6 +32,18 @@ export default class {
 }
 `;
 
+/** Says by itself how it is acknowledged. */
+const RUNTIME = `
+import { BasicRuntime } from "kflow";
+let count = 0;
+export default new BasicRuntime({ manualAck: true }).addProcessFunction({
+  process(record, ctx) {
+    if (++count % 2 === 0) ctx.requestAck();
+    return record;
+  },
+});
+`;
+
 /** Asks after its call has returned. */
 const LATE = `
 export default {
@@ -173,6 +185,20 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
       assert.equal(left.length, 11, "the one given back is gone, and no other");
     },
   );
+
+  it("acknowledges by itself where its module has a BasicRuntime that says so", LONG, async () => {
+    await assert.rejects(
+      run(RUNTIME, { meta: "max.attempts: 2", count: 3, sink: false }),
+      /still held 1 input without requestAck\(\)/,
+    );
+    const { task, printed } = await run(RUNTIME, {
+      meta: "max.attempts: 2",
+      count: 4,
+      sink: false,
+    });
+    assert.equal(printed.length, 4);
+    assert.equal(task("work").counts.acked, 4);
+  });
 
   it("may ask for the acknowledgement after its call has returned", LONG, async () => {
     let progress: readonly TaskProgress[] = [];
