@@ -1,5 +1,5 @@
 import type { RecordValue } from "../codec/codec.ts";
-import { reasonOf, RejectedError, UnavailableError } from "../errors.ts";
+import { RejectedError, UnavailableError } from "../errors.ts";
 import { DEFAULT_POLL_MS } from "../pipeline/meta_rules.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { BulkContext, Context, OpenContext } from "../runtime/context.ts";
@@ -124,12 +124,6 @@ class ElasticSink implements ProcessFunction {
   }
 
   #idOf(record: RecordValue, ctx: Context): string {
-    if (this.#template === undefined) return ctx.delivery.id;
-    try {
-      return fillTemplate(this.#template, record);
-    } catch (error) {
-      // The record will not have the field next time either.
-      throw new RejectedError(reasonOf(error), { cause: error });
-    }
+    return this.#template === undefined ? ctx.delivery.id : fillTemplate(this.#template, record);
   }
 }

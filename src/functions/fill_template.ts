@@ -1,6 +1,7 @@
 import type { RecordValue } from "../codec/codec.ts";
+import { RejectedError } from "../errors.ts";
 
-/** Puts fields of the record into a template. Throws `TypeError` for a field that is missing or is neither text, number nor boolean. */
+/** Puts fields of the record into a template. Throws `RejectedError` for a field that is missing or is neither text, number nor boolean: the record will have no other next time. */
 export function fillTemplate(template: string, record: RecordValue): string {
   return template.replaceAll(/\{([^{}]*)\}/g, (_all, field: string) => {
     const value = record[field];
@@ -8,7 +9,7 @@ export function fillTemplate(template: string, record: RecordValue): string {
     if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
       return String(value);
     }
-    throw new TypeError(
+    throw new RejectedError(
       `Cannot fill the template "${template}": field "${field}" is ${
         value === undefined
           ? "missing"

@@ -74,6 +74,13 @@ describe("s3-sink", () => {
     assert.equal(task("store").counts.dead, 1);
   });
 
+  it("makes a record whose fields give no key a dead letter at its first attempt", async () => {
+    const { task } = await sink('{key: "{maybe}", retry.delay.ms: 1}', ["a"]);
+    assert.deepEqual(task("store").deadLetters.map(({ attempts, error }) => [attempts, error]), [
+      [1, 'Cannot fill the template "{maybe}": field "maybe" is null'],
+    ]);
+  });
+
   it("stops the run when its bucket is missing", async () => {
     await assert.rejects(sink("{}", ["a"], "s3a://nowhere"), /nowhere/);
   });
