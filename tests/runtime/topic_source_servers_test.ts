@@ -1,6 +1,12 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { connect, headers, type NatsConnection, RetentionPolicy, type StreamAPI } from "nats";
+import {
+  connect,
+  headers,
+  type JetStreamManager,
+  type NatsConnection,
+  RetentionPolicy,
+} from "nats";
 import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
@@ -23,25 +29,28 @@ describe("nats-source of a server of its own", { skip: serverSkip("nats-server")
   let side: NatsServer;
   let broker: Broker;
   let topicBroker: Broker;
-  let client: NatsConnection;
-  let streams: StreamAPI;
+  const clients: NatsConnection[] = [];
 
   before(async () => {
     main = await startNats();
     side = await startNats();
     broker = await connectNats({ url: main.wsUrl, kind: "websocket", log: quiet });
     topicBroker = await connectNats({ url: side.tcpUrl, kind: "tcp", dial: dialTcp, log: quiet });
-    client = await connect({ servers: side.tcpUrl, maxReconnectAttempts: -1 });
-    streams = (await client.jetstreamManager()).streams;
   }, LONG);
   after(async () => {
-    await client?.close();
+    await Promise.all(clients.map((client) => client.close()));
     await Promise.all([broker?.close(), topicBroker?.close()]);
     await Promise.all([main?.stop(), side?.stop()]);
   });
 
+  /** By a client of its own: the server may have been another one before. */
+  async function manager(): Promise<JetStreamManager> {
+    const client = await connect({ servers: side.tcpUrl });
+    clients.push(client);
+    return await client.jetstreamManager();
+  }
+
   async function put(subject: string, all: readonly number[]): Promise<void> {
-    // A client of its own: the server may have been another one before.
     const writer = await connect({ servers: side.tcpUrl });
     for (const n of all) await writer.jetstream().publish(subject, schema.encode({ n }));
     await writer.close();
@@ -76,8 +85,10 @@ dag:
       LONG,
       async () => {
         const name = `kept-${retention}`;
+        const manage = await manager();
+        const { streams } = manage;
         const { config } = await streams.add({ name, subjects: [`${name}.*`], retention });
-        const { consumers } = await client.jetstreamManager();
+        const { consumers } = manage;
         if (retention === RetentionPolicy.Interest) {
           await consumers.add(name, {
             durable_name: `${name}-read`,
@@ -147,7 +158,7 @@ dag:
         const isSide = killed === "its server";
         const name = isSide ? "killed-side" : "killed-main";
         const server = isSide ? side : main;
-        await streams.add({ name, subjects: [`${name}.x`] });
+        await (await manager()).streams.add({ name, subjects: [`${name}.x`] });
         await put(`${name}.x`, numbers(200));
         const stop = new AbortController();
         const { running, seen, counts } = begin(name, { mode: "streaming", stop: stop.signal });
@@ -177,7 +188,7 @@ dag:
     "has dead letters of messages that came with words to the server, which are not obeyed again",
     LONG,
     async () => {
-      await streams.add({ name: "words", subjects: ["words.x"] });
+      await (await manager()).streams.add({ name: "words", subjects: ["words.x"] });
       const writer = await connect({ servers: side.tcpUrl });
       const header = headers();
       header.set("Mine", "kept");
@@ -201,7 +212,7 @@ dag:
   );
 
   it("feeds a pipeline on the embedded broker", LONG, async () => {
-    await streams.add({ name: "inside", subjects: ["inside.x"] });
+    await (await manager()).streams.add({ name: "inside", subjects: ["inside.x"] });
     await put("inside.x", numbers(20));
     const embedded = createMemoryBroker();
     const { running, seen } = begin("inside", { broker: embedded });
