@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import type { Host } from "../../src/host.ts";
-import { VERSION } from "../../src/version.ts";
+import { COMMIT, VERSION } from "../../src/version.ts";
 import type { FileOptions, RunOptions, WorkerOptions } from "./command_options.ts";
 import { graphCommand, validateCommand } from "./check_commands.ts";
 import { reportError } from "./report_error.ts";
@@ -56,7 +56,8 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
       status = await graphCommand(host, file, options);
     });
   program.command("version").description("print the version").action(() => {
-    host.stdout.write(`kflow ${VERSION} (${host.platform})\n`);
+    const commit = COMMIT === undefined ? "" : `, commit ${COMMIT}`;
+    host.stdout.write(`kflow ${VERSION} (${host.platform}${commit})\n`);
   });
 
   try {

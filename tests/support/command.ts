@@ -22,6 +22,8 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>;
   /** A program other than kflow's own, by its path in the repository. @default "mod.ts" */
   main?: string;
+  /** Path of a program to run instead, with `env` as its whole environment. */
+  binary?: string;
   /** Standard output is not read before `read()`, so that the pipe fills up. */
   unread?: boolean;
 }
@@ -50,10 +52,12 @@ export class Command {
   constructor(args: readonly string[], options: CommandOptions = {}) {
     const runtime = options.runtime ?? OWN_RUNTIME;
     const main = options.main ?? "mod.ts";
-    this.#name = `${runtime} ${main} ${args.join(" ")}`;
-    const child = spawn(program(runtime), [...beforeArguments(runtime, main), ...args], {
+    const { binary } = options;
+    this.#name = `${binary ?? `${runtime} ${main}`} ${args.join(" ")}`;
+    const before = binary === undefined ? beforeArguments(runtime, main) : [];
+    const child = spawn(binary ?? program(runtime), [...before, ...args], {
       cwd: options.cwd,
-      env: { ...cleanEnvironment(), ...options.env },
+      env: { ...(binary === undefined && cleanEnvironment()), ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

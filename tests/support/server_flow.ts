@@ -8,6 +8,8 @@ const codec = new AvroCodec();
 
 export interface FlowRunOptions {
   runtime?: Runtime;
+  /** As in `CommandOptions`. */
+  binary?: string;
   env?: Readonly<Record<string, string>>;
   way?: "ws" | "tcp";
   run?: string;
@@ -84,11 +86,12 @@ export class ServerFlow {
   }
 
   #start([command, ...rest]: string[], options: FlowRunOptions): Command {
-    const { runtime, env, way, run } = options;
+    const { runtime, binary, env, way, run } = options;
     const args = [command!, this.folder.file("pipeline.yaml"), ...rest, ...this.#set];
     if (run !== undefined) args.push("--run", run);
     const commandOptions: CommandOptions = {
       runtime,
+      binary,
       env: { ...this.servers.environment(way), KFLOW_FLOW_ID: this.id, ...env },
     };
     return this.kflow.start(args, commandOptions);
