@@ -81,12 +81,13 @@ export const VARIABLES = {
   },
   KFLOW_PIPELINE: {
     wanted: "path of a pipeline file",
-    meaning: "The pipeline of a program that calls `BasicRuntime.run()`",
+    meaning:
+      "The pipeline of `kflow worker` where no file is given, and of a program that calls `BasicRuntime.run()`",
     fallback: "none",
   },
   KFLOW_TASK: {
     wanted: "id of a task",
-    meaning: "The task that such a program works on",
+    meaning: "The task of `kflow worker` without `--task`, and of such a program",
     fallback: "none",
   },
   KFLOW_RUN_ID: {
@@ -133,6 +134,13 @@ export const VARIABLES = {
   },
 } as const satisfies Readonly<Record<string, Variable>>;
 export type VariableName = keyof typeof VARIABLES;
+
+/** Variables that may be given by a file instead, whose path is in the variable with `_FILE` at its end: as containers have secrets. */
+export const FILE_VARIABLES = [
+  "KFLOW_NATS_ADDR",
+  "KFLOW_STORE_USER",
+  "KFLOW_STORE_PASSWORD",
+] as const satisfies readonly VariableName[];
 
 /**
  * Reads every `KFLOW_*` variable. All mistakes are found together, each with the file `environment` and the variable as its path;

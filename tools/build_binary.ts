@@ -23,7 +23,7 @@ export async function buildBinary(target: string, commands: Commands): Promise<v
     "--compile",
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",
-    `--define=KFLOW_COMMIT=${commit}`,
+    `--define=BUILD_COMMIT=${commit}`,
     `--outfile=${target}`,
     ...ENTRIES,
   ], { cwd: ROOT, timeoutMs: BUILD_LIMIT_MS });

@@ -1,10 +1,12 @@
 import { Command, CommanderError, Option } from "commander";
 import type { Host } from "../../src/host.ts";
 import { COMMIT, VERSION } from "../../src/version.ts";
-import type { FileOptions, RunOptions, WorkerOptions } from "./command_options.ts";
+import type { FileOptions, RunOptions } from "./command_options.ts";
+import { withFileVariables } from "./file_variables.ts";
 import { graphCommand, validateCommand } from "./check_commands.ts";
 import { reportError } from "./report_error.ts";
 import { runCommand, workerCommand } from "./run_commands.ts";
+import { taskPlaceOf } from "./task_place.ts";
 
 /**
  * Runs the command line and gives the exit status: 0 done, 1 something outside failed or there were dead letters, 2 the pipeline or the
@@ -23,10 +25,10 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
     })
     .showHelpAfterError("(--help tells more)");
 
-  const onFile = (name: string, description: string) =>
+  const onFile = (name: string, description: string, file = "<file>") =>
     program.command(name)
       .description(description)
-      .argument("<file>", "the pipeline file")
+      .argument(file, "the pipeline file")
       .addOption(
         new Option("--set <path=value>", "set a value of the file, such as dag.ID.addr=…")
           .argParser(collect).default([], "none"),
@@ -40,20 +42,27 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
 
   withRun(onFile("run", "run the whole pipeline in this process"), "a new one")
     .action(async (file: string, options: RunOptions) => {
-      status = await runCommand(host, file, options);
+      status = await runCommand(await withFileVariables(host), file, options);
     });
-  withRun(onFile("worker", "run one worker of one task, as a container does"), '"default"')
-    .requiredOption("--task <id>", "the task")
-    .action(async (file: string, options: WorkerOptions) => {
-      status = await workerCommand(host, file, options);
+  withRun(
+    onFile("worker", "run one worker of one task, as a container does", "[file]"),
+    '"default"',
+  )
+    .option("--task <id>", "the task (default: KFLOW_TASK)")
+    .addHelpText("after", "\nWithout a file it takes KFLOW_PIPELINE.")
+    .action(async (file: string | undefined, options: RunOptions & { task?: string }) => {
+      const { pipeline, task } = taskPlaceOf(host, { pipeline: file, task: options.task }, {
+        ways: { pipeline: "it as an argument", task: "--task ID" },
+      });
+      status = await workerCommand(await withFileVariables(host), pipeline, { ...options, task });
     });
   onFile("validate", "check a file; contacts nothing")
     .action(async (file: string, options: FileOptions) => {
-      status = await validateCommand(host, file, options);
+      status = await validateCommand(await withFileVariables(host), file, options);
     });
   onFile("graph", "print the pipeline as a Mermaid drawing")
     .action(async (file: string, options: FileOptions) => {
-      status = await graphCommand(host, file, options);
+      status = await graphCommand(await withFileVariables(host), file, options);
     });
   program.command("version").description("print the version").action(() => {
     const commit = COMMIT === undefined ? "" : `, commit ${COMMIT}`;
