@@ -30,8 +30,8 @@ export async function buildBinary(target: string, commands: Commands): Promise<v
   if (status !== 0) throw new Error(`Cannot build the binary:\n${output}`);
 }
 
-/** "unknown" outside a repository. */
-async function commitOf(commands: Commands): Promise<string> {
+/** The commit that is checked out, with `-changed` if files differ from it; "unknown" outside a repository. */
+export async function commitOf(commands: Commands): Promise<string> {
   const git = (...args: string[]) => commands.run("git", args, { cwd: ROOT, timeoutMs: 10_000 });
   const { status, output } = await git("rev-parse", "--short=12", "HEAD");
   if (status !== 0) return "unknown";

@@ -3,10 +3,10 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
-/** Something that tests run against: a program built from source by Go, a folder of jars from Maven, or a Python environment. */
+/** Something that tests run against: a program built from source by Go, a folder of jars from Maven, a Python environment, or an image to build others on. */
 export interface ServerBinary {
-  readonly kind: "go" | "maven" | "python";
-  /** Go package, Maven `group:artifact`, or Python package. */
+  readonly kind: "go" | "maven" | "python" | "base-image";
+  /** Go package, Maven `group:artifact`, Python package, or Debian release. */
   readonly module: string;
   readonly version: string;
   /** What it is called, for messages; of a Go program the file name that `go install` gives it. */
@@ -51,6 +51,13 @@ export const SERVER_BINARIES = {
     version: "1.13.1",
     program: "fastavro",
     purpose: "tests that Python reads what is written",
+  },
+  "debian": {
+    kind: "base-image",
+    module: "bookworm",
+    version: "12",
+    program: "debootstrap",
+    purpose: "tests of the container image",
   },
 } as const satisfies Record<string, ServerBinary>;
 
