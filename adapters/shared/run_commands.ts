@@ -71,7 +71,8 @@ export async function workerCommand(
       hint: "set it, or KFLOW_NATS_ADDR; run the whole pipeline in one process with `run`",
     }]);
   }
-  const code = options.code && new Map([[task.id, options.code]]);
+  const { code: given } = options;
+  const code = given && new Map([[task.id, () => given]]);
   mustBeRunnable(plan, [task], code);
   const log = loggerOf(host, settings).with({ flow: plan.flowId });
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
@@ -149,7 +150,7 @@ async function untilStarted<T>(
 function mustBeRunnable(
   plan: Plan,
   tasks: readonly TaskPlan[],
-  code?: ReadonlyMap<string, TaskCode>,
+  code?: ReadonlyMap<string, () => TaskCode>,
 ): void {
   const ids = tasks.map((task) => task.id).filter((id) => !code?.has(id));
   const findings = [...missingModules(plan, ids), ...unsupportedIn(plan, tasks)];

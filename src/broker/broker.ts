@@ -33,6 +33,8 @@ export interface OutMessage {
 
 /** Told what became of a published message. Exactly one of the two is called, once, and never throws. */
 export interface Receipt {
+  /** Told before `stored`, where it is there and by durable brokers only, at which sequence of its stream the message lies; of a duplicate, the one that was there before. */
+  placed?(sequence: number): void;
   /** The broker has confirmed that it holds the message. `duplicate`: it held one with this id before. */
   stored(duplicate: boolean): void;
   /** Trying again cannot help: message too large, no permission, publisher closed. The message is not stored. */

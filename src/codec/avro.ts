@@ -13,6 +13,7 @@ import {
 } from "./codec.ts";
 import { emptyValue } from "./default_value.ts";
 import { canonicalForm, fingerprint } from "./fingerprint.ts";
+import { fromJson } from "./from_json.ts";
 import { toJson } from "./json.ts";
 import { findMismatch, type Mismatch } from "./mismatch.ts";
 import { parseSchema } from "./parse_schema.ts";
@@ -73,6 +74,10 @@ class AvroSchema implements RecordSchema {
     return this.#reader.decode(body);
   }
 
+  decodeAll(bytes: Uint8Array, count: number): RecordValue[] {
+    return this.#reader.decodeAll(bytes, count);
+  }
+
   encode(record: unknown): Uint8Array {
     const tap = this.#taps.takeWriter();
     try {
@@ -130,6 +135,10 @@ class AvroSchema implements RecordSchema {
   toJson(record: RecordValue): unknown {
     return toJson(this.#node, record);
   }
+
+  fromJson(json: unknown): unknown {
+    return fromJson(this.#node, json);
+  }
 }
 
 class AvroReader implements RecordReader {
@@ -149,13 +158,29 @@ class AvroReader implements RecordReader {
       tap.finish();
       return record as RecordValue;
     } catch (error) {
-      if (error instanceof DecodeError) throw error;
-      throw new DecodeError(
-        `Cannot decode message of ${body.length} bytes: ${reasonOf(error)}`,
-        { cause: error },
-      );
+      throw notDecoded(body, error);
     }
   }
+
+  decodeAll(bytes: Uint8Array, count: number): RecordValue[] {
+    const tap = this.#taps.reader;
+    try {
+      tap.start(bytes);
+      const records: RecordValue[] = [];
+      while (records.length < count) records.push(this.#type._read(tap) as RecordValue);
+      tap.finish();
+      return records;
+    } catch (error) {
+      throw notDecoded(bytes, error);
+    }
+  }
+}
+
+function notDecoded(body: Uint8Array, error: unknown): DecodeError {
+  if (error instanceof DecodeError) return error;
+  return new DecodeError(`Cannot decode message of ${body.length} bytes: ${reasonOf(error)}`, {
+    cause: error,
+  });
 }
 
 const forSchema = avsc.Type.forSchema as unknown as (schema: unknown, options: object) => AvscType;

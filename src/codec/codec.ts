@@ -26,6 +26,8 @@ export interface RecordReader {
    * @throws {DecodeError} Bounded in time and memory for any input.
    */
   decode(body: Uint8Array): RecordValue;
+  /** So many records, one after the other in the same bytes, as in a block of a container file. @throws {DecodeError} likewise. */
+  decodeAll(bytes: Uint8Array, count: number): RecordValue[];
 }
 
 /** A schema that was read and can be used. Immutable and shareable. */
@@ -56,6 +58,11 @@ export interface RecordSchema extends RecordReader {
   readerFor(writer: RecordSchema): RecordReader;
   /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers (beyond 2^53 as strings), unions without wrapping, NaN and infinities as null. */
   toJson(record: RecordValue): unknown;
+  /**
+   * What `toJson` gave as a record again, as far as its types tell: one character a byte becomes bytes, a decimal text a long. What does not fit is left as it
+   * is, for `encode` to name.
+   */
+  fromJson(json: unknown): unknown;
 }
 
 /** Port: how records become bytes. */
