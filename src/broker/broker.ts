@@ -104,6 +104,8 @@ export interface GroupSpec {
   readonly ackWaitMs: number;
   /** Most deliveries the whole group may hold unsettled. */
   readonly maxAckPending: number;
+  /** Slots that this member begins with. @default 1 */
+  readonly slots?: number;
 }
 
 /** One handing-over of a message. Settled by exactly one of the consumer's `ack` and `nak`. */
@@ -153,7 +155,7 @@ export function isWorkedOff(state: QueueState): boolean {
  * It never holds more than `slots` deliveries unsettled, waiting ones included, so that none times out only because it waited here.
  */
 export interface Consumer {
-  /** How many deliveries may be unsettled at once. May be changed at any time; a smaller number takes effect as deliveries settle. */
+  /** How many deliveries may be unsettled at once; with 0 it asks for nothing. May be changed at any time; a smaller number takes effect as deliveries settle. */
   slots: number;
   /**
    * Waits for deliveries and returns all that are here, in stream order, redelivered ones in between; an empty array when `wake()` was

@@ -75,7 +75,7 @@ export class MemoryBroker implements Broker {
     } else {
       group.adopt(spec);
     }
-    return new MemoryConsumer(group);
+    return new MemoryConsumer(group, spec.slots);
   }
 
   queueState(stream: string, group: string): Promise<QueueState | undefined> {

@@ -48,7 +48,7 @@ export class NatsConsumer implements Consumer {
   readonly #timer: ReturnType<typeof setInterval>;
   #inbox = "";
   #subscription?: Subscription;
-  #slots = FIRST_SLOTS;
+  #slots: number;
   #unsettled = 0;
   #ready: NatsDelivery[] = [];
   #reader?: (deliveries: Delivery[]) => void;
@@ -69,6 +69,7 @@ export class NatsConsumer implements Consumer {
     const { group } = options.group;
     this.#link = link;
     this.#options = options;
+    this.#slots = options.group.slots ?? FIRST_SLOTS;
     this.#log = options.log.with({ stream, group });
     this.#settlements = new NatsSettlements(link, this.#log);
     this.#askSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${group}`;
@@ -83,8 +84,8 @@ export class NatsConsumer implements Consumer {
   }
 
   set slots(slots: number) {
-    if (!Number.isInteger(slots) || slots < 1) {
-      throw new RangeError(`Cannot set slots to ${slots}: give a whole number above 0`);
+    if (!Number.isInteger(slots) || slots < 0) {
+      throw new RangeError(`Cannot set slots to ${slots}: give a whole number`);
     }
     this.#slots = slots;
     this.#ask();

@@ -10,6 +10,7 @@ import { StoreError } from "../store/store.ts";
 import type { HandlerParts } from "./handler_parts.ts";
 import { HandlerService } from "./handler_service.ts";
 import { unavailable } from "./nats_door.ts";
+import { drainLimits, postDrain } from "./post_drain.ts";
 import { postTask } from "./post_task.ts";
 
 export interface PipelineHandlerOptions {
@@ -18,6 +19,9 @@ export interface PipelineHandlerOptions {
   token: Secret | undefined;
   limits: HttpLimits | undefined;
 }
+
+/** A drain keeps to its budget by itself; this long after that nobody waits for it. */
+const OVERTIME_MS = 15_000;
 
 type Work = (
   service: HandlerService,
@@ -34,6 +38,7 @@ export class PipelineHandler {
   #opening?: Promise<HandlerService>;
   #service?: HandlerService;
   #isClosed = false;
+  readonly #answering = new Set<Promise<Response>>();
 
   constructor(options: PipelineHandlerOptions) {
     this.#options = options;
@@ -47,15 +52,27 @@ export class PipelineHandler {
       },
       notReady: () => this.#notReady(),
       about: async () => (await this.open()).about(),
-      routes: [{ path: "/tasks/:id", post: this.#post(postTask) }],
+      routes: [
+        { path: "/tasks/:id", post: this.#post(postTask) },
+        {
+          path: "/drain",
+          post: this.#post(
+            (service, { url }) => postDrain(service, drainLimits(url)),
+            ({ url }) => drainLimits(url).budgetMs + OVERTIME_MS,
+          ),
+        },
+      ],
     });
   }
 
   /** @param info What the host hands over beside the request, which tells the peer's address. */
   async fetch(request: Request, info?: unknown): Promise<Response> {
+    const answer = this.#app(request, info);
+    this.#answering.add(answer);
     try {
-      return await this.#app(request, info);
+      return await answer;
     } finally {
+      this.#answering.delete(answer);
       // Left unread it would keep its connection busy.
       if (request.body !== null && !request.bodyUsed) await request.body.cancel().catch(() => {});
     }
@@ -70,6 +87,8 @@ export class PipelineHandler {
   async close(): Promise<void> {
     this.#isClosed = true;
     const service = await this.#opening?.catch(() => undefined);
+    service?.stop();
+    await Promise.allSettled([...this.#answering]);
     await service?.close();
   }
 
@@ -81,7 +100,11 @@ export class PipelineHandler {
     return this.#isClosed ? "stopping" : this.#service?.nats.problem;
   }
 
-  #post(work: Work): (routed: RoutedRequest) => Promise<Response> {
+  /** @param timeOf How long the request may take, ms, where that is not as for others. */
+  #post(
+    work: Work,
+    timeOf?: (routed: RoutedRequest) => number,
+  ): (routed: RoutedRequest) => Promise<Response> {
     const limits = this.#limits;
     return async (routed) => {
       await this.#access.check(routed.request, routed.info);
@@ -92,7 +115,7 @@ export class PipelineHandler {
         } catch (error) {
           throw this.#asHttpError(error);
         }
-      });
+      }, timeOf?.(routed));
     };
   }
 

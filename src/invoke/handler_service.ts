@@ -9,6 +9,7 @@ import { type TaskCode, toTaskCode } from "../runtime/task_code.ts";
 import { VERSION } from "../version.ts";
 import { CallBroker } from "./call_broker.ts";
 import { acknowledgesItself, exportedBy, type HandlerParts } from "./handler_parts.ts";
+import { Drains } from "./drain.ts";
 import { HandlerMetrics } from "./handler_metrics.ts";
 import { NatsDoor } from "./nats_door.ts";
 import { OutputPublisher } from "./publish_outputs.ts";
@@ -23,6 +24,7 @@ export class HandlerService {
   readonly nats: NatsDoor;
   readonly publisher: OutputPublisher;
   readonly app: App;
+  readonly drains: Drains;
   /** Tasks that can be worked on here: those that take records and have their code. */
   readonly calls: ReadonlyMap<string, TaskCalls>;
 
@@ -34,6 +36,10 @@ export class HandlerService {
     this.metrics = new HandlerMetrics(plan.flowId, { version: VERSION, platform: host.platform });
     this.nats = new NatsDoor(parts);
     this.publisher = new OutputPublisher({ plan, nats: this.nats, codec: this.codec });
+    this.drains = new Drains({
+      ...{ app, plan, log, tasks: [...manual.keys()] },
+      metrics: this.metrics,
+    });
     const podName = host.env("HOSTNAME") || host.hostname;
     this.calls = new Map([...manual].map(([task, manualAck]) => [
       task.id,
@@ -86,6 +92,11 @@ export class HandlerService {
       "  GET /readyz",
       "",
     ].join("\n");
+  }
+
+  /** Nothing more is begun. */
+  stop(): void {
+    this.drains.stop();
   }
 
   async close(): Promise<void> {
