@@ -11,6 +11,7 @@ import type { HandlerParts } from "./handler_parts.ts";
 import { HandlerService } from "./handler_service.ts";
 import { unavailable } from "./nats_door.ts";
 import { drainLimits, postDrain } from "./post_drain.ts";
+import { postS3Event } from "./post_s3_event.ts";
 import { postTask } from "./post_task.ts";
 
 export interface PipelineHandlerOptions {
@@ -54,6 +55,7 @@ export class PipelineHandler {
       about: async () => (await this.open()).about(),
       routes: [
         { path: "/tasks/:id", post: this.#post(postTask) },
+        { path: "/events/s3", post: this.#post(postS3Event) },
         {
           path: "/drain",
           post: this.#post(

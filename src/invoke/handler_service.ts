@@ -10,8 +10,10 @@ import { VERSION } from "../version.ts";
 import { CallBroker } from "./call_broker.ts";
 import { acknowledgesItself, exportedBy, type HandlerParts } from "./handler_parts.ts";
 import { Drains } from "./drain.ts";
+import { FlowEdges } from "./flow_edges.ts";
 import { HandlerMetrics } from "./handler_metrics.ts";
 import { NatsDoor } from "./nats_door.ts";
+import { NotifiedObjects } from "./notified_objects.ts";
 import { OutputPublisher } from "./publish_outputs.ts";
 import { TaskCalls } from "./task_calls.ts";
 
@@ -25,6 +27,7 @@ export class HandlerService {
   readonly publisher: OutputPublisher;
   readonly app: App;
   readonly drains: Drains;
+  readonly notified: NotifiedObjects;
   /** Tasks that can be worked on here: those that take records and have their code. */
   readonly calls: ReadonlyMap<string, TaskCalls>;
 
@@ -35,7 +38,10 @@ export class HandlerService {
     this.app = app;
     this.metrics = new HandlerMetrics(plan.flowId, { version: VERSION, platform: host.platform });
     this.nats = new NatsDoor(parts);
-    this.publisher = new OutputPublisher({ plan, nats: this.nats, codec: this.codec });
+    const edges = new FlowEdges({ plan, codec: this.codec });
+    this.publisher = new OutputPublisher({ plan, nats: this.nats, edges });
+    const { run } = parts;
+    this.notified = new NotifiedObjects({ app, plan, run, edges, metrics: this.metrics, log });
     this.drains = new Drains({
       ...{ app, plan, log, tasks: [...manual.keys()] },
       metrics: this.metrics,

@@ -1,13 +1,11 @@
-import { NATS_QUEUE_BYTES } from "../app.ts";
-import type { Broker, Publisher } from "../broker/broker.ts";
+import type { Publisher } from "../broker/broker.ts";
 import { FlowNames } from "../broker/subjects.ts";
-import type { Codec } from "../codec/codec.ts";
 import { reasonOf } from "../errors.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
-import { queueOf } from "../runtime/queues.ts";
-import { SCHEMA_HEADER, Schemas } from "../runtime/schemas.ts";
+import { SCHEMA_HEADER } from "../runtime/schemas.ts";
 import { aborted } from "../waiting.ts";
 import type { AnsweredRecord } from "./call_answer.ts";
+import type { FlowEdges } from "./flow_edges.ts";
 import { type NatsDoor, unavailable } from "./nats_door.ts";
 
 /** Where a record lies now. */
@@ -28,16 +26,13 @@ export interface PublishedPlace {
 export interface OutputPublisherOptions {
   plan: Plan;
   nats: NatsDoor;
-  codec: Codec;
+  edges: FlowEdges;
 }
 
 /** Puts what came of calls on the edges of the flow. */
 export class OutputPublisher {
   readonly #options: OutputPublisherOptions;
   readonly #names: FlowNames;
-  /** Streams that are there. */
-  readonly #ensured = new Set<string>();
-  #schemas?: { of: Broker; schemas: Schemas };
 
   constructor(options: OutputPublisherOptions) {
     this.#options = options;
@@ -55,7 +50,14 @@ export class OutputPublisher {
     { ids, signal }: { ids: readonly string[]; signal: AbortSignal },
   ): Promise<PublishedPlace[]> {
     const broker = await this.#options.nats.broker();
-    await this.#prepare(broker, task, records);
+    const schemas = await this.#options.edges.ready(broker, task);
+    try {
+      for (const { text } of new Set(records.map(({ schema }) => schema))) {
+        await schemas.register(text);
+      }
+    } catch (error) {
+      throw unavailable(`Cannot publish: ${reasonOf(error)}`, error);
+    }
     signal.throwIfAborted();
     const publisher = broker.publisher();
     try {
@@ -83,37 +85,10 @@ export class OutputPublisher {
       all.catch(() => {});
       const places = await Promise.race([all, aborted(signal)]);
       if (places !== undefined) return places;
-      // A stream that was taken away is made again the next time.
-      this.#ensured.clear();
+      this.#options.edges.forget();
       throw signal.reason;
     } finally {
       publisher.close();
-    }
-  }
-
-  async #prepare(
-    broker: Broker,
-    task: TaskPlan,
-    records: readonly AnsweredRecord[],
-  ): Promise<void> {
-    const { plan, codec } = this.#options;
-    try {
-      const consumers = new Set(task.outputs.flatMap((output) => output.consumers));
-      for (const consumer of plan.tasks.filter(({ id }) => consumers.has(id))) {
-        const queue = queueOf(consumer, this.#names, NATS_QUEUE_BYTES);
-        if (this.#ensured.has(queue.stream)) continue;
-        await broker.ensureQueue(queue);
-        this.#ensured.add(queue.stream);
-      }
-      if (this.#schemas?.of !== broker) {
-        const schemas = new Schemas({ codec, state: broker.state, flow: plan.flowId });
-        this.#schemas = { of: broker, schemas };
-      }
-      for (const schema of new Set(records.map((record) => record.schema))) {
-        await this.#schemas.schemas.register(schema.text);
-      }
-    } catch (error) {
-      throw unavailable(`Cannot publish: ${reasonOf(error)}`, error);
     }
   }
 }
