@@ -108,7 +108,10 @@ export async function createTestKit<O = RecordValue>(options: TestKitOptions): P
 
 /** What `createHandler` takes. */
 export interface HandlerOptions extends HandlerSource {
-  /** Bearer token for whatever changes something. Without one, only programs on the same machine may do that, and only where the host tells the peer's address. */
+  /**
+   * Bearer token for whatever changes something. Without one, only programs on the same machine may do that, and only where the host tells the peer's address.
+   * @default `KFLOW_HTTP_TOKEN` of `env`
+   */
   token?: string | Secret;
   limits?: HttpLimits;
 }
@@ -131,7 +134,7 @@ export interface Handler {
  * ```
  */
 export function createHandler(options: HandlerOptions): Handler {
-  const { token, limits, ...source } = options;
+  const { token = options.env?.KFLOW_HTTP_TOKEN, limits, ...source } = options;
   const loading = Promise.all([
     import("./src/invoke/handler.ts"),
     import("./src/invoke/handler_parts.ts"),

@@ -3,15 +3,15 @@ import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
 import { unsupportedIn } from "../../src/functions/registry.ts";
 import type { Host } from "../../src/host.ts";
 import type { Exporter } from "../../src/http/exporter.ts";
-import { createLogger, type Logger } from "../../src/log.ts";
+import type { Logger } from "../../src/log.ts";
 import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import type { TaskCode } from "../../src/runtime/task_code.ts";
-import type { Settings } from "../../src/settings.ts";
 import { aborted, waitAtMost } from "../../src/waiting.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
 import { loadPipeline } from "./load_pipeline.ts";
+import { loggerOf } from "./logger_of.ts";
 import { dialTcp } from "./nats_tcp.ts";
 import { formatReport } from "./report.ts";
 import { type Shutdown, watchSignals } from "./shutdown.ts";
@@ -155,14 +155,6 @@ function mustBeRunnable(
   const ids = tasks.map((task) => task.id).filter((id) => !code?.has(id));
   const findings = [...missingModules(plan, ids), ...unsupportedIn(plan, tasks)];
   if (findings.length > 0) throw new ConfigurationError(findings);
-}
-
-function loggerOf(host: Host, settings: Settings): Logger {
-  return createLogger({
-    level: settings.logLevel,
-    format: host.stderr.isTerminal ? "text" : "json",
-    write: (line) => host.stderr.write(line),
-  });
 }
 
 function statusOf(report: RunReport): number {

@@ -4,7 +4,7 @@ import { Access } from "../http/access.ts";
 import { createHttpApp, type HttpApp, type RoutedRequest } from "../http/app.ts";
 import { HttpError } from "../http/http_error.ts";
 import { type HttpLimits, Limits } from "../http/limits.ts";
-import { createLogger } from "../log.ts";
+import { createLogger, type Logger } from "../log.ts";
 import type { Secret } from "../secret.ts";
 import { StoreError } from "../store/store.ts";
 import type { HandlerParts } from "./handler_parts.ts";
@@ -19,6 +19,8 @@ export interface PipelineHandlerOptions {
   load: () => Promise<HandlerParts>;
   token: Secret | undefined;
   limits: HttpLimits | undefined;
+  /** For what happens before the pipeline is loaded. @default lines of JSON on the console */
+  log?: Logger;
 }
 
 /** A drain keeps to its budget by itself; this long after that nobody waits for it. */
@@ -35,18 +37,20 @@ export class PipelineHandler {
   readonly #options: PipelineHandlerOptions;
   readonly #access: Access;
   readonly #limits: Limits;
+  readonly #log: Logger;
   readonly #app: HttpApp;
   #opening?: Promise<HandlerService>;
   #service?: HandlerService;
-  #isClosed = false;
+  #closing?: Promise<void>;
   readonly #answering = new Set<Promise<Response>>();
 
   constructor(options: PipelineHandlerOptions) {
     this.#options = options;
     this.#access = new Access(options.token);
     this.#limits = new Limits(options.limits);
+    this.#log = options.log ?? createLogger({ write: (line) => console.error(line.trimEnd()) });
     this.#app = createHttpApp({
-      log: createLogger({ write: (line) => console.error(line.trimEnd()) }),
+      log: this.#log,
       metrics: {
         contentType: "text/plain; version=0.0.4; charset=utf-8",
         text: async () => await (await (await this.open()).metrics.page()).text(),
@@ -85,9 +89,12 @@ export class PipelineHandler {
     return this.#opening ??= this.#open();
   }
 
-  /** Finishes what is begun and lets go of everything. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
+  /** Finishes what is begun and lets go of everything. Safe to call twice. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     const service = await this.#opening?.catch(() => undefined);
     service?.stop();
     await Promise.allSettled([...this.#answering]);
@@ -99,7 +106,7 @@ export class PipelineHandler {
   }
 
   #notReady(): string | undefined {
-    return this.#isClosed ? "stopping" : this.#service?.nats.problem;
+    return this.#closing !== undefined ? "stopping" : this.#service?.nats.problem;
   }
 
   /** @param timeOf How long the request may take, ms, where that is not as for others. */
@@ -110,7 +117,7 @@ export class PipelineHandler {
     const limits = this.#limits;
     return async (routed) => {
       await this.#access.check(routed.request, routed.info);
-      if (this.#isClosed) throw unavailable("The handler is closed");
+      if (this.#closing !== undefined) throw unavailable("The handler is closed");
       return await limits.within(async (signal) => {
         try {
           return await work(await this.open(), routed, { limits, signal });
@@ -143,8 +150,8 @@ export class PipelineHandler {
   }
 
   #logged(error: unknown): unknown {
-    this.#service?.parts.log.error("Cannot answer a request", { reason: reasonOf(error) });
-    if (this.#service === undefined) console.error(reasonOf(error));
+    const log = this.#service?.parts.log ?? this.#log;
+    log.error("Cannot answer a request", { reason: reasonOf(error) });
     return error;
   }
 }

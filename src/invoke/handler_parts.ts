@@ -101,7 +101,7 @@ function needsMore({ plan }: LoadedPlan, functions: ReadonlyMap<string, unknown>
   if (plan.nats.address.kind === "tcp") return true;
   return plan.tasks.some((task) =>
     task.store.address.kind === "directory" || task.autoDownload ||
-    (task.module !== undefined && !functions.has(task.id)) ||
+    (task.kind !== "source" && task.module !== undefined && !functions.has(task.id)) ||
     task.sideStream.address?.kind === "tcp"
   );
 }

@@ -22,6 +22,8 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>;
   /** A program other than kflow's own, by its path in the repository. @default "mod.ts" */
   main?: string;
+  /** How Deno starts it. @default ["run"] */
+  deno?: readonly string[];
   /** Standard output is not read before `read()`, so that the pipe fills up. */
   unread?: boolean;
 }
@@ -51,7 +53,10 @@ export class Command {
     const runtime = options.runtime ?? OWN_RUNTIME;
     const main = options.main ?? "mod.ts";
     this.#name = `${runtime} ${main} ${args.join(" ")}`;
-    const child = spawn(program(runtime), [...beforeArguments(runtime, main), ...args], {
+    const child = spawn(program(runtime), [
+      ...beforeArguments(runtime, main, options.deno),
+      ...args,
+    ], {
       cwd: options.cwd,
       env: { ...cleanEnvironment(), ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -187,10 +192,14 @@ function program(runtime: Runtime): string {
 }
 
 /** Without a lock file, so that tests change nothing in the repository, and with its packages as they are. */
-function beforeArguments(runtime: Runtime, main: string): string[] {
+function beforeArguments(
+  runtime: Runtime,
+  main: string,
+  deno: readonly string[] = ["run"],
+): string[] {
   const path = join(ROOT, main);
   return runtime === "deno"
-    ? ["run", "-A", "--no-lock", "--node-modules-dir=manual", path]
+    ? [...deno, "-A", "--no-lock", "--node-modules-dir=manual", path]
     : [path];
 }
 
