@@ -39,6 +39,7 @@ export interface HandlerSource {
   env?: Readonly<Record<string, string | undefined>>;
 }
 
+const NO_CODE = /has neither image nor module/;
 /** The file that messages name. */
 const FILE = "pipeline";
 
@@ -71,7 +72,10 @@ export async function loadHandlerParts(
     format: host.stderr.isTerminal ? "text" : "json",
     write: (line) => host.stderr.write(line),
   }).with({ flow: plan.flowId });
-  for (const warning of loaded.warnings) log.warning(formatFinding(warning));
+  for (const warning of loaded.warnings) {
+    // Whether a task has code shows where the code is put together.
+    if (!NO_CODE.test(warning.problem)) log.warning(formatFinding(warning));
+  }
   return { plan, host, log, functions, dialTcp, run: settings.runId ?? "default" };
 }
 
