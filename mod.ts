@@ -158,7 +158,7 @@ async function platform() {
 }
 
 function hasFiles(): boolean {
-  return "Deno" in globalThis || "process" in globalThis;
+  return "Deno" in globalThis || "Bun" in globalThis;
 }
 
 /** Loaded when it is needed: the core works where there is none. */

@@ -42,8 +42,9 @@ const LOOK_MS = 20;
 const QUIET_MS = 300;
 /** A question that takes longer is asked again. */
 const ANSWER_MS = 500;
-/** For what has come to its end with the budget. */
+/** For the confirmation of what is handed back, and then for functions that heed their signal. */
 const END_MS = 500;
+const LAST_MS = 100;
 
 /** Works off what waits for some tasks, within a number of records and a time. */
 export class Drains {
@@ -91,7 +92,7 @@ export class Drains {
     stop.abort();
     await waitAtMost(running, Math.max(0, budget.until - performance.now()));
     if (!isOver) await expire(within, kill);
-    await waitAtMost(running, END_MS);
+    await waitAtMost(running, LAST_MS);
     for (const pace of this.#paces.values()) pace.fade();
     if (failure !== undefined) throw failure.error;
     if (counted.progress.length === 0) throw unavailable("The broker does not answer in time");

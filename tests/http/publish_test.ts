@@ -1,5 +1,6 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { AckError } from "../../mod.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { ask, Handlers, post } from "../support/handlers.ts";
@@ -19,7 +20,7 @@ const PIPELINE = {
       out: ["show", "keep"],
       sideOuts: [{ id: "odd", schema: NUMBER, out: ["show"] }],
     },
-    { id: "show", type: "print" },
+    { id: "show", type: "raw", module: "./show.ts" },
     { id: "keep", type: "raw", module: "./keep.ts" },
   ],
 };
@@ -34,6 +35,8 @@ async function twice(
   return [record, record];
 }
 
+const FUNCTIONS = { twice, show: () => undefined, keep: () => undefined };
+
 describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "minio") }, () => {
   const handlers = new Handlers();
   let servers: TestServers;
@@ -47,11 +50,10 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
 
   function flow(way: "ws" | "tcp" = "ws") {
     const id = `flow-${crypto.randomUUID().slice(0, 8)}`;
-    const functions = { twice, keep: () => undefined };
     const make = () =>
       handlers.make({
         pipeline: PIPELINE,
-        functions,
+        functions: FUNCTIONS,
         env: { ...servers.environment(way), KFLOW_FLOW_ID: id },
       });
     const stored = async (task: string) =>
@@ -133,6 +135,37 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
     assert.equal((await stored("show")).length, 2);
   });
 
+  it("connects when it is first needed, and once for all requests", async () => {
+    let connections = 0;
+    const { id } = flow();
+    const door = createServer((client) => {
+      connections++;
+      const server = connect(servers.nats.wsPort, "127.0.0.1");
+      client.pipe(server).pipe(client);
+      for (const socket of [client, server]) socket.on("error", () => {});
+      client.on("close", () => server.destroy());
+    });
+    await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+    const { port } = door.address() as AddressInfo;
+    const env = servers.natsEnvironment(`ws://127.0.0.1:${port}`);
+    const handler = handlers.make({
+      pipeline: PIPELINE,
+      functions: FUNCTIONS,
+      env: { ...env, KFLOW_FLOW_ID: id },
+    });
+    assert.equal((await ask(handler, post("/tasks/twice", { json: { value: 2 } }))).status, 200);
+    assert.equal(connections, 0);
+    const calls = Array.from(
+      { length: 30 },
+      (_none, value) => ask(handler, post("/tasks/twice?publish=true", { json: { value } })),
+    );
+    for (const { status } of await Promise.all(calls)) assert.ok([202, 422].includes(status));
+    assert.equal((await ask(handler, post("/drain"))).status, 200);
+    assert.equal(connections, 1);
+    await handler.close();
+    door.close();
+  });
+
   it("stores calls without a key each time", async () => {
     const { handler, stored } = flow();
     for (let i = 0; i < 2; i++) {
@@ -163,7 +196,7 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
       const { id, make, stored } = flow();
       const handler = handlers.make({
         pipeline: PIPELINE,
-        functions: { twice, keep: () => undefined },
+        functions: FUNCTIONS,
         env: { ...servers.environment(), KFLOW_FLOW_ID: id },
         limits: { requestMs: 1_000 },
       });
