@@ -30,6 +30,8 @@ export interface Settings {
   readonly storeUser?: string;
   /** `KFLOW_STORE_PASSWORD` */
   readonly storePassword?: Secret;
+  /** `KFLOW_HTTP_TOKEN` */
+  readonly httpToken?: Secret;
 }
 
 const SHUTDOWN_GRACE_MS = 25_000;
@@ -99,6 +101,11 @@ export const VARIABLES = {
     wanted: "path of a folder",
     meaning: "Where the embedded broker keeps checkpoints and dead letters",
     fallback: "`.kflow` beside the pipeline file",
+  },
+  KFLOW_HTTP_TOKEN: {
+    wanted: "string",
+    meaning: "Bearer token that requests to `serve` need to change anything",
+    fallback: "none: only programs on the same machine may",
   },
   KFLOW_RUNTIME_LOG_LEVEL: {
     wanted: `one of ${LOG_LEVELS.join(", ")}`,
@@ -193,6 +200,7 @@ export function readSettings(
   const storeAddr = text("KFLOW_STORE_ADDR");
   const storeUser = text("KFLOW_STORE_USER");
   const storePassword = text("KFLOW_STORE_PASSWORD");
+  const httpToken = text("KFLOW_HTTP_TOKEN");
   const settings: Settings = {
     logLevel: logLevel ?? "INFO",
     longRunning: flag("KFLOW_LONG_RUNNING_PROCESSING"),
@@ -207,6 +215,7 @@ export function readSettings(
     ...(storeAddr !== undefined && { storeAddr }),
     ...(storeUser !== undefined && { storeUser }),
     ...(storePassword !== undefined && { storePassword: new Secret(storePassword) }),
+    ...(httpToken !== undefined && { httpToken: new Secret(httpToken) }),
   };
   return { settings, findings };
 }

@@ -14,7 +14,7 @@ import { FILE_VARIABLES } from "../src/settings.ts";
 
 export const REFERENCE_FILE = fileURLToPath(new URL("../docs/reference.md", import.meta.url));
 
-const COMMANDS = ["run", "worker", "validate", "graph", "version"];
+const COMMANDS = ["run", "worker", "serve", "validate", "graph", "version"];
 
 /** The text of docs/reference.md, from what the code accepts. */
 export async function makeReference(): Promise<string> {

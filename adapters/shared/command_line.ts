@@ -1,11 +1,12 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Host } from "../../src/host.ts";
 import { COMMIT, VERSION } from "../../src/version.ts";
-import type { FileOptions, RunOptions } from "./command_options.ts";
+import type { FileOptions, RunOptions, ServeCommandOptions } from "./command_options.ts";
 import { withFileVariables } from "./file_variables.ts";
 import { graphCommand, validateCommand } from "./check_commands.ts";
 import { reportError } from "./report_error.ts";
 import { runCommand, workerCommand } from "./run_commands.ts";
+import { serveCommand } from "./serve_command.ts";
 import { taskPlaceOf } from "./task_place.ts";
 
 /**
@@ -56,6 +57,15 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
       });
       status = await workerCommand(await withFileVariables(host), pipeline, { ...options, task });
     });
+  withRun(onFile("serve", "let HTTP requests call, drain and notify its tasks"), '"default"')
+    .option("--port <number>", "port to listen on, 0 for a free one", integer(0, 65_535), 8080)
+    .option("--host <address>", "address to listen on (default: all of this machine)")
+    .option("--max-body <bytes>", "largest body (default: 1048576)", integer(1, 1 << 30))
+    .option("--request-ms <ms>", "longest time of a request (default: 30000)", integer(1, HOUR_MS))
+    .option("--concurrent <n>", "requests at once (default: 64)", integer(1, 10_000))
+    .action(async (file: string, options: ServeCommandOptions) => {
+      status = await serveCommand(await withFileVariables(host), file, options);
+    });
   onFile("validate", "check a file; contacts nothing")
     .action(async (file: string, options: FileOptions) => {
       status = await validateCommand(await withFileVariables(host), file, options);
@@ -77,6 +87,16 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return reportError(host, error);
   }
+}
+
+const HOUR_MS = 3_600_000;
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
+  };
 }
 
 function collect(value: string, earlier: string[]): string[] {

@@ -1,6 +1,6 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
 import type { RecordSchema } from "../codec/codec.ts";
-import type { Acknowledge } from "./acknowledge.ts";
+import type { Settlement } from "./acknowledge.ts";
 import type { Bulk } from "./bulk.ts";
 import { isPending, type Step } from "./chain.ts";
 import { Flight } from "./flight.ts";
@@ -41,7 +41,7 @@ export interface TaskWorkerOptions {
   consumer: Consumer;
   schemas: Pick<Schemas, "of">;
   outputs: TaskOutputs;
-  acknowledge: Acknowledge;
+  acknowledge: Settlement;
   progress: TaskProgress;
   /** The function with everything around it. */
   step: Step;

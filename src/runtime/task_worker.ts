@@ -92,7 +92,7 @@ async function runSession(
       schemas: shared.schemas,
       outputs,
       progress,
-      acknowledge: new Acknowledge({
+      acknowledge: shared.settlementOf?.(task, consumer, progress) ?? new Acknowledge({
         task: task.id,
         consumer,
         deadLetters: shared.deadLetters,

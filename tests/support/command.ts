@@ -24,6 +24,8 @@ export interface CommandOptions {
   main?: string;
   /** Path of a program to run instead, with `env` as its whole environment. */
   binary?: string;
+  /** How Deno starts it. @default ["run"] */
+  deno?: readonly string[];
   /** Standard output is not read before `read()`, so that the pipe fills up. */
   unread?: boolean;
 }
@@ -54,7 +56,7 @@ export class Command {
     const main = options.main ?? "mod.ts";
     const { binary } = options;
     this.#name = `${binary ?? `${runtime} ${main}`} ${args.join(" ")}`;
-    const before = binary === undefined ? beforeArguments(runtime, main) : [];
+    const before = binary === undefined ? beforeArguments(runtime, main, options.deno) : [];
     const child = spawn(binary ?? program(runtime), [...before, ...args], {
       cwd: options.cwd,
       env: { ...(binary === undefined && cleanEnvironment()), ...options.env },
@@ -191,10 +193,14 @@ function program(runtime: Runtime): string {
 }
 
 /** Without a lock file, so that tests change nothing in the repository, and with its packages as they are. */
-function beforeArguments(runtime: Runtime, main: string): string[] {
+function beforeArguments(
+  runtime: Runtime,
+  main: string,
+  deno: readonly string[] = ["run"],
+): string[] {
   const path = join(ROOT, main);
   return runtime === "deno"
-    ? ["run", "-A", "--no-lock", "--node-modules-dir=manual", path]
+    ? [...deno, "-A", "--no-lock", "--node-modules-dir=manual", path]
     : [path];
 }
 

@@ -64,6 +64,11 @@ export class ServerFlow {
     return this.#start(["worker", "--task", task], options);
   }
 
+  /** On a free port. */
+  serve(options: FlowRunOptions = {}): Command {
+    return this.#start(["serve", "--port", "0"], options);
+  }
+
   /** What `expected.json` says. */
   async expected(): Promise<Record<string, unknown>> {
     return JSON.parse(new TextDecoder().decode(await this.folder.read("expected.json")));
