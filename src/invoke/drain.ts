@@ -174,7 +174,9 @@ export class Drains {
 async function expire({ consumers }: DrainBroker, kill: AbortController): Promise<void> {
   for (const consumer of consumers.values()) consumer.expire();
   kill.abort(new Error("The budget of the drain is used up"));
-  await Promise.all([...consumers.values()].map((consumer) => consumer.close(END_MS)));
+  const closing = [...consumers.values()].map((consumer) => consumer.close(END_MS));
+  // Whoever has begun to close them may give them longer.
+  await waitAtMost(Promise.all(closing), END_MS);
 }
 
 /** Whether nothing can be done for a task, now that its consumer knows how its queue stands. */
