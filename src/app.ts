@@ -54,6 +54,8 @@ export interface AppRunOptions {
   workers?: number;
   stop: AbortSignal;
   kill: AbortSignal;
+  /** See `RunnerOptions`. */
+  finishMs?: number;
   /** The plan with something of it changed. @default the app's */
   plan?: Plan;
   /** Where these tasks take their records and send what comes of them. @default the app's */

@@ -52,7 +52,7 @@ export class Drains {
   readonly #names: FlowNames;
   readonly #tasks: readonly TaskPlan[];
   readonly #paces = new Map<string, Pace>();
-  #isStopping = false;
+  readonly #budgets = new Set<DrainBudget>();
 
   constructor(options: DrainOptions) {
     this.#options = options;
@@ -68,6 +68,7 @@ export class Drains {
     const { app, plan, metrics } = this.#options;
     const startedAt = performance.now();
     const budget = new DrainBudget(limits);
+    this.#budgets.add(budget);
     const within = new DrainBroker(broker, { budget, paceOf: (stream) => this.#paceOf(stream) });
     const stop = new AbortController();
     const kill = new AbortController();
@@ -80,12 +81,15 @@ export class Drains {
       run: crypto.randomUUID(),
       broker: within,
       workers: 1,
+      // At a stop either nothing is taken, or there is no time for it.
+      finishMs: 0,
       stop: stop.signal,
       kill: kill.signal,
       exporter: counted,
       started: (progress) => counted.progress = progress,
     }).then(() => {}, (error) => void (failure = { error })).finally(() => {
       isOver = true;
+      this.#budgets.delete(budget);
       counted.end();
     });
     await this.#feed(within, { budget, running, isOver: () => isOver });
@@ -108,9 +112,9 @@ export class Drains {
     };
   }
 
-  /** Nothing more is taken. */
+  /** Nothing more is taken; what is taken is worked off. */
   stop(): void {
-    this.#isStopping = true;
+    for (const budget of this.#budgets) budget.left = 0;
   }
 
   /** Tells the consumers what waits for them, until nothing can be done any more. Never rejects. */
@@ -121,7 +125,7 @@ export class Drains {
     const { budget, running, isOver } = run;
     let quietSince = performance.now();
     let before = -1;
-    while (!isOver() && !this.#isStopping && performance.now() < budget.until) {
+    while (!isOver() && performance.now() < budget.until) {
       const idle: boolean[] = [];
       let taken = 0;
       for (const task of this.#tasks) {
@@ -174,7 +178,9 @@ export class Drains {
 async function expire({ consumers }: DrainBroker, kill: AbortController): Promise<void> {
   for (const consumer of consumers.values()) consumer.expire();
   kill.abort(new Error("The budget of the drain is used up"));
-  await Promise.all([...consumers.values()].map((consumer) => consumer.close(END_MS)));
+  const closing = [...consumers.values()].map((consumer) => consumer.close(END_MS));
+  // Whoever has begun to close them may give them longer.
+  await waitAtMost(Promise.all(closing), END_MS);
 }
 
 /** Whether nothing can be done for a task, now that its consumer knows how its queue stands. */
@@ -186,7 +192,7 @@ function isIdle(
   const elsewhere = Math.max(0, ackPending - consumer.held);
   consumer.knows(pending + elsewhere);
   if (consumer.held > 0) return false;
-  if (budget.left === 0 || !consumer.hasTime) return true;
+  if (budget.left <= 0 || !consumer.hasTime) return true;
   if (pending > 0) return false;
   return elsewhere === 0 || performance.now() - quietSince > QUIET_MS;
 }

@@ -36,7 +36,7 @@ export class NatsDoor {
     return this.#failed;
   }
 
-  /** @throws {HttpError} 501 if there is no server, 503 if it is away. */
+  /** @throws {HttpError} 501 if there is no server, 503 if it is away; {StartError} if it cannot be used. */
   async broker(): Promise<Broker> {
     if (!this.isThere) {
       throw new HttpError(501, "This handler has no NATS server: it only answers calls", {
@@ -65,8 +65,8 @@ export class NatsDoor {
       this.#connecting = undefined;
       this.#failed = "cannot connect to the broker";
       this.#options.log.error("Cannot connect to NATS", { reason: reasonOf(error) });
-      const transient = error instanceof StartError && error.transient;
-      throw unavailable(transient ? "NATS is away" : "NATS cannot be used", error);
+      if (error instanceof StartError && !error.transient) throw error;
+      throw unavailable("NATS is away", error);
     }
   }
 }

@@ -180,6 +180,7 @@ export class TaskCalls {
       });
     } finally {
       counted.end();
+      if (this.#ends) await this.#forget(run);
       this.#sessions.delete(session);
       if (this.#session === session) this.#session = undefined;
       if (!session.isRetired || this.#ends) broker.abandonAll(failure);
@@ -192,6 +193,12 @@ export class TaskCalls {
     for (const { producer } of this.#task.inputs) {
       await this.#state.put(this.#names.state("finished", run, producer), "");
     }
+  }
+
+  /** A run of one call: nobody asks for it again. */
+  async #forget(run: string): Promise<void> {
+    const keys = await this.#state.keys(this.#names.state("finished", run));
+    for (const key of keys) await this.#state.delete(key);
   }
 
   /** Gives the session no more to do, and calls it off once nobody waits for anything it holds. */

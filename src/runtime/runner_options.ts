@@ -86,6 +86,8 @@ export interface RunnerOptions {
   readonly workers?: number;
   /** Aborted to stop gently: finish what is begun, hand the rest back. */
   readonly stop: AbortSignal;
+  /** How long after `stop` a worker still begins what it has taken, ms. @default 1000 */
+  readonly finishMs?: number;
   /** Aborted when there is no more time for that. */
   readonly kill: AbortSignal;
   /** What ack waits, heartbeats and bulks go by. @default the real ones */

@@ -55,6 +55,8 @@ export interface TaskWorkerOptions {
   manual?: ManualAck;
   /** Present in bulk mode. */
   bulk?: Pick<Bulk, "flush">;
+  /** How long a worker that is told to stop begins what it has taken, ms. @default 1000 */
+  finishMs?: number;
   /** @default the real ones */
   timers?: Timers;
 }
@@ -155,7 +157,7 @@ export class TaskWorker {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#stopAt = this.#timers.now() + FINISH_MS;
+    this.#stopAt = this.#timers.now() + (this.#options.finishMs ?? FINISH_MS);
     this.#options.consumer.stop();
   }
 

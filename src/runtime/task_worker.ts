@@ -109,6 +109,7 @@ async function runSession(
       ackWaitMs: delivery.ackWaitMs,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
+      finishMs: shared.finishMs,
       timers: shared.timers,
       // A call that is ended after its time cannot keep its record for ever.
       longRunning: shared.settingsOf(task).longRunning ||

@@ -2,6 +2,7 @@ import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { AckError, type Context, type Handler } from "../../mod.ts";
 import type { DrainReport } from "../../src/invoke/drain.ts";
+import { eventually } from "../support/broker_probes.ts";
 import { ask, Handlers, post } from "../support/handlers.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import { TestServers } from "../support/test_servers.ts";
@@ -157,6 +158,27 @@ describe("POST /drain", { skip: serverSkip("nats-server", "minio") }, () => {
       seen.toSorted((a, b) => a - b),
       Array.from({ length: 200 }, (_none, value) => value),
     );
+  });
+
+  it("loses nothing when NATS goes away in the middle", { timeout: 60_000 }, async () => {
+    const seen = new Set<number>();
+    const { handler } = await flow(40, async ({ value }) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      seen.add(value);
+    }, { meta: { "max.poll.interval.ms": 2_000 } });
+    const running = drain(handler, "?budget_ms=1500");
+    await eventually(() => seen.size >= 5, "some records");
+    await servers.nats.kill();
+    const broken = await running;
+    assert.ok(broken.took < 5_000, `${broken.took} ms`);
+    assert.ok(broken.status === 503 || broken.left, JSON.stringify(broken));
+    await servers.nats.restart();
+    let report = await drain(handler);
+    for (const until = Date.now() + 30_000; report.left !== false && Date.now() < until;) {
+      report = await drain(handler, "?budget_ms=2000");
+    }
+    assert.equal(report.left, false);
+    assert.equal(seen.size, 40);
   });
 
   it("answers 400 for limits that are none, 501 without a NATS server", async () => {

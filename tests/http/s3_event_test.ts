@@ -217,6 +217,31 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
   });
 
   it(
+    "answers 503 or 408 while NATS or the store is away, and feeds what comes again",
+    SLOW,
+    async () => {
+      const { bucket, env, pipeline, onEdge } = await flow({ notify: false });
+      await putAll(bucket);
+      const handler = handlers.make({ pipeline, env, limits: { requestMs: 2_000 } });
+      const send = async (key: string) =>
+        (await ask(handler, post("/events/s3", { json: eventOf(bucket, key) }))).status;
+      const untilFed = async (key: string) =>
+        await eventually(async () => await send(key) === 200, "a fed object", 30_000);
+      const [first, second, third] = KEYS as [string, string, string];
+      assert.equal(await send(first), 200);
+      await servers.nats.kill();
+      assert.ok([503, 408].includes(await send(second)));
+      await servers.nats.restart();
+      await untilFed(second);
+      await servers.minio.kill();
+      assert.ok([503, 408].includes(await send(third)));
+      await servers.minio.restart();
+      await untilFed(third);
+      assert.deepEqual((await onEdge()).map(({ record }) => record.key), [first, second, third]);
+    },
+  );
+
+  it(
     "answers 400 for what is no notification, 401 without the token, 415 for another type",
     SLOW,
     async () => {

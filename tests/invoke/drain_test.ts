@@ -148,6 +148,28 @@ onBothBrokers("a drain", (given) => {
     assert.deepEqual(attempts, [1, 2]);
   });
 
+  it("begins nothing after its budget of what it had taken before a slow record", async () => {
+    const begun: number[] = [];
+    const slow = Promise.withResolvers<void>();
+    await using tested = await flow(given, {
+      count: 60,
+      async work({ value }, ctx) {
+        begun.push(value);
+        if (value === 40 && ctx.delivery.attempt === 1) await slow.promise;
+      },
+    });
+    const report = await tested.drain(400);
+    assert.equal(report.left, true);
+    assert.deepEqual(begun, Array.from({ length: 41 }, (_none, value) => value));
+    slow.resolve();
+    await pause(100);
+    assert.equal(begun.length, 41);
+    const rest = await tested.drain(10_000);
+    assert.equal(rest.left, false);
+    assert.deepEqual(new Set(begun).size, 60);
+    assert.equal(begun.length, 61);
+  });
+
   it("ends soon when it is told to stop, with what is begun finished", async () => {
     let finished = 0;
     await using tested = await flow(given, {
@@ -162,6 +184,7 @@ onBothBrokers("a drain", (given) => {
     tested.stop();
     const report = await running;
     assert.equal(report.left, true);
+    assert.ok(finished < 80, `${finished} are worked off`);
     assert.equal(report.tasks.work?.in, finished);
     assert.equal(report.tasks.work?.handedBack, 0);
   });
