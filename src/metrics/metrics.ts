@@ -31,6 +31,8 @@ export type TaskCounts = Readonly<Record<TaskCounter, number>>;
 export type TaskGauge =
   | "pending"
   | "ackPending"
+  /** Since the oldest record that nobody has acknowledged was stored, seconds. */
+  | "oldestWaiting"
   | "inFlight"
   | "slots"
   | "bulkBuffered"

@@ -29,6 +29,10 @@ const COUNTERS: Readonly<Record<TaskCounter, readonly [name: string, help: strin
 const GAUGES: Readonly<Record<TaskGauge, readonly [name: string, help: string]>> = {
   pending: ["kflow_pending", "Records in the input queue never delivered yet"],
   ackPending: ["kflow_ack_pending", "Records delivered to any worker and not settled"],
+  oldestWaiting: [
+    "kflow_oldest_waiting_seconds",
+    "Age of the oldest record in the input queue that is not acknowledged; 0 if there is none",
+  ],
   inFlight: ["kflow_in_flight", "Records that the workers of this process hold"],
   slots: ["kflow_slots", "Records that the workers of this process may hold at once"],
   bulkBuffered: ["kflow_bulk_buffered", "Records that wait for their bulk to be written"],

@@ -15,6 +15,7 @@ export class TaskTally implements TaskMetrics {
   readonly #gauges: Record<TaskGauge, GaugeValue> = {
     pending: 0,
     ackPending: 0,
+    oldestWaiting: 0,
     inFlight: 0,
     slots: 0,
     bulkBuffered: 0,

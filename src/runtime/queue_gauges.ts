@@ -5,7 +5,7 @@ import type { TaskMetrics } from "../metrics/metrics.ts";
 
 /** One worker of the task. */
 export interface Watched {
-  readonly consumer: Pick<Consumer, "slots" | "state">;
+  readonly consumer: Pick<Consumer, "slots" | "state" | "oldestAgeMs">;
   /** `inFlight`: deliveries taken and not settled; `held`: those of them that wait for `requestAck()`. */
   readonly worker: { readonly inFlight: number; readonly held: number };
   /** Present in bulk mode. */
@@ -72,9 +72,10 @@ export class QueueGauges {
   async #ask({ consumer }: Watched): Promise<void> {
     const { metrics, log } = this.#options;
     try {
-      const { pending, ackPending } = await consumer.state();
-      metrics.set("pending", pending);
-      metrics.set("ackPending", ackPending);
+      const [state, ageMs] = await Promise.all([consumer.state(), consumer.oldestAgeMs()]);
+      metrics.set("pending", state.pending);
+      metrics.set("ackPending", state.ackPending);
+      metrics.set("oldestWaiting", ageMs / 1000);
     } catch (error) {
       log.debug("Cannot ask how the queue stands", { reason: reasonOf(error) });
     }

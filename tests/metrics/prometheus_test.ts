@@ -41,6 +41,7 @@ describe("PrometheusMetrics", () => {
       kflow_blocked_total: "counter",
       kflow_pending: "gauge",
       kflow_ack_pending: "gauge",
+      kflow_oldest_waiting_seconds: "gauge",
       kflow_in_flight: "gauge",
       kflow_slots: "gauge",
       kflow_build_info: "gauge",

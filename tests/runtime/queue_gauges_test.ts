@@ -4,10 +4,12 @@ import type { QueueState } from "../../src/broker/broker.ts";
 import { createLogger } from "../../src/log.ts";
 import type { TaskGauge } from "../../src/metrics/metrics.ts";
 import { QueueGauges } from "../../src/runtime/queue_gauges.ts";
+import { eventually } from "../support/broker_probes.ts";
 import { quiet } from "../support/quiet_log.ts";
 import { TaskTally } from "../../src/metrics/task_tally.ts";
 
 const NEVER = new AbortController().signal;
+const none = () => Promise.resolve(0);
 const NOTHING: QueueState = {
   lastSequence: 0,
   ackFloor: 0,
@@ -21,6 +23,7 @@ function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
   return {
     pending: metrics.gauge("pending"),
     ackPending: metrics.gauge("ackPending"),
+    oldestWaiting: metrics.gauge("oldestWaiting"),
     inFlight: metrics.gauge("inFlight"),
     slots: metrics.gauge("slots"),
     bulkBuffered: metrics.gauge("bulkBuffered"),
@@ -33,16 +36,21 @@ describe("QueueGauges", () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
     const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER });
     const state = () => Promise.resolve({ ...NOTHING, pending: 12, ackPending: 5 });
-    const first = gauges.watch({ consumer: { slots: 8, state }, worker: { inFlight: 3, held: 2 } });
+    const first = gauges.watch({
+      consumer: { slots: 8, state, oldestAgeMs: () => Promise.resolve(1500) },
+      worker: { inFlight: 3, held: 2 },
+    });
     assert.equal(metrics.gauge("held"), 2);
     const second = gauges.watch({
-      consumer: { slots: 4, state },
+      consumer: { slots: 4, state, oldestAgeMs: () => Promise.resolve(1500) },
       worker: { inFlight: 2, held: 1 },
     });
     await first();
+    await eventually(() => metrics.gauge("pending") > 0, "answer");
     assert.deepEqual(gaugesOf(metrics), {
       pending: 12,
       ackPending: 5,
+      oldestWaiting: 1.5,
       inFlight: 2,
       slots: 4,
       bulkBuffered: 0,
@@ -52,6 +60,7 @@ describe("QueueGauges", () => {
     assert.deepEqual(gaugesOf(metrics), {
       pending: 12,
       ackPending: 5,
+      oldestWaiting: 1.5,
       inFlight: 0,
       slots: 0,
       bulkBuffered: 0,
@@ -71,7 +80,10 @@ describe("QueueGauges", () => {
         ? Promise.resolve(NOTHING)
         : new Promise<QueueState>((resolve) => void answers.push(resolve));
     };
-    const stop = gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0, held: 0 } });
+    const stop = gauges.watch({
+      consumer: { slots: 1, state, oldestAgeMs: none },
+      worker: { inFlight: 0, held: 0 },
+    });
     await turns(20);
     assert.equal(asked, 1);
     answers[0]!({ ...NOTHING, pending: 1 });
@@ -95,7 +107,7 @@ describe("QueueGauges", () => {
       return new Promise<QueueState>(() => {});
     };
     const unwatch = gauges.watch({
-      consumer: { slots: 1, state },
+      consumer: { slots: 1, state, oldestAgeMs: none },
       worker: { inFlight: 1, held: 0 },
     });
     stop.abort();
@@ -111,7 +123,10 @@ describe("QueueGauges", () => {
     const gauges = new QueueGauges({ metrics, log, stop: NEVER });
     metrics.set("pending", 3);
     const state = () => Promise.reject(new Error("no answer"));
-    await gauges.watch({ consumer: { slots: 1, state }, worker: { inFlight: 0, held: 0 } })();
+    await gauges.watch({
+      consumer: { slots: 1, state, oldestAgeMs: none },
+      worker: { inFlight: 0, held: 0 },
+    })();
     assert.equal(metrics.gauge("pending"), 3);
     assert.equal(lines.length, 2);
     assert.match(lines[0]!, /"DEBUG".*"no answer"/);
