@@ -5,8 +5,10 @@ import type { MetricsPage } from "../metrics/metrics.ts";
 export interface HttpAppOptions {
   metrics: MetricsPage;
   log: Logger;
+  /** Why the process should be started anew; undefined if it should not. */
+  notAlive?(): string | undefined;
   /** Why the process cannot be given work now; undefined if it can. */
-  notReady(): string | undefined;
+  notReady(): string | undefined | Promise<string | undefined>;
 }
 
 /** Answers `/metrics`, `/livez` and `/readyz`. Tells a client nothing beyond that, whatever goes wrong. */
@@ -19,9 +21,13 @@ export function createHttpApp(options: HttpAppOptions): (request: Request) => Pr
     const text = await metrics.text();
     return c.body(text, 200, { "Content-Type": metrics.contentType });
   });
-  app.get("/livez", (c) => c.body("alive\n", 200, plain));
-  app.get("/readyz", (c) => {
-    const reason = notReady();
+  app.get("/livez", (c) => {
+    const reason = options.notAlive?.();
+    if (reason === undefined) return c.body("alive\n", 200, plain);
+    return c.body(`not alive: ${reason}\n`, 503, plain);
+  });
+  app.get("/readyz", async (c) => {
+    const reason = await notReady();
     if (reason === undefined) return c.body("ready\n", 200, plain);
     return c.body(`not ready: ${reason}\n`, 503, plain);
   });

@@ -37,7 +37,11 @@ export type TaskGauge =
   | "slots"
   | "bulkBuffered"
   /** Inputs that wait for the function's `requestAck()`. */
-  | "held";
+  | "held"
+  /** Workers that have made no step for three ack waits though records wait. */
+  | "stalled"
+  /** Failed records that are held because the side stream does not take their error record. */
+  | "unreportedNow";
 
 export type GaugeValue = number | (() => number);
 
@@ -51,6 +55,8 @@ export interface TaskLabels {
 /** Port: metrics of a process. Asked twice for the same labels it gives the same counts. */
 export interface Metrics {
   task(labels: TaskLabels): TaskMetrics;
+  /** Ids of the tasks whose gauge is above 0. */
+  tasksWith(gauge: TaskGauge): string[];
 }
 
 /** What a scrape gets. */

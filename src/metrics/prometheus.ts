@@ -37,6 +37,14 @@ const GAUGES: Readonly<Record<TaskGauge, readonly [name: string, help: string]>>
   slots: ["kflow_slots", "Records that the workers of this process may hold at once"],
   bulkBuffered: ["kflow_bulk_buffered", "Records that wait for their bulk to be written"],
   held: ["kflow_held", "Records held until the function calls requestAck()"],
+  stalled: [
+    "kflow_stalled_workers",
+    "Workers that have made no step for three ack waits though records wait",
+  ],
+  unreportedNow: [
+    "kflow_unreported",
+    "Failed records held because the error side stream does not take their error record",
+  ],
 };
 
 const TIMES = {
@@ -52,8 +60,14 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
   readonly #registry = new Registry();
   readonly #tasks = new Map<string, TaskTally>();
 
-  /** @param build What `kflow_build_info` says. */
-  constructor(build: { version: string; platform: string }) {
+  /**
+   * @param build What `kflow_build_info` says.
+   * @param isReady What `kflow_ready` says, asked at each scrape; must not reject.
+   */
+  constructor(
+    build: { version: string; platform: string },
+    isReady: () => Promise<boolean> = () => Promise.resolve(true),
+  ) {
     const tasks = () => this.#tasks.values();
     const registers = [this.#registry];
     const family = ([name, help]: readonly [string, string]) => ({
@@ -90,6 +104,14 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
       });
     }
     new Gauge({
+      name: "kflow_ready",
+      help: "1 while /readyz says that the process can be given work, else 0",
+      registers,
+      async collect() {
+        this.set(await isReady() ? 1 : 0);
+      },
+    });
+    new Gauge({
       name: "kflow_build_info",
       help: "Always 1; the labels say what runs",
       labelNames: ["version", "platform"],
@@ -106,6 +128,11 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
     let tally = this.#tasks.get(key);
     if (tally === undefined) this.#tasks.set(key, tally = new TaskTally(labels));
     return tally;
+  }
+
+  tasksWith(gauge: TaskGauge): string[] {
+    return [...this.#tasks.values()].filter((task) => task.gauge(gauge) > 0)
+      .map(({ labels }) => labels.function);
   }
 
   text(): Promise<string> {

@@ -20,6 +20,8 @@ export class TaskTally implements TaskMetrics {
     slots: 0,
     bulkBuffered: 0,
     held: 0,
+    stalled: 0,
+    unreportedNow: 0,
   };
   readonly times = {
     processing: new TimeTally(),

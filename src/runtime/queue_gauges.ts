@@ -2,6 +2,7 @@ import type { Consumer } from "../broker/broker.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
+import type { StallWatch } from "./stall_watch.ts";
 
 /** One worker of the task. */
 export interface Watched {
@@ -10,6 +11,7 @@ export interface Watched {
   readonly worker: { readonly inFlight: number; readonly held: number };
   /** Present in bulk mode. */
   readonly bulk?: { readonly buffered: number };
+  readonly stall?: Pick<StallWatch, "look" | "isStalled">;
 }
 
 export interface QueueGaugesOptions {
@@ -34,6 +36,7 @@ export class QueueGauges {
     metrics.set("inFlight", () => this.#sum(({ worker }) => worker.inFlight));
     metrics.set("bulkBuffered", () => this.#sum(({ bulk }) => bulk?.buffered ?? 0));
     metrics.set("held", () => this.#sum(({ worker }) => worker.held));
+    metrics.set("stalled", () => this.#sum(({ stall }) => stall?.isStalled ? 1 : 0));
     metrics.set("slots", () => this.#sum(({ consumer }) => consumer.slots));
   }
 
@@ -76,7 +79,9 @@ export class QueueGauges {
       metrics.set("pending", state.pending);
       metrics.set("ackPending", state.ackPending);
       metrics.set("oldestWaiting", ageMs / 1000);
+      for (const { stall } of this.#watched) stall?.look(state);
     } catch (error) {
+      for (const { stall } of this.#watched) stall?.look(undefined);
       log.debug("Cannot ask how the queue stands", { reason: reasonOf(error) });
     }
   }

@@ -102,8 +102,7 @@ export class TaskWorker {
       release: (flight, outputs) => this.#release(flight, outputs),
       landed: (group, error) => this.#landGroup(group, error),
     });
-    const { ackWaitMs, concurrency, maxInFlight } = options;
-    this.#slots = new Slots({ ackWaitMs, concurrency, most: maxInFlight });
+    this.#slots = new Slots({ ...options, most: options.maxInFlight });
   }
 
   /** Deliveries taken and not settled. */
@@ -123,6 +122,12 @@ export class TaskWorker {
   /** Whether every delivery that was taken is held. */
   get onlyHolds(): boolean {
     return this.held > 0 && this.inFlight === this.held;
+  }
+
+  /** For how long the loop has waited for the function alone, ms; 0 where calls may take as long as they like. */
+  hungMs(now = this.#timers.now()): number {
+    const isIn = !this.#options.longRunning && this.#calls.size > 0 && this.#flights.areInFunction;
+    return isIn ? now - this.#turnAt : 0;
   }
 
   /**
@@ -343,10 +348,9 @@ export class TaskWorker {
 
   /** Returns how many there were. */
   #handBackHeld(): number {
-    const { acknowledge, manual } = this.#options;
-    const flights = manual?.takeAll() ?? [];
+    const flights = this.#options.manual?.takeAll() ?? [];
     for (const flight of flights) {
-      acknowledge.handBack(flight.delivery);
+      this.#options.acknowledge.handBack(flight.delivery);
       this.#forget(flight);
     }
     return flights.length;
@@ -387,9 +391,7 @@ export class TaskWorker {
       if (flight.returned || flight.waits || longRunning) consumer.working(flight.delivery);
     }
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
-    const hangs = !longRunning && this.#calls.size > 0 && now - this.#turnAt > ackWaitMs &&
-      [...this.#flights].some((flight) => !flight.returned && !flight.waits);
-    if (hangs) return;
+    if (this.hungMs(now) > ackWaitMs) return;
     for (const delivery of this.#waiting) consumer.working(delivery);
     consumer.workingAhead();
     this.#touchedAt = now;

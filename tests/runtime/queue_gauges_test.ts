@@ -28,6 +28,8 @@ function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
     slots: metrics.gauge("slots"),
     bulkBuffered: metrics.gauge("bulkBuffered"),
     held: metrics.gauge("held"),
+    stalled: metrics.gauge("stalled"),
+    unreportedNow: metrics.gauge("unreportedNow"),
   };
 }
 
@@ -55,6 +57,8 @@ describe("QueueGauges", () => {
       slots: 4,
       bulkBuffered: 0,
       held: 1,
+      stalled: 0,
+      unreportedNow: 0,
     });
     await second();
     assert.deepEqual(gaugesOf(metrics), {
@@ -65,6 +69,8 @@ describe("QueueGauges", () => {
       slots: 0,
       bulkBuffered: 0,
       held: 0,
+      stalled: 0,
+      unreportedNow: 0,
     });
   });
 
@@ -95,6 +101,30 @@ describe("QueueGauges", () => {
     const last = asked;
     await turns(20);
     assert.equal(asked, last);
+  });
+
+  it("tells every worker's stall watch how the queue stands, and counts the stalled", async () => {
+    const metrics = new TaskTally({ flow: "f", task: "t" });
+    const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER });
+    const seen: unknown[] = [];
+    const stallOf = (isStalled: boolean) => ({
+      isStalled,
+      look: (queue: { pending: number } | undefined) => void seen.push(queue?.pending),
+    });
+    const waiting = { ...NOTHING, pending: 12 };
+    let state = () => Promise.resolve(waiting);
+    const consumer = { slots: 1, state: () => state(), oldestAgeMs: none };
+    const worker = { inFlight: 0, held: 0 };
+    const first = gauges.watch({ consumer, worker, stall: stallOf(true) });
+    const second = gauges.watch({ consumer, worker, stall: stallOf(false) });
+    await eventually(() => seen.length === 2, "look");
+    assert.deepEqual(seen, [12, 12]);
+    assert.equal(metrics.gauge("stalled"), 1);
+    await first();
+    assert.equal(metrics.gauge("stalled"), 0);
+    state = () => Promise.reject(new Error("no answer"));
+    await second();
+    assert.equal(seen.at(-1), undefined);
   });
 
   it("does not wait for the broker when the process stops", async () => {

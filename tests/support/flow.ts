@@ -53,6 +53,7 @@ export interface FlowOptions {
   told?: (line: Record<string, unknown>) => void;
   started?: (progress: readonly TaskProgress[]) => void;
   deadLetters?: RunnerOptions["deadLetters"];
+  metricsOf?: RunnerOptions["metricsOf"];
 }
 
 export interface FlowResult {
@@ -141,6 +142,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       kill: options.kill ?? new AbortController().signal,
       started: options.started,
       deadLetters: options.deadLetters,
+      metricsOf: options.metricsOf,
     });
     const task = (id: string) => report.tasks.find((each) => each.task === id)!;
     return { report, printed, logged, task };
