@@ -55,6 +55,8 @@ export interface AppRunOptions {
   workers?: number;
   stop: AbortSignal;
   kill: AbortSignal;
+  /** How often queues are looked at for somebody who watches, ms. */
+  lookEveryMs?: number;
   started?(progress: readonly TaskProgress[]): void;
 }
 

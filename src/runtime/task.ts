@@ -179,7 +179,7 @@ export class TaskWorker {
     }
     const ended = this.#timers.now();
     this.#adapt((ended - started) / batch.length);
-    progress.touch(ended);
+    progress.touch(started, ended);
   }
 
   /** @param later What is worked through after this batch, and has to be kept alive meanwhile. */
@@ -269,6 +269,7 @@ export class TaskWorker {
 
   #call(flight: Flight, schema: RecordSchema): Promise<void> | undefined {
     flight.schema = schema;
+    this.#options.progress.bytes.in += flight.delivery.body.length;
     flight.record = schema.decode(flight.delivery.body);
     const answer = this.#options.step(flight);
     if (isPending(answer)) return this.#await(flight, answer);

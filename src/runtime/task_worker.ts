@@ -61,6 +61,7 @@ async function runSession(
     names,
     publisher,
     maxPayload: broker.maxPayload,
+    bytes: progress.bytes,
   });
   const scope: CallScope = {
     flow: plan.flowId,

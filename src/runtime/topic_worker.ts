@@ -42,6 +42,7 @@ export async function runTopic(
       publisher,
       maxPayload: broker.maxPayload,
       inputStream: stream,
+      bytes: progress.bytes,
     });
     await outputs.open(shared.schemas, undefined);
     const delivery = deliveryMeta(task, { batch, concurrency: 1 });

@@ -54,6 +54,7 @@ export interface FlowOptions {
   started?: (progress: readonly TaskProgress[]) => void;
   deadLetters?: RunnerOptions["deadLetters"];
   metricsOf?: RunnerOptions["metricsOf"];
+  lookEveryMs?: number;
 }
 
 export interface FlowResult {
@@ -143,6 +144,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       started: options.started,
       deadLetters: options.deadLetters,
       metricsOf: options.metricsOf,
+      lookEveryMs: options.lookEveryMs,
     });
     const task = (id: string) => report.tasks.find((each) => each.task === id)!;
     return { report, printed, logged, task };
