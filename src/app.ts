@@ -7,6 +7,7 @@ import type { Files } from "./files/files.ts";
 import { makeFunction } from "./functions/registry.ts";
 import type { Host } from "./host.ts";
 import type { Exporter, ExporterOptions } from "./http/exporter.ts";
+import type { StoreProbe } from "./http/health.ts";
 import type { Logger } from "./log.ts";
 import type { NatsConfig, Plan, StoreConfig, TaskPlan } from "./pipeline/plan.ts";
 import { DownloadFolders } from "./runtime/download_folders.ts";
@@ -21,12 +22,15 @@ import { readSettings, type Settings } from "./settings.ts";
 import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
 import { S3Store } from "./store/s3.ts";
-import type { Store } from "./store/store.ts";
+import { type Store, StoreError } from "./store/store.ts";
 import { VERSION } from "./version.ts";
 
 /** Bytes of one task's input queue inside this process, and on a server. */
 const EMBEDDED_QUEUE_BYTES = 16 << 20;
 export const NATS_QUEUE_BYTES = 256 << 20;
+
+/** Asked for only to see whether the store answers. */
+const PROBE_BUCKET = "kflow-ready";
 
 export interface AppOptions {
   plan: Plan;
@@ -62,6 +66,8 @@ export interface AppRunOptions {
   broker?: Broker;
   /** See `RunnerOptions`. */
   settlementOf?: RunnerOptions["settlementOf"];
+  /** How often queues are looked at for somebody who watches, ms. */
+  lookEveryMs?: number;
   started?(progress: readonly TaskProgress[]): void;
 }
 
@@ -115,7 +121,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         ...runOptions,
         metricsOf: (task) => exporter?.metricsOf(task),
         started(progress) {
-          exporter?.started(of);
+          exporter?.started({ broker: of, stores: stores.probes(runOptions.tasks) });
           runOptions.started?.(progress);
         },
         plan: runOptions.plan ?? plan,
@@ -162,7 +168,10 @@ export async function startExporter(
     import("./metrics/prometheus.ts"),
   ]);
   const build = { version: VERSION, platform: options.host.platform };
-  return await Exporter.start({ ...options, makeMetrics: () => new PrometheusMetrics(build) });
+  return await Exporter.start({
+    ...options,
+    makeMetrics: (isReady) => new PrometheusMetrics(build, { isReady }),
+  });
 }
 
 function embeddedBroker(
@@ -298,6 +307,23 @@ class Stores {
       const key = keyOf(store);
       if (!this.#stores.has(key)) this.#stores.set(key, await openStore(store, this.#host));
     }
+  }
+
+  /** Of the tasks' stores those that can be away, each once. */
+  probes(tasks: readonly TaskPlan[]): StoreProbe[] {
+    const remote = tasks.filter(({ store }) => store.address.kind === "s3");
+    const found = new Map(remote.map((task) => [keyOf(task.store), this.of(task)]));
+    return [...found.values()].map((store) => ({
+      address: store.address,
+      async check() {
+        try {
+          await store.check(PROBE_BUCKET);
+        } catch (error) {
+          // That there is no such bucket, or that it is not ours, is an answer.
+          if (!(error instanceof StoreError) || error.kind === "unavailable") throw error;
+        }
+      },
+    }));
   }
 
   of(task: TaskPlan): Store {

@@ -3,11 +3,15 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
-/** Something that tests run against: a program built from source by Go, a folder of jars from Maven, a Python environment, or an image to build others on. */
+/**
+ * Something that tests run against: a program built from source by Go or out of a Debian package, a folder of jars from Maven, a Python environment, or an
+ * image to build others on.
+ */
 export interface ServerBinary {
-  readonly kind: "go" | "maven" | "python" | "base-image";
-  /** Go package, Maven `group:artifact`, Python package, or Debian release. */
+  readonly kind: "go" | "debian" | "maven" | "python" | "base-image";
+  /** Go package, Debian package, Maven `group:artifact`, Python package, or Debian release. */
   readonly module: string;
+  /** Of a Debian package the major version alone: which others there are is the distribution's matter. */
   readonly version: string;
   /** What it is called, for messages; of a Go program the file name that `go install` gives it. */
   readonly program: string;
@@ -51,6 +55,13 @@ export const SERVER_BINARIES = {
     version: "1.13.1",
     program: "fastavro",
     purpose: "tests that Python reads what is written",
+  },
+  "promtool": {
+    kind: "debian",
+    module: "prometheus",
+    version: "2",
+    program: "promtool",
+    purpose: "tests of metrics and alert rules",
   },
   "debian": {
     kind: "base-image",

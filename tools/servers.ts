@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { Commands } from "./process.ts";
@@ -34,7 +34,7 @@ export interface PrepareOptions {
 }
 
 /**
- * Sees to it that the servers are there: found, copied from PATH if the version is the right one, or made by Go, Maven or pip.
+ * Sees to it that the servers are there: found, copied from PATH if the version is the right one, or made by Go, apt, Maven or pip.
  * Several processes may do so at once: a file gets its name only when it is complete.
  */
 export async function prepareServers(
@@ -62,6 +62,7 @@ async function prepareServer(
     const build = { server, name, folder, commands, say, env, goFolders, kept: dirname(target) };
     const make = {
       go: buildProgram,
+      debian: unpackProgram,
       maven: makeFolder,
       python: makeFolder,
       "base-image": makeBase,
@@ -70,7 +71,7 @@ async function prepareServer(
     if (problem !== undefined) {
       return { name, problem: `Cannot get ${program} ${version} for ${purpose}: ${problem}` };
     }
-    const made = kind === "go" ? join(folder, program) : folder;
+    const made = kind === "go" || kind === "debian" ? join(folder, program) : folder;
     await chmod(made, 0o755);
     await rename(made, target).catch((error) => {
       // Another process was faster.
@@ -117,6 +118,50 @@ async function buildProgram(build: Build): Promise<Built> {
   }
   say(`Building ${program} ${version} with Go, once; it is kept in ${kept}`);
   return await run(commands, go, ["install", `${module}@${version}`], { GOBIN: folder });
+}
+
+/** Takes a program out of its Debian package, for which nobody has to be root and nothing is installed. */
+async function unpackProgram(build: Build): Promise<Built> {
+  const { server, name, folder, commands, say, env, kept } = build;
+  const { program, version, module } = server;
+  const onPath = findProgram(program, env);
+  if (onPath !== undefined) {
+    const { output } = await commands.run(onPath, ["--version"], { timeoutMs: 10_000 });
+    if (new RegExp(`\\b${version}\\.\\d`).test(output)) {
+      await copyFile(onPath, join(folder, program));
+      return {};
+    }
+  }
+  const apt = findProgram("apt-get", env);
+  const dpkg = findProgram("dpkg-deb", env);
+  if (apt === undefined || dpkg === undefined) {
+    return {
+      problem:
+        `there is none on PATH and no apt-get to get it with: install ${module} ${version} and type ` +
+        `"npm run servers", or put the program as "${name}" into a folder and name that folder in KFLOW_TEST_BIN_DIR`,
+    };
+  }
+  say(`Fetching ${program} ${version} from Debian, once; it is kept in ${kept}`);
+  const options = { cwd: folder, timeoutMs: BUILD_LIMIT_MS };
+  const own = ["State/lists/partial", "Cache/archives/partial"].map((path) => join(folder, path));
+  for (const path of own) await mkdir(path, { recursive: true });
+  const places = [`Dir::State=${join(folder, "State")}`, `Dir::Cache=${join(folder, "Cache")}`];
+  const ownLists = [...places, "Debug::NoLocking=true"].flatMap((option) => ["-o", option]);
+  let { status, output } = await commands.run(apt, ["download", module], options);
+  if (status !== 0) {
+    // The machine has no lists of packages, or old ones.
+    const updated = await commands.run(apt, [...ownLists, "update"], options);
+    const again = await commands.run(apt, [...ownLists, "download", module], options);
+    status = again.status;
+    output += updated.output + again.output;
+  }
+  const file = (await readdir(folder)).find((each) => each.endsWith(".deb"));
+  if (status !== 0 || file === undefined) return { problem: output.trim() };
+  const contents = join(folder, "contents");
+  const unpacked = await run(commands, dpkg, ["-x", join(folder, file), contents]);
+  if (unpacked.problem !== undefined) return unpacked;
+  await copyFile(join(contents, "usr", "bin", program), join(folder, program));
+  return {};
 }
 
 /** Jars with all that they need, or a Python environment with one package. */

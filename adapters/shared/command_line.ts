@@ -39,7 +39,9 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
           .default([], "none"),
       );
   const withRun = (command: Command, fallback: string) =>
-    command.option("--run <id>", `id of the batch run (default: KFLOW_RUN_ID, else ${fallback})`);
+    command
+      .option("--run <id>", `id of the batch run (default: KFLOW_RUN_ID, else ${fallback})`)
+      .option("--report <file>", "write the report by task to this file, as JSON");
 
   withRun(onFile("run", "run the whole pipeline in this process"), "a new one")
     .action(async (file: string, options: RunOptions) => {

@@ -6,6 +6,8 @@ export interface FileOptions {
 
 export interface RunOptions extends FileOptions {
   run?: string;
+  /** Path of the file that the report goes to as JSON. */
+  report?: string;
 }
 
 export interface WorkerOptions extends RunOptions {

@@ -13,6 +13,7 @@ import { loadPipeline } from "./load_pipeline.ts";
 import { loggerOf } from "./logger_of.ts";
 import { dialTcp } from "./nats_tcp.ts";
 import { formatReport } from "./report.ts";
+import { openReportFile } from "./report_file.ts";
 import { type Shutdown, watchSignals } from "./shutdown.ts";
 
 const FIRST_DELAY_MS = 500;
@@ -26,6 +27,7 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
   let exporter: Exporter | undefined;
   try {
+    const reportFile = options.report && await openReportFile(host, options.report);
     exporter = await startExporter({ plan, tasks: plan.tasks, host, log, stop: shutdown.stop });
     const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
     try {
@@ -34,6 +36,7 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
       const forgetRun = given === undefined;
       const report = await app.run({ tasks: plan.tasks, run, forgetRun, exporter, ...shutdown });
       host.stdout.write(formatReport(plan, report));
+      if (reportFile) await reportFile.write(plan, run, report);
       return statusOf(report);
     } finally {
       await app.close();
@@ -78,6 +81,7 @@ export async function workerCommand(
   const run = options.run ?? settings.runId ?? "default";
   let exporter: Exporter | undefined;
   try {
+    const reportFile = options.report && await openReportFile(host, options.report);
     // Before the servers are asked for: whoever watches the worker sees that it is alive and not ready.
     exporter = await startExporter({ plan, tasks: [task], host, log, stop: shutdown.stop });
     const report = await untilStarted(log, shutdown, async () => {
@@ -89,7 +93,9 @@ export async function workerCommand(
         await app.close();
       }
     });
-    return report === undefined ? 0 : statusOf(report);
+    if (report === undefined) return 0;
+    if (reportFile) await reportFile.write(plan, run, report);
+    return statusOf(report);
   } finally {
     await exporter?.close();
     shutdown.release();

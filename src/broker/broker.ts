@@ -197,6 +197,8 @@ export interface Consumer {
   close(timeoutMs?: number): Promise<void>;
   /** Asks the broker. */
   state(): Promise<QueueState>;
+  /** How long ago the oldest message that the group has not acked was stored, by the broker's clock, ms; 0 if all is acked. Asks the broker, which reads one message for it. */
+  oldestAgeMs(): Promise<number>;
   /**
    * The janitor, for brokers that keep acked messages: removes those that are acked **and** older than the duplicate window; when the stream is over half of its
    * `maxBytes`, younger acked ones too, oldest first. Returns how many it removed of each kind. Why not at the ack: a server that is

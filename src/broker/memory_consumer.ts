@@ -83,6 +83,10 @@ export class MemoryConsumer implements Consumer {
     return Promise.resolve(this.#group.state());
   }
 
+  oldestAgeMs(): Promise<number> {
+    return Promise.resolve(this.#group.oldestAgeMs());
+  }
+
   tidy(): Promise<{ old: number; young: number }> {
     return Promise.resolve({ old: 0, young: 0 });
   }

@@ -184,6 +184,17 @@ export class MemoryGroup {
     };
   }
 
+  /** Since the oldest message that is not acked was stored; 0 if all is. */
+  oldestAgeMs(): number {
+    let oldest = this.#fresh.peek();
+    const entries = [...this.#held.values(), ...this.#delayed.keys(), ...this.#again];
+    for (const { stored } of entries) {
+      if (oldest === undefined || stored.sequence < oldest.sequence) oldest = stored;
+    }
+    if (oldest === undefined) return 0;
+    return Math.max(0, Date.now() - Number(oldest.timestamp.slice(0, -6)));
+  }
+
   /** Stops all members. */
   close(): void {
     for (const member of [...this.#members]) member.stop();

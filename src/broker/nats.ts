@@ -16,7 +16,7 @@ import { NatsConsumer } from "./nats_consumer.ts";
 import { tidyStream } from "./nats_janitor.ts";
 import { NatsLink } from "./nats_link.ts";
 import { NatsPublisher } from "./nats_publisher.ts";
-import { type DurableSpec, ensureConsumer, queueState } from "./nats_queue.ts";
+import { type DurableSpec, ensureConsumer, oldestAgeMs, queueState } from "./nats_queue.ts";
 import { NatsState } from "./nats_state.ts";
 import { ensureStream } from "./nats_stream.ts";
 import { ensureTopic } from "./nats_topic.ts";
@@ -143,6 +143,7 @@ class NatsBroker implements Broker {
           `Cannot tell how stream "${stream}" stands: it or its consumer "${group}" is gone`,
         );
       },
+      oldestAgeMs: () => oldestAgeMs(this.#link, stream, group),
       tidy,
       closed: () => this.#consumers.delete(consumer),
     });

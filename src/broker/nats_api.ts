@@ -76,6 +76,8 @@ export interface ConsumerInfo {
   readonly ack_floor: { readonly consumer_seq: number; readonly stream_seq: number };
   readonly num_ack_pending: number;
   readonly num_pending: number;
+  /** The server's time; since 2.10. */
+  readonly ts?: string;
 }
 
 export interface StoredMessage {

@@ -17,6 +17,7 @@ export interface NatsConsumerOptions {
   /** Makes stream and consumer again after somebody removed them. */
   readonly restore: () => Promise<void>;
   readonly state: () => Promise<QueueState>;
+  readonly oldestAgeMs: () => Promise<number>;
   readonly tidy: () => Promise<{ old: number; young: number }>;
   /** Called once when the consumer was closed. */
   readonly closed: () => void;
@@ -154,6 +155,10 @@ export class NatsConsumer implements Consumer {
 
   state(): Promise<QueueState> {
     return this.#options.state();
+  }
+
+  oldestAgeMs(): Promise<number> {
+    return this.#options.oldestAgeMs();
   }
 
   tidy(): Promise<{ old: number; young: number }> {

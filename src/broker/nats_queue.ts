@@ -6,6 +6,7 @@ import {
   type ConsumerConfig,
   type ConsumerInfo,
   NANOS_PER_MS,
+  type StoredMessage,
   streamInfo,
   unless,
 } from "./nats_api.ts";
@@ -104,6 +105,22 @@ export async function queueState(
     pending: consumer.num_pending,
     ackPending: consumer.num_ack_pending,
   };
+}
+
+/** Since the oldest message that the group has not acked was stored, by the server's clock where it tells; 0 if there is none. */
+export async function oldestAgeMs(link: NatsLink, stream: string, group: string): Promise<number> {
+  const consumer = await callApi<ConsumerInfo>(link, `CONSUMER.INFO.${stream}.${group}`);
+  if (consumer.num_pending === 0 && consumer.num_ack_pending === 0) return 0;
+  const answer = await unless(
+    [API.messageNotFound],
+    callApi<{ message: StoredMessage }>(link, `STREAM.MSG.GET.${stream}`, {
+      seq: consumer.ack_floor.stream_seq + 1,
+      next_by_subj: consumer.config.filter_subject ?? ">",
+    }),
+  );
+  if (answer === undefined) return 0;
+  const now = consumer.ts === undefined ? Date.now() : Date.parse(consumer.ts);
+  return Math.max(0, now - Date.parse(answer.message.time));
 }
 
 /** A work queue has no second consumer for the same subject. */

@@ -44,6 +44,9 @@ export class WrappedConsumer implements Consumer {
   state(): Promise<QueueState> {
     return this.#inner.state();
   }
+  oldestAgeMs(): Promise<number> {
+    return this.#inner.oldestAgeMs();
+  }
   tidy(): Promise<{ old: number; young: number }> {
     return this.#inner.tidy();
   }

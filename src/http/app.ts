@@ -24,8 +24,10 @@ export interface Route {
 export interface HttpAppOptions {
   metrics: MetricsPage;
   log: Logger;
+  /** Why the process should be started anew; undefined if it should not. */
+  notAlive?(): string | undefined;
   /** Why the process cannot be given work now; undefined if it can. */
-  notReady(): string | undefined;
+  notReady(): string | undefined | Promise<string | undefined>;
   /** Paths that change something. @default none */
   routes?: readonly Route[];
   /** The text at `/`. @default there is none */
@@ -47,9 +49,13 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     const text = await metrics.text();
     return c.body(text, 200, { "Content-Type": metrics.contentType });
   });
-  app.get("/livez", (c) => c.body("alive\n", 200, plain));
-  app.get("/readyz", (c) => {
-    const reason = notReady();
+  app.get("/livez", (c) => {
+    const reason = options.notAlive?.();
+    if (reason === undefined) return c.body("alive\n", 200, plain);
+    return c.body(`not alive: ${reason}\n`, 503, plain);
+  });
+  app.get("/readyz", async (c) => {
+    const reason = await notReady();
     if (reason === undefined) return c.body("ready\n", 200, plain);
     return c.body(`not ready: ${reason}\n`, 503, plain);
   });

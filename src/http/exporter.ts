@@ -4,6 +4,7 @@ import type { Logger } from "../log.ts";
 import type { Metrics, MetricsPage, TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { createHttpApp } from "./app.ts";
+import { Health, type Servers } from "./health.ts";
 
 export interface ExporterOptions {
   plan: Plan;
@@ -13,12 +14,8 @@ export interface ExporterOptions {
   log: Logger;
   /** Aborted when the process drains. */
   stop: AbortSignal;
-  makeMetrics(): Metrics & MetricsPage;
-}
-
-/** What readiness asks of a broker. */
-interface Connected {
-  isConnected(): boolean;
+  /** @param isReady Whether the process can be given work now. */
+  makeMetrics(isReady: () => Promise<boolean>): Metrics & MetricsPage;
 }
 
 /** The exporter of one process: a server for each port that its tasks name. */
@@ -26,10 +23,11 @@ export class Exporter {
   readonly #options: ExporterOptions;
   readonly #metrics = new Map<number, Metrics>();
   readonly #servers: Served[] = [];
-  #broker?: Connected;
+  readonly #health: Health;
 
   private constructor(options: ExporterOptions) {
     this.#options = options;
+    this.#health = new Health({ stop: options.stop, metrics: () => this.#metrics.values() });
   }
 
   /**
@@ -61,9 +59,9 @@ export class Exporter {
     });
   }
 
-  /** The workers have their broker: from now on the process is ready while it is connected. */
-  started(broker: Connected): void {
-    this.#broker = broker;
+  /** The workers have their servers: from now on the process is ready while these answer. */
+  started(servers: Servers): void {
+    this.#health.started(servers);
   }
 
   /** Safe to call twice. */
@@ -73,8 +71,14 @@ export class Exporter {
 
   async #listen(port: number, required: boolean): Promise<void> {
     const { host, log, makeMetrics } = this.#options;
-    const metrics = makeMetrics();
-    const app = createHttpApp({ metrics, log, notReady: () => this.#notReady() });
+    const health = this.#health;
+    const metrics = makeMetrics(async () => await health.notReady() === undefined);
+    const app = createHttpApp({
+      metrics,
+      log,
+      notAlive: () => health.notAlive(),
+      notReady: () => health.notReady(),
+    });
     try {
       this.#servers.push(await host.serve(app, { port }));
     } catch (error) {
@@ -93,11 +97,5 @@ export class Exporter {
     }
     this.#metrics.set(port, metrics);
     log.info("Serving /metrics, /livez and /readyz", { port });
-  }
-
-  #notReady(): string | undefined {
-    if (this.#options.stop.aborted) return "stopping";
-    if (this.#broker === undefined) return "starting";
-    return this.#broker.isConnected() ? undefined : "no connection to the broker";
   }
 }

@@ -227,6 +227,11 @@ class CallConsumer implements Consumer {
     return Promise.resolve(this.#source.state());
   }
 
+  /** Whoever calls waits for the answer. */
+  oldestAgeMs(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   tidy(): Promise<{ old: number; young: number }> {
     return Promise.resolve({ old: 0, young: 0 });
   }

@@ -145,6 +145,10 @@ export class DrainConsumer implements Consumer {
     return this.#inner.state();
   }
 
+  oldestAgeMs(): Promise<number> {
+    return this.#inner.oldestAgeMs();
+  }
+
   tidy(): Promise<{ old: number; young: number }> {
     return this.#inner.tidy();
   }

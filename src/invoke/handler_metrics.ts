@@ -60,6 +60,6 @@ export class HandlerMetrics {
 
   async #loadPage(): Promise<MetricsPage> {
     const { PrometheusMetrics } = await import("../metrics/prometheus.ts");
-    return new PrometheusMetrics(this.#build, this.#tallies);
+    return new PrometheusMetrics(this.#build, { counted: this.#tallies });
   }
 }

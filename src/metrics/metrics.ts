@@ -31,11 +31,17 @@ export type TaskCounts = Readonly<Record<TaskCounter, number>>;
 export type TaskGauge =
   | "pending"
   | "ackPending"
+  /** Since the oldest record that nobody has acknowledged was stored, seconds. */
+  | "oldestWaiting"
   | "inFlight"
   | "slots"
   | "bulkBuffered"
   /** Inputs that wait for the function's `requestAck()`. */
-  | "held";
+  | "held"
+  /** Workers that have made no step for three ack waits though records wait. */
+  | "stalled"
+  /** Failed records that are held because the side stream does not take their error record. */
+  | "unreportedNow";
 
 export type GaugeValue = number | (() => number);
 
@@ -49,6 +55,8 @@ export interface TaskLabels {
 /** Port: metrics of a process. Asked twice for the same labels it gives the same counts. */
 export interface Metrics {
   task(labels: TaskLabels): TaskMetrics;
+  /** Ids of the tasks whose gauge is above 0. */
+  tasksWith(gauge: TaskGauge): string[];
 }
 
 /** What a scrape gets. */

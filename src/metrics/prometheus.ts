@@ -29,10 +29,22 @@ const COUNTERS: Readonly<Record<TaskCounter, readonly [name: string, help: strin
 const GAUGES: Readonly<Record<TaskGauge, readonly [name: string, help: string]>> = {
   pending: ["kflow_pending", "Records in the input queue never delivered yet"],
   ackPending: ["kflow_ack_pending", "Records delivered to any worker and not settled"],
+  oldestWaiting: [
+    "kflow_oldest_waiting_seconds",
+    "Age of the oldest record in the input queue that is not acknowledged; 0 if there is none",
+  ],
   inFlight: ["kflow_in_flight", "Records that the workers of this process hold"],
   slots: ["kflow_slots", "Records that the workers of this process may hold at once"],
   bulkBuffered: ["kflow_bulk_buffered", "Records that wait for their bulk to be written"],
   held: ["kflow_held", "Records held until the function calls requestAck()"],
+  stalled: [
+    "kflow_stalled_workers",
+    "Workers that have made no step for three ack waits though records wait",
+  ],
+  unreportedNow: [
+    "kflow_unreported",
+    "Failed records held because the error side stream does not take their error record",
+  ],
 };
 
 const TIMES = {
@@ -43,6 +55,11 @@ const TIMES = {
 const TIME_NAMES = ["processing", "downloading", "total"] as const;
 type Time = (typeof TIME_NAMES)[number];
 
+export interface PrometheusOptions {
+  counted?: Map<string, TaskTally>;
+  isReady?: () => Promise<boolean>;
+}
+
 /** Counts for Prometheus, in a registry of its own. The tasks count in plain numbers; a scrape copies them. */
 export class PrometheusMetrics implements Metrics, MetricsPage {
   readonly #registry = new Registry();
@@ -50,9 +67,13 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
 
   /**
    * @param build What `kflow_build_info` says.
-   * @param counted Tasks that were counted before, by flow and task with a space between.
+   * @param options.counted Tasks that were counted before, by flow and task with a space between.
+   * @param options.isReady What `kflow_ready` says, asked at each scrape; must not reject.
    */
-  constructor(build: { version: string; platform: string }, counted?: Map<string, TaskTally>) {
+  constructor(
+    build: { version: string; platform: string },
+    { counted, isReady = () => Promise.resolve(true) }: PrometheusOptions = {},
+  ) {
     this.#tasks = counted ?? new Map();
     const tasks = () => this.#tasks.values();
     const registers = [this.#registry];
@@ -90,6 +111,14 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
       });
     }
     new Gauge({
+      name: "kflow_ready",
+      help: "1 while /readyz says that the process can be given work, else 0",
+      registers,
+      async collect() {
+        this.set(await isReady() ? 1 : 0);
+      },
+    });
+    new Gauge({
       name: "kflow_build_info",
       help: "Always 1; the labels say what runs",
       labelNames: ["version", "platform"],
@@ -106,6 +135,11 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
     let tally = this.#tasks.get(key);
     if (tally === undefined) this.#tasks.set(key, tally = new TaskTally(labels));
     return tally;
+  }
+
+  tasksWith(gauge: TaskGauge): string[] {
+    return [...this.#tasks.values()].filter((task) => task.gauge(gauge) > 0)
+      .map(({ labels }) => labels.function);
   }
 
   text(): Promise<string> {

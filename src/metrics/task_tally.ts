@@ -17,10 +17,13 @@ export class TaskTally implements TaskMetrics {
   readonly #gauges: Record<TaskGauge, GaugeValue> = {
     pending: 0,
     ackPending: 0,
+    oldestWaiting: 0,
     inFlight: 0,
     slots: 0,
     bulkBuffered: 0,
     held: 0,
+    stalled: 0,
+    unreportedNow: 0,
   };
   readonly times = {
     processing: new TimeTally(),

@@ -5,6 +5,7 @@ import type { Logger } from "../log.ts";
 import { growingDelay } from "../waiting.ts";
 import { AckError } from "./ack_error.ts";
 import type { DeadLetters } from "./dead_letters.ts";
+import { classOf } from "./error_record.ts";
 import type { ErrorStream } from "./error_stream.ts";
 import type { Flight } from "./flight.ts";
 import type { TaskProgress } from "./progress.ts";
@@ -70,6 +71,7 @@ export class Acknowledge implements Settlement {
     const { consumer, progress, log, maxAttempts } = this.#options;
     const { delivery } = flight;
     progress.add("errors");
+    progress.errorClasses.add(classOf(error));
     if (!await this.#report(flight, error)) return;
     const fields = {
       sequence: delivery.sequence,

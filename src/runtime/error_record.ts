@@ -121,7 +121,8 @@ export async function fittingBody(
 }
 
 /** The class as a person would name it: that of the code, unless it says no more than "Error". */
-function classOf(error: unknown): string {
+/** The class that an error record names. */
+export function classOf(error: unknown): string {
   try {
     if (!(error instanceof Error)) return "Error";
     const { name } = error.constructor;

@@ -70,6 +70,7 @@ export class ErrorStream {
   constructor(options: ErrorStreamOptions) {
     this.#options = options;
     this.#publisher = options.broker.publisher();
+    options.progress.set("unreportedNow", () => this.#late());
   }
 
   /** Finds or makes the streams. What is wrong with them is logged, and holds up no record that does not fail. */
@@ -124,6 +125,12 @@ export class ErrorStream {
       },
       failed: (error) => void report.refused.set(topic, reasonOf(error)),
     });
+  }
+
+  #late(): number {
+    let count = 0;
+    for (const { late } of this.#reports) if (late) count++;
+    return count;
   }
 
   #settle(report: Report, kept: boolean): void {

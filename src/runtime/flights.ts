@@ -13,6 +13,12 @@ export class Flights implements Iterable<Flight> {
     return this.#flights[Symbol.iterator]();
   }
 
+  /** Whether one is in the function's hands: neither done with nor waiting for a server. */
+  get areInFunction(): boolean {
+    for (const { returned, waits } of this.#flights) if (!returned && !waits) return true;
+    return false;
+  }
+
   add(flight: Flight): void {
     this.#flights.add(flight);
   }

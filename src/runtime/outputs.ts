@@ -19,6 +19,8 @@ export interface OutputsOptions {
   maxPayload: number;
   /** Stream that the task's deliveries come from. @default its own queue */
   inputStream?: string;
+  /** Where the bytes of what is sent are added up. @default nowhere */
+  bytes?: { out: number };
 }
 
 /** A record as bytes, and where it goes. */
@@ -47,9 +49,11 @@ export class TaskOutputs {
   #main: Door | undefined;
   #partition?: Partition;
   readonly #sides = new Map<string, Door>();
+  readonly #bytes: { out: number };
 
   constructor(options: OutputsOptions) {
     this.#options = options;
+    this.#bytes = options.bytes ?? { out: 0 };
     this.#maxBody = options.maxPayload - HEADER_RESERVE;
   }
 
@@ -128,6 +132,7 @@ export class TaskOutputs {
     const body = this.#encode(door, record);
     const id = door.ids.of(flight.delivery, flight.sideRecords++);
     if (body === undefined) return Promise.resolve();
+    this.#bytes.out += body.length;
     const { receipt, stored } = sideReceipt(flight, door.subjects.length);
     for (const subject of door.subjects) {
       flight.expect();
@@ -144,6 +149,7 @@ export class TaskOutputs {
   encodeForSource(record: RecordValue): EncodedRecord {
     const door = this.#find(undefined);
     const body = this.#encode(door, record);
+    this.#bytes.out += body?.length ?? 0;
     const headers = this.#partition?.headersOf(record) ?? door.headers;
     return { body, subjects: door.subjects, headers };
   }
@@ -151,7 +157,9 @@ export class TaskOutputs {
   /** The bytes and places of a source's side record. Throws if there is no such side out or the record does not fit. */
   encodeSide(sideOut: string, record: unknown): EncodedRecord {
     const door = this.#find(sideOut);
-    return { body: this.#encode(door, record), subjects: door.subjects, headers: door.headers };
+    const body = this.#encode(door, record);
+    this.#bytes.out += body?.length ?? 0;
+    return { body, subjects: door.subjects, headers: door.headers };
   }
 
   /** The schema may be one that the function has declared, so its field is looked for here too. */
@@ -177,6 +185,7 @@ export class TaskOutputs {
     headers = door.headers,
   ): void {
     if (body === undefined) return;
+    this.#bytes.out += body.length;
     const { publisher } = this.#options;
     for (const subject of door.subjects) {
       flight.expect();

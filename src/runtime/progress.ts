@@ -1,4 +1,6 @@
+import { TimeSpread } from "../metrics/time_spread.ts";
 import type { GaugeValue, TaskCounter, TaskGauge, TaskMetrics } from "../metrics/metrics.ts";
+import { ErrorClasses } from "./error_classes.ts";
 
 /** A message that will not be tried again, as the report names it. */
 export interface DeadLetter {
@@ -32,9 +34,21 @@ export class TaskProgress {
   readonly deadLetters: DeadLetter[] = [];
   /** What went wrong with the task itself and not with a record of it. */
   readonly failures: string[] = [];
-  /** Time spent in the function, ms. */
-  processingMs = 0;
-  /** From the first to the last record, ms; undefined before the first. */
+  /** How long calls, downloads and both together took. */
+  readonly times = {
+    processing: new TimeSpread(),
+    downloading: new TimeSpread(),
+    total: new TimeSpread(),
+  };
+  /** Failed attempts by class. */
+  readonly errorClasses = new ErrorClasses();
+  /** Of the bodies that came, redelivered ones included, and of the records emitted, side outs included and each once however many take it. */
+  readonly bytes = { in: 0, out: 0 };
+  /** How the input queue stood when somebody last asked; undefined before that and for a source. */
+  readonly queue: { pending?: number; ackPending?: number } = {};
+  /** Whether every worker of the task in this process has come to its end. */
+  isOver = false;
+  /** When the first record was begun and the last was done with, by `performance.now()`; undefined before the first. */
   startedAt?: number;
   endedAt?: number;
 
@@ -43,15 +57,17 @@ export class TaskProgress {
   }
 
   processed(milliseconds: number): void {
-    this.processingMs += milliseconds;
+    this.times.processing.observe(milliseconds);
     this.next?.processed(milliseconds);
   }
 
   downloaded(milliseconds: number): void {
+    this.times.downloading.observe(milliseconds);
     this.next?.downloaded(milliseconds);
   }
 
   total(milliseconds: number): void {
+    this.times.total.observe(milliseconds);
     this.next?.total(milliseconds);
   }
 
@@ -60,6 +76,9 @@ export class TaskProgress {
   }
 
   set(gauge: TaskGauge, value: GaugeValue): void {
+    if ((gauge === "pending" || gauge === "ackPending") && typeof value === "number") {
+      this.queue[gauge] = value;
+    }
     this.next?.set(gauge, value);
   }
 
@@ -68,9 +87,9 @@ export class TaskProgress {
     if (this.deadLetters.length < MOST_NAMED) this.deadLetters.push(letter);
   }
 
-  /** Marks now as inside the task's working time. */
-  touch(now: number): void {
-    this.startedAt ??= now;
-    this.endedAt = now;
+  /** Marks this time as part of the task's working time. */
+  touch(from: number, to = from): void {
+    this.startedAt ??= from;
+    this.endedAt = to;
   }
 }

@@ -2,14 +2,16 @@ import type { Consumer } from "../broker/broker.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
+import type { StallWatch } from "./stall_watch.ts";
 
 /** One worker of the task. */
 export interface Watched {
-  readonly consumer: Pick<Consumer, "slots" | "state">;
+  readonly consumer: Pick<Consumer, "slots" | "state" | "oldestAgeMs">;
   /** `inFlight`: deliveries taken and not settled; `held`: those of them that wait for `requestAck()`. */
   readonly worker: { readonly inFlight: number; readonly held: number };
   /** Present in bulk mode. */
   readonly bulk?: { readonly buffered: number };
+  readonly stall?: Pick<StallWatch, "look" | "isStalled">;
 }
 
 export interface QueueGaugesOptions {
@@ -34,6 +36,7 @@ export class QueueGauges {
     metrics.set("inFlight", () => this.#sum(({ worker }) => worker.inFlight));
     metrics.set("bulkBuffered", () => this.#sum(({ bulk }) => bulk?.buffered ?? 0));
     metrics.set("held", () => this.#sum(({ worker }) => worker.held));
+    metrics.set("stalled", () => this.#sum(({ stall }) => stall?.isStalled ? 1 : 0));
     metrics.set("slots", () => this.#sum(({ consumer }) => consumer.slots));
   }
 
@@ -72,10 +75,13 @@ export class QueueGauges {
   async #ask({ consumer }: Watched): Promise<void> {
     const { metrics, log } = this.#options;
     try {
-      const { pending, ackPending } = await consumer.state();
-      metrics.set("pending", pending);
-      metrics.set("ackPending", ackPending);
+      const [state, ageMs] = await Promise.all([consumer.state(), consumer.oldestAgeMs()]);
+      metrics.set("pending", state.pending);
+      metrics.set("ackPending", state.ackPending);
+      metrics.set("oldestWaiting", ageMs / 1000);
+      for (const { stall } of this.#watched) stall?.look(state);
     } catch (error) {
+      for (const { stall } of this.#watched) stall?.look(undefined);
       log.debug("Cannot ask how the queue stands", { reason: reasonOf(error) });
     }
   }

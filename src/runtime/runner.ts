@@ -29,7 +29,7 @@ export interface RunReport {
  * Rejects with the reason of the first worker that could not start or go on, after the others have stopped gently.
  */
 export async function runTasks(options: RunnerOptions): Promise<RunReport> {
-  const { plan, tasks, broker, codec, log, run } = options;
+  const { plan, tasks, broker, codec, log, run, lookEveryMs } = options;
   const startedAt = performance.now();
   const names = new FlowNames(plan.flowId);
   const batch = plan.mode === "batch";
@@ -48,8 +48,12 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     batch,
     blocks: new BlockWatch(),
     gauges: new Map(
-      [...progress.values()].filter(({ next }) => next !== undefined)
-        .map((counted) => [counted.task, new QueueGauges({ metrics: counted, log, stop })]),
+      [...progress.values()]
+        .filter(({ next }) => next !== undefined || lookEveryMs !== undefined)
+        .map((counted) => [
+          counted.task,
+          new QueueGauges({ metrics: counted, log, stop, everyMs: lookEveryMs }),
+        ]),
     ),
     schemas: new Schemas({ codec, state: broker.state, flow: plan.flowId }),
     end: new BatchEnd({ state: broker.state, names, run, log }),
@@ -77,12 +81,17 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     for (const task of tasks) {
       const counted = progress.get(task.id)!;
       if (task.kind === "source") {
-        sources.push(guarded(runSource(task, shared, counted)));
+        const source = guarded(runSource(task, shared, counted));
+        sources.push(source);
+        void source.then(() => counted.isOver = true);
         continue;
       }
+      const ofTask: Promise<boolean>[] = [];
       for (let i = 0; i < (options.workers ?? task.parallelism); i++) {
-        workers.push(guarded(runWorker(task, shared, counted)));
+        ofTask.push(guarded(runWorker(task, shared, counted)));
       }
+      workers.push(...ofTask);
+      void Promise.all(ofTask).then(() => counted.isOver = true);
     }
     const workersBefore = await Promise.all(workers);
     consumersDone.resolve();

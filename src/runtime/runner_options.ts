@@ -92,6 +92,8 @@ export interface RunnerOptions {
   readonly kill: AbortSignal;
   /** What ack waits, heartbeats and bulks go by. @default the real ones */
   readonly timers?: Timers;
+  /** How often the broker is asked how the queues stand, for somebody who watches the progress, ms; absent: only for metrics. */
+  readonly lookEveryMs?: number;
   /** Told once, before any worker starts, what will be counted where. */
   started?(progress: readonly TaskProgress[]): void;
 }

@@ -8,6 +8,7 @@ import type { TaskProgress } from "./progress.ts";
 import { maxAttemptsOf } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
+import { classOf } from "./error_record.ts";
 import { openError } from "./open_error.ts";
 import { aborted, growingDelay, waitAtMost } from "../waiting.ts";
 import { runTopic } from "./topic_worker.ts";
@@ -38,6 +39,7 @@ export async function runSource(
       names,
       publisher,
       maxPayload: broker.maxPayload,
+      bytes: progress.bytes,
     });
     const declared = await openSource(made.source, task, shared);
     await outputs.open(shared.schemas, declared);
@@ -118,6 +120,7 @@ async function runWithRetries(
         return false;
       }
       progress.add("errors");
+      progress.errorClasses.add(classOf(error));
       if (error instanceof SourceError && error.final) throw error;
       const kind = error instanceof StoreError ? error.kind : undefined;
       // A store that is away comes back; anything else of a store does not change by itself.

@@ -1,58 +1,31 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
-import type { RecordSchema } from "../codec/codec.ts";
-import type { Settlement } from "./acknowledge.ts";
 import type { Bulk } from "./bulk.ts";
-import { isPending, type Step } from "./chain.ts";
-import { Flight } from "./flight.ts";
-import { Flights } from "./flights.ts";
-import type { ManualAck } from "./manual_ack.ts";
-import type { Encoded, TaskOutputs } from "./outputs.ts";
-import type { TaskProgress } from "./progress.ts";
-import type { Schemas } from "./schemas.ts";
+import { FlightPath, type FlightPathOptions } from "./flight_path.ts";
 import { turn } from "../waiting.ts";
 import { Slots } from "./slots.ts";
 import { UnderWay } from "./under_way.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
 
 /*
- * One delivery, from top to bottom (DESIGN.md 6). Names in brackets are the files.
+ * A worker has two halves: this one takes deliveries and paces them, and `flight_path.ts` is what each of them goes through.
  *
- *     consumer.next()                 no more than free slots [slots]
- *          │
- *          ├─ delivered too often ──────────────────────────► dead letter ─┐
- *          ▼                                                               │
- *     decode with the writer's schema [schemas]                            │
- *          ├─ undecodable ──────────────────────────────────► dead letter ─┤
- *          ▼                                                               │
- *     measure → download → process    [chain, download_step]               │
- *          ├─ error ─► [acknowledge]  AckError ────────────────────────────┤
- *          │                          else nak with backoff, or dead letter┤
- *          ▼                                                               │
- *     encode all, publish all         [outputs]                            │
- *          ┆   the loop goes on with the next delivery meanwhile           │
- *          ▼                                                               │
- *     last confirmation               [flight]                             │
- *          ▼                                                               ▼
- *     ack, remove the download  ◄──────────────────────────────────────── ack
+ *     consumer ──► next() ──► work through the batch ──► FlightPath.begin() ──► … ──► settled
+ *        ▲                        │  suspects last, alone        │
+ *        │                        │  a turn of the event loop     ▼
+ *        └──── slots ◄── adapt ◄──┘  every 25 ms               heldChanged()
+ *
+ *     beat(), every third of the ack wait: keeps alive what waits here, in the consumer, for confirmations, or for `requestAck()`
  */
 
-export interface TaskWorkerOptions {
+export interface TaskWorkerOptions extends Omit<FlightPathOptions, "timers" | "heldChanged"> {
   task: string;
   consumer: Consumer;
-  schemas: Pick<Schemas, "of">;
-  outputs: TaskOutputs;
-  acknowledge: Settlement;
-  progress: TaskProgress;
-  /** The function with everything around it. */
-  step: Step;
   ackWaitMs: number;
   /** Calls at once. */
   concurrency: number;
   maxInFlight: number;
   /** `KFLOW_LONG_RUNNING_PROCESSING`: the ack wait does not run while the function does. */
   longRunning: boolean;
-  /** Present if the function acknowledges by itself. */
-  manual?: ManualAck;
   /** Present in bulk mode. */
   bulk?: Pick<Bulk, "flush">;
   /** How long a worker that is told to stop begins what it has taken, ms. @default 1000 */
@@ -78,12 +51,9 @@ export class TaskWorker {
   readonly #options: TaskWorkerOptions;
   readonly #slots: Slots;
   readonly #timers: Timers;
-  readonly #flights = new Flights();
+  readonly #path: FlightPath;
   /** Calls of the function. */
   readonly #calls = new UnderWay();
-  /** What is done for deliveries after their calls. */
-  readonly #running = new UnderWay();
-  readonly #landed = (flight: Flight) => this.#land(flight);
   #stopping = false;
   /** Why the worker cannot go on. */
   #failure?: Error;
@@ -94,23 +64,21 @@ export class TaskWorker {
   #waiting: Delivery[] = [];
   /** When the ack wait of everything that waited here was last started anew. */
   #touchedAt = 0;
-  /** Times of the calls that had to be awaited, since the slots were last set. */
-  #awaited = { calls: 0, milliseconds: 0 };
 
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
     this.#timers = options.timers ?? REAL_TIMERS;
-    options.manual?.attach({
-      release: (flight, outputs) => this.#release(flight, outputs),
-      landed: (group, error) => this.#landGroup(group, error),
+    this.#path = new FlightPath({
+      ...options,
+      timers: this.#timers,
+      heldChanged: () => this.#heldChanged(),
     });
-    const { ackWaitMs, concurrency, maxInFlight } = options;
-    this.#slots = new Slots({ ackWaitMs, concurrency, most: maxInFlight });
+    this.#slots = new Slots({ ...options, most: options.maxInFlight });
   }
 
   /** Deliveries taken and not settled. */
   get inFlight(): number {
-    return this.#flights.size + this.#waiting.length + this.held;
+    return this.#path.flights.size + this.#waiting.length + this.held;
   }
 
   /** Inputs that wait for the function's `requestAck()`. */
@@ -125,6 +93,13 @@ export class TaskWorker {
   /** Whether every delivery that was taken is held. */
   get onlyHolds(): boolean {
     return this.held > 0 && this.inFlight === this.held;
+  }
+
+  /** For how long the loop has waited for the function alone, ms; 0 where calls may take as long as they like. */
+  hungMs(now = this.#timers.now()): number {
+    const isIn = !this.#options.longRunning && this.#calls.size > 0 &&
+      this.#path.flights.areInFunction;
+    return isIn ? now - this.#turnAt : 0;
   }
 
   /**
@@ -145,7 +120,7 @@ export class TaskWorker {
       await this.#settled();
       await close();
       await this.#settled();
-      const left = this.#handBackHeld();
+      const left = this.#path.handBackHeld();
       if (this.#failure !== undefined) throw this.#failure;
       return left;
     } finally {
@@ -176,7 +151,7 @@ export class TaskWorker {
     }
     const ended = this.#timers.now();
     this.#adapt((ended - started) / batch.length);
-    progress.touch(ended);
+    progress.touch(started, ended);
   }
 
   /** @param later What is worked through after this batch, and has to be kept alive meanwhile. */
@@ -193,7 +168,11 @@ export class TaskWorker {
         this.#options.acknowledge.handBack(delivery);
         continue;
       }
-      const answer = this.#begin(delivery, now);
+      if (now - Math.max(delivery.receivedAt, this.#touchedAt) > this.#options.ackWaitMs) {
+        this.#options.consumer.forget(delivery);
+        continue;
+      }
+      const answer = this.#path.begin(delivery, now);
       if (answer === undefined) continue;
       this.#waiting = [...batch.slice(i + 1), ...later];
       this.#calls.add(answer);
@@ -206,18 +185,16 @@ export class TaskWorker {
 
   /** Resolves when nothing runs and everything begun has landed. */
   async #settled(): Promise<void> {
-    while (this.#calls.size + this.#running.size > 0) {
+    while (this.#calls.size + this.#path.running.size > 0) {
       this.#options.bulk?.flush();
       await this.#calls.all();
-      await this.#running.all();
+      await this.#path.running.all();
     }
-    await this.#flights.none();
+    await this.#path.flights.none();
   }
 
   #adapt(wallMs: number): void {
-    const { calls, milliseconds } = this.#awaited;
-    this.#awaited = { calls: 0, milliseconds: 0 };
-    const callMs = calls === 0 ? 0 : milliseconds / calls / this.#options.concurrency;
+    const callMs = this.#path.takeMeanMs() / this.#options.concurrency;
     this.#slots.observe(Math.max(wallMs, callMs));
     this.#setSlots();
   }
@@ -228,156 +205,16 @@ export class TaskWorker {
     consumer.slots = Math.min(this.#slots.count + this.held, Math.max(maxInFlight, 1));
   }
 
-  /** Starts on a delivery. The promise, if there is one, resolves when the function has returned; it never rejects. */
-  #begin(delivery: Delivery, now: number): Promise<void> | undefined {
-    const { consumer, schemas, acknowledge, progress, ackWaitMs } = this.#options;
-    if (now - Math.max(delivery.receivedAt, this.#touchedAt) > ackWaitMs) {
-      consumer.forget(delivery);
-      return undefined;
-    }
-    const flight = new Flight(delivery, now, this.#landed);
-    this.#flights.add(flight);
-    progress.add("in");
-    if (delivery.attempt > 1) {
-      progress.add("redelivered");
-      if (acknowledge.isExhausted(flight)) {
-        const reason = "The message was delivered too often without an answer";
-        this.#running.add(this.#leave(flight, acknowledge.bury(flight, reason)));
-        return undefined;
-      }
-    }
-    try {
-      const schema = schemas.of(delivery);
-      if (schema instanceof Promise) return this.#continue(flight, schema);
-      return this.#call(flight, schema);
-    } catch (error) {
-      flight.threw(error);
-      return undefined;
-    }
-  }
-
-  async #continue(flight: Flight, schema: Promise<RecordSchema>): Promise<void> {
-    try {
-      await this.#call(flight, await schema);
-    } catch (error) {
-      flight.threw(error);
-    }
-  }
-
-  #call(flight: Flight, schema: RecordSchema): Promise<void> | undefined {
-    flight.schema = schema;
-    flight.record = schema.decode(flight.delivery.body);
-    const answer = this.#options.step(flight);
-    if (isPending(answer)) return this.#await(flight, answer);
-    this.#publish(flight, answer);
-    return undefined;
-  }
-
-  async #await(flight: Flight, answer: PromiseLike<unknown>): Promise<void> {
-    try {
-      const returned = await answer;
-      this.#timed(flight);
-      this.#publish(flight, returned);
-    } catch (error) {
-      this.#timed(flight);
-      flight.threw(error);
-    }
-  }
-
-  /** The call is over: the next may begin while the failure is settled. */
-  #fail(flight: Flight, error: unknown): void {
-    flight.isOver = true;
-    this.#running.add(this.#leave(flight, this.#options.acknowledge.failed(flight, error)));
-  }
-
-  #timed(flight: Flight): void {
-    this.#awaited.calls++;
-    this.#awaited.milliseconds += this.#timers.now() - flight.startedAt;
-  }
-
-  /** Throws only before anything was published. */
-  #publish(flight: Flight, returned: unknown): void {
-    const { manual } = this.#options;
-    if (manual !== undefined) return this.#hold(flight, manual, returned);
-    const count = this.#options.outputs.publish(flight, returned);
-    flight.returned = true;
-    if (count > 0) this.#options.progress.add("out", count);
-    flight.seal();
-  }
-
-  #hold(flight: Flight, manual: ManualAck, returned: unknown): void {
-    const { maxInFlight, outputs, task } = this.#options;
-    const encoded = outputs.encode(returned);
-    flight.returned = flight.isOver = true;
-    if (manual.hold(flight, encoded)) this.#flights.delete(flight);
+  #heldChanged(): void {
     this.#setSlots();
-    if (manual.held < maxInFlight) return;
+    const { maxInFlight, task } = this.#options;
+    if (this.held < maxInFlight) return;
     this.#failure = new Error(
-      `Task "${task}" holds ${manual.held} inputs without requestAck(), and max.in.flight is ${maxInFlight}: ` +
+      `Task "${task}" holds ${this.held} inputs without requestAck(), and max.in.flight is ${maxInFlight}: ` +
         `call requestAck() sooner, or raise meta.max.in.flight`,
     );
     this.stop();
     this.#stopAt = -Infinity;
-  }
-
-  #release(flight: Flight, outputs: Encoded): void {
-    this.#flights.add(flight);
-    const count = this.#options.outputs.publishEncoded(flight, outputs);
-    if (count > 0) this.#options.progress.add("out", count);
-    flight.seal();
-  }
-
-  #landGroup(group: readonly Flight[], error: Error | undefined): void {
-    const { acknowledge, manual } = this.#options;
-    for (const flight of group) {
-      if (error !== undefined) {
-        this.#fail(flight, error);
-        continue;
-      }
-      acknowledge.done(flight);
-      const { download } = flight;
-      flight.download = undefined;
-      if (download !== undefined) this.#running.add(manual!.settled(download));
-      this.#forget(flight);
-    }
-    this.#setSlots();
-  }
-
-  /** Returns how many there were. */
-  #handBackHeld(): number {
-    const { acknowledge, manual } = this.#options;
-    const flights = manual?.takeAll() ?? [];
-    for (const flight of flights) {
-      acknowledge.handBack(flight.delivery);
-      this.#forget(flight);
-    }
-    return flights.length;
-  }
-
-  /** Everything published for the flight has its answer. */
-  #land(flight: Flight): void {
-    const { acknowledge, progress } = this.#options;
-    if (flight.duplicates > 0) progress.add("duplicates", flight.duplicates);
-    if (flight.group !== undefined) return flight.group.land(flight);
-    const { failure } = flight;
-    if (failure !== undefined) return this.#fail(flight, failure.error);
-    acknowledge.done(flight);
-    this.#forget(flight);
-  }
-
-  async #leave(flight: Flight, settled: Promise<void>): Promise<void> {
-    await settled;
-    this.#forget(flight);
-  }
-
-  #forget(flight: Flight): void {
-    const { download } = flight;
-    if (download !== undefined) {
-      flight.download = undefined;
-      const { manual } = this.#options;
-      this.#running.add(manual === undefined ? download.remove() : manual.abandoned(download));
-    }
-    this.#flights.delete(flight);
   }
 
   /** Keeps alive what only waits: for its turn, or for confirmations; and what runs, if it was asked for. */
@@ -385,13 +222,11 @@ export class TaskWorker {
     const { consumer, manual, longRunning, ackWaitMs } = this.#options;
     const now = this.#timers.now();
     for (const flight of manual?.flights() ?? []) consumer.working(flight.delivery);
-    for (const flight of this.#flights) {
+    for (const flight of this.#path.flights) {
       if (flight.returned || flight.waits || longRunning) consumer.working(flight.delivery);
     }
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
-    const hangs = !longRunning && this.#calls.size > 0 && now - this.#turnAt > ackWaitMs &&
-      [...this.#flights].some((flight) => !flight.returned && !flight.waits);
-    if (hangs) return;
+    if (this.hungMs(now) > ackWaitMs) return;
     for (const delivery of this.#waiting) consumer.working(delivery);
     consumer.workingAhead();
     this.#touchedAt = now;

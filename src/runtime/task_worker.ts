@@ -14,6 +14,7 @@ import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { type BulkMeta, bulkMeta, deliveryMeta, groupOf, queueOf } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
+import { StallWatch } from "./stall_watch.ts";
 import { TaskWorker } from "./task.ts";
 import { chainOf } from "./task_chain.ts";
 import { tidyNowAndThen } from "./tidying.ts";
@@ -60,6 +61,7 @@ async function runSession(
     names,
     publisher,
     maxPayload: broker.maxPayload,
+    bytes: progress.bytes,
   });
   const scope: CallScope = {
     flow: plan.flowId,
@@ -118,7 +120,13 @@ async function runSession(
     // An embedded broker keeps nothing that is acknowledged.
     const tidying = broker.durable ? tidyNowAndThen(consumer, progress, log) : undefined;
     const endWatch = shared.blocks.watch(watched, worker);
-    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, bulk });
+    const stall = new StallWatch({
+      ackWaitMs: delivery.ackWaitMs,
+      worker,
+      counts: progress.counts,
+      timers: shared.timers,
+    });
+    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, bulk, stall });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });
     if (stop.aborted) worker.stop();

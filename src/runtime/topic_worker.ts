@@ -11,6 +11,7 @@ import type { TaskProgress } from "./progress.ts";
 import { deliveryMeta } from "./queues.ts";
 import type { Shared, TopicFunction } from "./runner_options.ts";
 import { Schemas } from "./schemas.ts";
+import { StallWatch } from "./stall_watch.ts";
 import { TaskWorker } from "./task.ts";
 import { watchTopic } from "./topic_end.ts";
 import { TopicSchemas } from "./topic_schemas.ts";
@@ -41,6 +42,7 @@ export async function runTopic(
       publisher,
       maxPayload: broker.maxPayload,
       inputStream: stream,
+      bytes: progress.bytes,
     });
     await outputs.open(shared.schemas, undefined);
     const delivery = deliveryMeta(task, { batch, concurrency: 1 });
@@ -82,7 +84,13 @@ export async function runTopic(
       // A record that waits for its turn is being worked on.
       longRunning: true,
     });
-    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker });
+    const stall = new StallWatch({
+      ackWaitMs: delivery.ackWaitMs,
+      worker,
+      counts: progress.counts,
+      timers: shared.timers,
+    });
+    const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, stall });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });
     if (stop.aborted) worker.stop();

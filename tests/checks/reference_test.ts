@@ -106,7 +106,7 @@ function anchorsOf(markdown: string): Set<string> {
 
 describe("docs", () => {
   const folder = join(root, "docs");
-  for (const name of readdirSync(folder)) {
+  for (const name of readdirSync(folder).filter((each) => each.endsWith(".md"))) {
     const text = readFileSync(join(folder, name), "utf8");
 
     it(`${name} links to what is there`, () => {

@@ -12,7 +12,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Commands } from "../../tools/process.ts";
-import { cachedPath, findServer, SERVER_BINARIES } from "../../tools/server_binaries.ts";
+import {
+  cachedPath,
+  findServer,
+  SERVER_BINARIES,
+  type ServerName,
+} from "../../tools/server_binaries.ts";
 import { type PreparedServer, prepareServers } from "../../tools/servers.ts";
 
 describe("prepareServers", () => {
@@ -41,14 +46,14 @@ describe("prepareServers", () => {
     program("go", '[ "$1" = install ] && /bin/sleep 0.2 && echo "$@" > "$GOBIN/nats-server"');
   }
 
-  async function prepare(): Promise<PreparedServer> {
+  async function prepare(name: ServerName = "nats-server"): Promise<PreparedServer> {
     const options = {
       commands: new Commands(),
       say: (line: string) => said.push(line),
       env,
       goFolders: [],
     };
-    const [server] = await prepareServers(["nats-server"], options);
+    const [server] = await prepareServers([name], options);
     assert.ok(server);
     return server;
   }
@@ -103,6 +108,59 @@ describe("prepareServers", () => {
   it("does not take a program on PATH of another version", async () => {
     program("nats-server", `echo "nats-server: ${version}-beta"`);
     assert.match((await prepare()).problem ?? "", /there is no Go/);
+  });
+
+  /** Unpacks a program that holds the words of the command line. */
+  function fakeDpkg(): void {
+    program("dpkg-deb", '/bin/mkdir -p "$3/usr/bin" && echo "$1" > "$3/usr/bin/promtool"');
+  }
+
+  it("takes a program out of its Debian package, once", async () => {
+    program("apt-get", '[ "$*" = "download prometheus" ] && echo > prometheus_2.42_amd64.deb');
+    fakeDpkg();
+    const { path } = await prepare("promtool");
+    assert.equal(path, cachedPath("promtool", env));
+    assert.equal(readFileSync(path, "utf8"), "-x\n");
+    assert.equal((await prepare("promtool")).path, path);
+    assert.equal(said.length, 1);
+    assert.deepEqual(readdirSync(join(folder, "cache", "kflow-test", "bin")), ["promtool@2"]);
+  });
+
+  it("fetches lists of its own where the machine has none", async () => {
+    program(
+      "apt-get",
+      `for last; do :; done
+case "$*" in
+  download*) echo "Unable to locate package"; exit 100 ;;
+  *update) echo > updated ;;
+  *"download prometheus") [ -f updated ] && echo > prometheus_2.42_amd64.deb ;;
+esac`,
+    );
+    fakeDpkg();
+    assert.equal((await prepare("promtool")).path, cachedPath("promtool", env));
+  });
+
+  it("tells what apt said when there is no such package, and what to do without apt", async () => {
+    program("apt-get", 'echo "cannot $*"; exit 100');
+    fakeDpkg();
+    const { problem } = await prepare("promtool");
+    assert.match(
+      problem ?? "",
+      /Cannot get promtool 2 for tests of metrics .*: cannot download prom.*cannot .* update/s,
+    );
+    rmSync(join(bin, "apt-get"));
+    assert.match(
+      (await prepare("promtool")).problem ?? "",
+      /no apt-get to get it with: install prometheus 2 and type "npm run servers".*KFLOW_TEST_BIN_DIR/,
+    );
+  });
+
+  it("takes a promtool on PATH of the right major version", async () => {
+    program("promtool", 'echo "promtool, version 1.8.2"');
+    assert.match((await prepare("promtool")).problem ?? "", /no apt-get/);
+    program("promtool", 'echo "promtool, version 2.55.1 (branch: x)"');
+    assert.equal((await prepare("promtool")).path, cachedPath("promtool", env));
+    assert.deepEqual(said, []);
   });
 
   it("takes what KFLOW_TEST_BIN_DIR holds as it is", () => {

@@ -451,6 +451,24 @@ export function testBroker(
         await consumer.close();
       });
 
+      it("oldestAgeMs() is the age of the oldest message that is not acked, and 0 without one", async () => {
+        const place = new Place();
+        const consumer = await join(place);
+        assert.equal(await consumer.oldestAgeMs(), 0);
+        await place.fill(broker, ["a"]);
+        const [first] = await receive(consumer, 1);
+        await eventually(async () => await consumer.oldestAgeMs() >= 300, "age of 300 ms");
+        await place.fill(broker, ["b"]);
+        const [second] = await receive(consumer, 1);
+        const age = await consumer.oldestAgeMs();
+        assert.ok(age >= 300 && age < 20_000, `${age} ms`);
+        consumer.ack(first!);
+        await eventually(async () => await consumer.oldestAgeMs() < age - 100, "younger oldest");
+        consumer.nak(second!, 60_000);
+        await eventually(async () => await consumer.oldestAgeMs() >= 200, "age of what was naked");
+        await consumer.close();
+      });
+
       it("an empty queue is worked off", async () => {
         const place = new Place();
         const consumer = await join(place);

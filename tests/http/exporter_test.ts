@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import type { FetchHandler, Host } from "../../src/host.ts";
-import { Exporter } from "../../src/http/exporter.ts";
+import { Exporter, type ExporterOptions } from "../../src/http/exporter.ts";
 import { createLogger } from "../../src/log.ts";
 import { PrometheusMetrics } from "../../src/metrics/prometheus.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
@@ -47,7 +47,8 @@ dag:
 async function start(plan: Plan, ports: Ports, stop = new AbortController().signal) {
   const lines: string[] = [];
   const log = createLogger({ write: (line) => void lines.push(line) });
-  const makeMetrics = () => new PrometheusMetrics({ version: "0", platform: "test" });
+  const makeMetrics: ExporterOptions["makeMetrics"] = (isReady) =>
+    new PrometheusMetrics({ version: "0", platform: "test" }, { isReady });
   const { tasks } = plan;
   const exporter = await Exporter.start({ plan, tasks, host: ports.host, log, stop, makeMetrics });
   return { exporter, lines };
@@ -73,13 +74,49 @@ describe("Exporter", () => {
     const { exporter } = await start(await planWith("{}"), ports, stop.signal);
     assert.equal(await ports.get(9100, "/readyz"), "503 not ready: starting\n");
     let connected = true;
-    exporter.started({ isConnected: () => connected });
+    exporter.started({ broker: { isConnected: () => connected }, stores: [] });
     assert.equal(await ports.get(9100, "/readyz"), "200 ready\n");
+    assert.match(await ports.get(9100, "/metrics"), /^kflow_ready 1$/m);
     connected = false;
     assert.equal(await ports.get(9100, "/readyz"), "503 not ready: no connection to the broker\n");
+    assert.match(await ports.get(9100, "/metrics"), /^kflow_ready 0$/m);
     connected = true;
     stop.abort();
     assert.equal(await ports.get(9100, "/readyz"), "503 not ready: stopping\n");
+    assert.equal(await ports.get(9100, "/livez"), "200 alive\n");
+  });
+
+  it("is not ready while a store is away, and says which", async () => {
+    const ports = new Ports();
+    const { exporter } = await start(await planWith("{}"), ports);
+    const store = (address: string, check: () => Promise<void>) => ({ address, check });
+    exporter.started({
+      broker: { isConnected: () => true },
+      stores: [
+        store("http://here:9000", () => Promise.resolve()),
+        store("http://away:9000", () => Promise.reject(new Error("ECONNREFUSED"))),
+      ],
+    });
+    assert.equal(
+      await ports.get(9100, "/readyz"),
+      "503 not ready: no answer of the store at http://away:9000\n",
+    );
+  });
+
+  it("is not alive while a worker of a task is stalled, unless it drains", async () => {
+    const ports = new Ports();
+    const stop = new AbortController();
+    const plan = await planWith("{port: 9200}");
+    const { exporter } = await start(plan, ports, stop.signal);
+    const [, show, other] = plan.tasks.map((task) => exporter.metricsOf(task)!);
+    let stalled = 0;
+    show!.set("stalled", () => stalled);
+    other!.set("stalled", 0);
+    assert.equal(await ports.get(9100, "/livez"), "200 alive\n");
+    stalled = 1;
+    const answer = "503 not alive: no step for three ack waits though records wait: show\n";
+    for (const port of [9100, 9200]) assert.equal(await ports.get(port, "/livez"), answer);
+    stop.abort();
     assert.equal(await ports.get(9100, "/livez"), "200 alive\n");
   });
 

@@ -41,16 +41,20 @@ describe("PrometheusMetrics", () => {
       kflow_blocked_total: "counter",
       kflow_pending: "gauge",
       kflow_ack_pending: "gauge",
+      kflow_oldest_waiting_seconds: "gauge",
       kflow_in_flight: "gauge",
       kflow_slots: "gauge",
       kflow_build_info: "gauge",
       kflow_bulk_buffered: "gauge",
       kflow_held: "gauge",
+      kflow_stalled_workers: "gauge",
+      kflow_unreported: "gauge",
+      kflow_ready: "gauge",
     });
     assert.equal(metrics.contentType, "text/plain; version=0.0.4; charset=utf-8");
   });
 
-  it("gives every metric a help text and, but for the build, the labels flow and function", async () => {
+  it("gives every metric a help text and, but for build and readiness, the labels flow and function", async () => {
     const metrics = new PrometheusMetrics(BUILD);
     metrics.task({ flow: "f", task: "t" });
     const text = await metrics.text();
@@ -59,7 +63,7 @@ describe("PrometheusMetrics", () => {
       text.match(/^# TYPE /gm)!.length,
     );
     for (const line of text.split("\n").filter((each) => /^[a-z]/.test(each))) {
-      if (line.startsWith("kflow_build_info")) continue;
+      if (/^kflow_(build_info|ready)\b/.test(line)) continue;
       assert.match(line, /\{(le="[^"]+",)?flow="f",function="t"\} 0$/);
     }
     assert.match(text, /^kflow_build_info\{version="1.2.3",platform="test"\} 1$/m);

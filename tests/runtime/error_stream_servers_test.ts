@@ -8,6 +8,7 @@ import { AvroCodec } from "../../src/codec/avro.ts";
 import { AckError } from "../../src/runtime/ack_error.ts";
 import { ERROR_RECORD_SCHEMA, type ErrorRecord } from "../../src/runtime/error_record.ts";
 import type { Context } from "../../src/runtime/context.ts";
+import { TaskTally } from "../../src/metrics/task_tally.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { eventually } from "../support/broker_probes.ts";
@@ -105,7 +106,9 @@ dag:
       async () => {
         const keys = Array.from({ length: 8 }, (_, i) => `k${i}`);
         let killed: Promise<void> | undefined;
+        const metrics = new TaskTally({ flow: "killed", task: "work" });
         const { running, counts } = begin("killed", {
+          metricsOf: ({ id }) => id === "work" ? metrics : undefined,
           keys,
           settings: { createSideStream: true },
           functions: {
@@ -119,12 +122,14 @@ dag:
         });
         await eventually(() => counts()?.unreported === 3, "error records that wait");
         await eventually(() => counts()!.acked === 5, "the others");
+        assert.equal(metrics.gauge("unreportedNow"), 3);
         assert.equal(counts()!.naked, 0);
         const state = await broker.queueState("kflow-killed-work", "killed-work");
         assert.equal(state?.ackPending, 3);
         assert.equal(state?.ackFloor, 0);
         await side.restart();
         const { task } = await running;
+        assert.equal(metrics.gauge("unreportedNow"), 0);
         assert.equal(task("work").counts.acked, 8);
         assert.equal(task("work").counts.dead, 1);
         assert.equal(task("work").deadLetters[0]!.attempts, 3);

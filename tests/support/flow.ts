@@ -53,6 +53,8 @@ export interface FlowOptions {
   told?: (line: Record<string, unknown>) => void;
   started?: (progress: readonly TaskProgress[]) => void;
   deadLetters?: RunnerOptions["deadLetters"];
+  metricsOf?: RunnerOptions["metricsOf"];
+  lookEveryMs?: number;
 }
 
 export interface FlowResult {
@@ -141,6 +143,8 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       kill: options.kill ?? new AbortController().signal,
       started: options.started,
       deadLetters: options.deadLetters,
+      metricsOf: options.metricsOf,
+      lookEveryMs: options.lookEveryMs,
     });
     const task = (id: string) => report.tasks.find((each) => each.task === id)!;
     return { report, printed, logged, task };

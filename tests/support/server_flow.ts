@@ -13,6 +13,7 @@ export interface FlowRunOptions {
   env?: Readonly<Record<string, string>>;
   way?: "ws" | "tcp";
   run?: string;
+  report?: string;
 }
 
 /** The quickstart on servers, as one flow with a name and a result bucket of its own. */
@@ -91,9 +92,10 @@ export class ServerFlow {
   }
 
   #start([command, ...rest]: string[], options: FlowRunOptions): Command {
-    const { runtime, binary, env, way, run } = options;
+    const { runtime, binary, env, way, run, report } = options;
     const args = [command!, this.folder.file("pipeline.yaml"), ...rest, ...this.#set];
     if (run !== undefined) args.push("--run", run);
+    if (report !== undefined) args.push("--report", report);
     const commandOptions: CommandOptions = {
       runtime,
       binary,

@@ -1,0 +1,215 @@
+import type { Delivery } from "../broker/broker.ts";
+import type { RecordSchema } from "../codec/codec.ts";
+import type { Timers } from "../timers.ts";
+import type { Settlement } from "./acknowledge.ts";
+import { isPending, type Step } from "./chain.ts";
+import { Flight } from "./flight.ts";
+import { Flights } from "./flights.ts";
+import type { ManualAck } from "./manual_ack.ts";
+import type { Encoded, TaskOutputs } from "./outputs.ts";
+import type { TaskProgress } from "./progress.ts";
+import type { Schemas } from "./schemas.ts";
+import { UnderWay } from "./under_way.ts";
+
+/*
+ * One delivery, from top to bottom (DESIGN.md 6). Names in brackets are the files.
+ *
+ *     consumer.next()                 no more than free slots [slots]
+ *          │
+ *          ├─ delivered too often ──────────────────────────► dead letter ─┐
+ *          ▼                                                               │
+ *     decode with the writer's schema [schemas]                            │
+ *          ├─ undecodable ──────────────────────────────────► dead letter ─┤
+ *          ▼                                                               │
+ *     measure → download → process    [chain, download_step]               │
+ *          ├─ error ─► [acknowledge]  AckError ────────────────────────────┤
+ *          │                          else nak with backoff, or dead letter┤
+ *          ▼                                                               │
+ *     encode all, publish all         [outputs]                            │
+ *          ┆   the loop goes on with the next delivery meanwhile           │
+ *          ▼                                                               │
+ *     last confirmation               [flight]                             │
+ *          ▼                                                               ▼
+ *     ack, remove the download  ◄──────────────────────────────────────── ack
+ */
+
+export interface FlightPathOptions {
+  schemas: Pick<Schemas, "of">;
+  outputs: TaskOutputs;
+  acknowledge: Settlement;
+  progress: TaskProgress;
+  /** The function with everything around it. */
+  step: Step;
+  /** Present if the function acknowledges by itself. */
+  manual?: ManualAck;
+  timers: Timers;
+  /** Told whenever inputs begin or cease to be held. */
+  heldChanged: () => void;
+}
+
+/** The way of every delivery of one worker, from the moment that it is begun until it is settled. */
+export class FlightPath {
+  readonly flights = new Flights();
+  /** What is done for deliveries after their calls. */
+  readonly running = new UnderWay();
+  readonly #options: FlightPathOptions;
+  readonly #landed = (flight: Flight) => this.#land(flight);
+  /** Times of the calls that had to be awaited, since somebody asked. */
+  #awaited = { calls: 0, milliseconds: 0 };
+
+  constructor(options: FlightPathOptions) {
+    this.#options = options;
+    options.manual?.attach({
+      release: (flight, outputs) => this.#release(flight, outputs),
+      landed: (group, error) => this.#landGroup(group, error),
+    });
+  }
+
+  /** Mean time of the calls that had to be awaited since this was last asked, ms; 0 if there were none. */
+  takeMeanMs(): number {
+    const { calls, milliseconds } = this.#awaited;
+    this.#awaited = { calls: 0, milliseconds: 0 };
+    return calls === 0 ? 0 : milliseconds / calls;
+  }
+
+  /** Starts on a delivery. The promise, if there is one, resolves when the function has returned; it never rejects. */
+  begin(delivery: Delivery, now: number): Promise<void> | undefined {
+    const { schemas, acknowledge, progress } = this.#options;
+    const flight = new Flight(delivery, now, this.#landed);
+    this.flights.add(flight);
+    progress.add("in");
+    if (delivery.attempt > 1) {
+      progress.add("redelivered");
+      if (acknowledge.isExhausted(flight)) {
+        const reason = "The message was delivered too often without an answer";
+        this.running.add(this.#leave(flight, acknowledge.bury(flight, reason)));
+        return undefined;
+      }
+    }
+    try {
+      const schema = schemas.of(delivery);
+      if (schema instanceof Promise) return this.#continue(flight, schema);
+      return this.#call(flight, schema);
+    } catch (error) {
+      flight.threw(error);
+      return undefined;
+    }
+  }
+
+  async #continue(flight: Flight, schema: Promise<RecordSchema>): Promise<void> {
+    try {
+      await this.#call(flight, await schema);
+    } catch (error) {
+      flight.threw(error);
+    }
+  }
+
+  #call(flight: Flight, schema: RecordSchema): Promise<void> | undefined {
+    flight.schema = schema;
+    this.#options.progress.bytes.in += flight.delivery.body.length;
+    flight.record = schema.decode(flight.delivery.body);
+    const answer = this.#options.step(flight);
+    if (isPending(answer)) return this.#await(flight, answer);
+    this.#publish(flight, answer);
+    return undefined;
+  }
+
+  async #await(flight: Flight, answer: PromiseLike<unknown>): Promise<void> {
+    try {
+      const returned = await answer;
+      this.#timed(flight);
+      this.#publish(flight, returned);
+    } catch (error) {
+      this.#timed(flight);
+      flight.threw(error);
+    }
+  }
+
+  /** The call is over: the next may begin while the failure is settled. */
+  #fail(flight: Flight, error: unknown): void {
+    flight.isOver = true;
+    this.running.add(this.#leave(flight, this.#options.acknowledge.failed(flight, error)));
+  }
+
+  #timed(flight: Flight): void {
+    this.#awaited.calls++;
+    this.#awaited.milliseconds += this.#options.timers.now() - flight.startedAt;
+  }
+
+  /** Throws only before anything was published. */
+  #publish(flight: Flight, returned: unknown): void {
+    const { manual } = this.#options;
+    if (manual !== undefined) return this.#hold(flight, manual, returned);
+    const count = this.#options.outputs.publish(flight, returned);
+    flight.returned = true;
+    if (count > 0) this.#options.progress.add("out", count);
+    flight.seal();
+  }
+
+  #hold(flight: Flight, manual: ManualAck, returned: unknown): void {
+    const { outputs, heldChanged } = this.#options;
+    const encoded = outputs.encode(returned);
+    flight.returned = flight.isOver = true;
+    if (manual.hold(flight, encoded)) this.flights.delete(flight);
+    heldChanged();
+  }
+
+  #release(flight: Flight, outputs: Encoded): void {
+    this.flights.add(flight);
+    const count = this.#options.outputs.publishEncoded(flight, outputs);
+    if (count > 0) this.#options.progress.add("out", count);
+    flight.seal();
+  }
+
+  #landGroup(group: readonly Flight[], error: Error | undefined): void {
+    const { acknowledge, manual } = this.#options;
+    for (const flight of group) {
+      if (error !== undefined) {
+        this.#fail(flight, error);
+        continue;
+      }
+      acknowledge.done(flight);
+      const { download } = flight;
+      flight.download = undefined;
+      if (download !== undefined) this.running.add(manual!.settled(download));
+      this.#forget(flight);
+    }
+    this.#options.heldChanged();
+  }
+
+  /** Hands back what is held. Returns how many there were. */
+  handBackHeld(): number {
+    const flights = this.#options.manual?.takeAll() ?? [];
+    for (const flight of flights) {
+      this.#options.acknowledge.handBack(flight.delivery);
+      this.#forget(flight);
+    }
+    return flights.length;
+  }
+
+  /** Everything published for the flight has its answer. */
+  #land(flight: Flight): void {
+    const { acknowledge, progress } = this.#options;
+    if (flight.duplicates > 0) progress.add("duplicates", flight.duplicates);
+    if (flight.group !== undefined) return flight.group.land(flight);
+    const { failure } = flight;
+    if (failure !== undefined) return this.#fail(flight, failure.error);
+    acknowledge.done(flight);
+    this.#forget(flight);
+  }
+
+  async #leave(flight: Flight, settled: Promise<void>): Promise<void> {
+    await settled;
+    this.#forget(flight);
+  }
+
+  #forget(flight: Flight): void {
+    const { download } = flight;
+    if (download !== undefined) {
+      flight.download = undefined;
+      const { manual } = this.#options;
+      this.running.add(manual === undefined ? download.remove() : manual.abandoned(download));
+    }
+    this.flights.delete(flight);
+  }
+}

@@ -1,0 +1,124 @@
+import { after, before, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { eventually } from "../support/broker_probes.ts";
+import { CommandLine, RUNTIMES } from "../support/command.ts";
+import { FlowFolder } from "../support/flow_folder.ts";
+import { freePort } from "../support/free_port.ts";
+import { serverSkip } from "../support/server_binary.ts";
+import { ServerFlow } from "../support/server_flow.ts";
+import { TestServers } from "../support/test_servers.ts";
+
+const SLOW = { timeout: 120_000 };
+const HANGING_MODULE = `export default () => new Promise(() => {});`;
+const STALLED = "not alive: no step for three ack waits though records wait: describe\n";
+
+/** What a path answers; undefined if nobody listens. */
+async function answerOf(port: number, path: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return `${response.status} ${await response.text()}`;
+  } catch {
+    return undefined;
+  }
+}
+
+async function answers(port: number, path: string, wanted: string, ms = 40_000): Promise<void> {
+  await eventually(
+    async () => {
+      // So that a test does not do what a monitor would never do.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return await answerOf(port, path) === wanted;
+    },
+    `${wanted} at ${path}`,
+    ms,
+  );
+}
+
+describe("/livez of kflow run", () => {
+  const kflow = new CommandLine();
+  let folder: FlowFolder;
+  before(async () => {
+    folder = await FlowFolder.make("quickstart");
+    await folder.write("hanging.ts", HANGING_MODULE);
+  });
+  after(async () => {
+    await kflow.endAll();
+    await folder.remove();
+  });
+
+  for (const runtime of RUNTIMES) {
+    it(`is 503 on ${runtime} once a function has hung for three ack waits`, SLOW, async () => {
+      const port = await freePort();
+      const args = ["run", folder.file("pipeline.yaml"), "--set", "metrics.enabled=true"];
+      args.push("--set", `metrics.port=${port}`, "--set", "dag.describe.module=./hanging.ts");
+      args.push("--set", "dag.describe.meta.max.poll.interval.ms=1000");
+      const run = kflow.start(args, { runtime });
+      await answers(port, "/livez", "200 alive\n");
+      await answers(port, "/livez", `503 ${STALLED}`);
+      assert.match(
+        await answerOf(port, "/metrics") ?? "",
+        /^kflow_stalled_workers\{.*function="describe"\} 1$/m,
+      );
+      assert.equal(await answerOf(port, "/readyz"), "200 ready\n");
+      await run.kill();
+    });
+  }
+});
+
+describe("health of kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
+  const kflow = new CommandLine();
+  let servers: TestServers;
+  let flow: ServerFlow;
+
+  before(async () => {
+    servers = await TestServers.start();
+    flow = await ServerFlow.make(kflow, servers);
+    await flow.folder.write("hanging.ts", HANGING_MODULE);
+    flow.set("metrics.enabled", "true");
+    flow.set("dag.list.globalConfig.metrics.enabled", "false");
+  }, SLOW);
+  after(async () => {
+    await kflow.endAll();
+    await flow?.folder.remove();
+    await servers?.stop();
+  });
+
+  it(
+    "is not ready and alive while the store or the broker is stopped, and ready again after",
+    SLOW,
+    async () => {
+      const port = await freePort();
+      flow.set("metrics.port", String(port));
+      const worker = flow.worker("store");
+      await answers(port, "/readyz", "200 ready\n");
+      const { endpoint } = servers.minio;
+
+      await servers.minio.kill();
+      await answers(port, "/readyz", `503 not ready: no answer of the store at ${endpoint}\n`);
+      assert.match(await answerOf(port, "/metrics") ?? "", /^kflow_ready 0$/m);
+      await servers.minio.restart();
+      await answers(port, "/readyz", "200 ready\n");
+
+      await servers.nats.kill();
+      await answers(port, "/readyz", "503 not ready: no connection to the broker\n");
+      assert.equal(await answerOf(port, "/livez"), "200 alive\n");
+      await servers.nats.restart();
+      await answers(port, "/readyz", "200 ready\n");
+      assert.match(await answerOf(port, "/metrics") ?? "", /^kflow_ready 1$/m);
+      assert.equal(await answerOf(port, "/livez"), "200 alive\n");
+      await worker.kill();
+    },
+  );
+
+  it("is not alive once its function has hung for three ack waits", SLOW, async () => {
+    const port = await freePort();
+    flow.set("metrics.port", String(port));
+    flow.set("dag.describe.module", "./hanging.ts");
+    flow.set("dag.describe.meta.max.poll.interval.ms", "1000");
+    assert.equal((await flow.worker("list").end()).status, 0);
+    const worker = flow.worker("describe");
+    await answers(port, "/livez", "200 alive\n");
+    await answers(port, "/livez", `503 ${STALLED}`);
+    await worker.kill();
+  });
+});

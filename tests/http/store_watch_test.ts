@@ -1,0 +1,50 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { StoreWatch } from "../../src/http/store_watch.ts";
+import { eventually } from "../support/broker_probes.ts";
+
+describe("StoreWatch", () => {
+  it(
+    "asks once for all who want to know, and again only after two seconds",
+    { timeout: 30_000 },
+    async () => {
+      let asked = 0;
+      const watch = new StoreWatch(() => Promise.resolve(void asked++));
+      assert.deepEqual(await Promise.all([watch.isAway(), watch.isAway()]), [false, false]);
+      assert.equal(await watch.isAway(), false);
+      assert.equal(asked, 1);
+      await eventually(async () => !await watch.isAway() && asked === 2, "second question");
+    },
+  );
+
+  it(
+    "says that a store is away whose check fails, and that it is back",
+    { timeout: 30_000 },
+    async () => {
+      let isThere = false;
+      const watch = new StoreWatch(() => isThere ? Promise.resolve() : Promise.reject(new Error()));
+      assert.equal(await watch.isAway(), true);
+      isThere = true;
+      await eventually(async () => !await watch.isAway(), "its return");
+    },
+  );
+
+  it("answers within a second whatever the store does, and says in the end that it is away", {
+    timeout: 30_000,
+  }, async () => {
+    let answers = true;
+    const watch = new StoreWatch(() => answers ? Promise.resolve() : new Promise<void>(() => {}));
+    assert.equal(await watch.isAway(), false);
+    answers = false;
+    const started = performance.now();
+    let longest = 0;
+    await eventually(async () => {
+      const asked = performance.now();
+      const isAway = await watch.isAway();
+      longest = Math.max(longest, performance.now() - asked);
+      return isAway;
+    }, "that it is away");
+    assert.ok(performance.now() - started >= 3000);
+    assert.ok(longest < 1500, `${longest} ms`);
+  });
+});
