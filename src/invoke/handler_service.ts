@@ -1,7 +1,7 @@
 import { type App, createApp } from "../app.ts";
 import { MemoryState } from "../broker/memory_state.ts";
 import { AvroCodec } from "../codec/avro.ts";
-import type { Codec } from "../codec/codec.ts";
+import type { Codec, RecordSchema } from "../codec/codec.ts";
 import { ConfigurationError } from "../errors.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { type TaskCode, toTaskCode } from "../runtime/task_code.ts";
@@ -29,6 +29,9 @@ export class HandlerService {
   readonly notified: NotifiedObjects;
   /** Tasks that can be worked on here: those that take records and have their code. */
   readonly calls: ReadonlyMap<string, TaskCalls>;
+
+  /** By what the plan has of them. */
+  readonly #schemas = new Map<unknown, RecordSchema>();
 
   private constructor(parts: HandlerParts, app: App, manual: ReadonlyMap<TaskPlan, boolean>) {
     const { plan, log, host } = parts;
@@ -81,6 +84,14 @@ export class HandlerService {
     const broker = new CallBroker({ state: new MemoryState(), takesAhead: false });
     const app = await createApp({ plan, host, log, dialTcp, code, broker });
     return new HandlerService(parts, app, manual);
+  }
+
+  /** The schema of an edge, read once. @param source As the plan has it; undefined where it has none. */
+  schemaOf(source: unknown): RecordSchema | undefined {
+    if (source === undefined) return undefined;
+    let schema = this.#schemas.get(source);
+    if (schema === undefined) this.#schemas.set(source, schema = this.codec.parse(source));
+    return schema;
   }
 
   /** What `GET /` says. */

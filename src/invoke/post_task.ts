@@ -30,7 +30,7 @@ export async function postTask(
   const envelope = openEnvelope(request.headers, await limits.body(request, signal));
   const { schema, bodies } = await readRecords(envelope.body, {
     kind: kindOfBody(envelope.contentType),
-    schema: edge.schema === undefined ? undefined : codec.parse(edge.schema),
+    schema: service.schemaOf(edge.schema),
     codec,
     mostBytes: limits.bodyBytes * UNPACKED,
   });

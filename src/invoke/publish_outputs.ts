@@ -1,6 +1,7 @@
 import type { Publisher } from "../broker/broker.ts";
 import { FlowNames } from "../broker/subjects.ts";
 import { reasonOf } from "../errors.ts";
+import { HttpError } from "../http/http_error.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { SCHEMA_HEADER } from "../runtime/schemas.ts";
 import { aborted } from "../waiting.ts";
@@ -108,7 +109,13 @@ function publishOne(
   }, {
     placed: (at) => sequence = at,
     stored: (duplicate) => resolve({ ...place, sequence, duplicate }),
-    failed: (error) => reject(unavailable(`Cannot publish: ${reasonOf(error)}`, error)),
+    failed: (error) =>
+      reject(
+        new HttpError(500, `Cannot publish: ${reasonOf(error)}`, {
+          hint: "trying again does not help; records of one call may be stored all the same",
+          cause: error,
+        }),
+      ),
   });
   return promise;
 }

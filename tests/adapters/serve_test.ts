@@ -118,6 +118,26 @@ describe("kflow serve", () => {
     },
   );
 
+  it("answers a thousand requests, many at a time", SLOW, async () => {
+    const { server, folder, url } = await serve(["--concurrent", "64"]);
+    const { Authorization: _token, ...without } = HEADERS;
+    const statuses = new Map<number, number>();
+    const client = async () => {
+      for (let i = 0; i < 50; i++) {
+        const response = await call(url, 0, without);
+        await response.body?.cancel();
+        statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, client));
+    assert.deepEqual([...statuses], [[200, 1000]]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    assert.match(metrics, /^kflow_acked_total\{flow="weather",function="celsius"\} 1000$/m);
+    server.signal("SIGTERM");
+    assert.equal((await server.end()).status, 0);
+    await folder.remove();
+  });
+
   it("says what is wrong with the command line, the file or the port", SLOW, async () => {
     const folder = await FlowFolder.make("http");
     const file = folder.file("pipeline.yaml");
