@@ -22,6 +22,8 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>;
   /** A program other than kflow's own, by its path in the repository. @default "mod.ts" */
   main?: string;
+  /** Gives it a terminal of this size, by Linux' `script`: all that it prints is standard output then. @default none */
+  terminal?: { readonly columns: number; readonly rows: number };
   /** Standard output is not read before `read()`, so that the pipe fills up. */
   unread?: boolean;
 }
@@ -51,7 +53,9 @@ export class Command {
     const runtime = options.runtime ?? OWN_RUNTIME;
     const main = options.main ?? "mod.ts";
     this.#name = `${runtime} ${main} ${args.join(" ")}`;
-    const child = spawn(program(runtime), [...beforeArguments(runtime, main), ...args], {
+    const line = [program(runtime), ...beforeArguments(runtime, main), ...args];
+    const [command, ...rest] = options.terminal ? onTerminal(line, options.terminal) : line;
+    const child = spawn(command!, rest, {
       cwd: options.cwd,
       env: { ...cleanEnvironment(), ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -180,6 +184,15 @@ export class CommandLine {
   async endAll(): Promise<void> {
     await Promise.all(this.#commands.map((command) => command.kill()));
   }
+}
+
+function onTerminal(
+  line: readonly string[],
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+): string[] {
+  const quoted = line.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const sized = `stty cols ${columns} rows ${rows}; exec ${quoted}`;
+  return ["script", "--quiet", "--return", "--command", sized, "/dev/null"];
 }
 
 function program(runtime: Runtime): string {
