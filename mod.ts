@@ -12,7 +12,10 @@
  * @module
  */
 import type { RecordValue } from "./src/codec/codec.ts";
+import type { HttpLimits } from "./src/http/limits.ts";
+import type { HandlerSource } from "./src/invoke/handler_parts.ts";
 import { ProcessRuntime } from "./src/runtime/process_runtime.ts";
+import { Secret } from "./src/secret.ts";
 import { TestKit, type TestKitOptions } from "./src/test_kit/test_kit.ts";
 
 export {
@@ -45,7 +48,9 @@ export type { ErrorRecord } from "./src/runtime/error_record.ts";
 export type { LoggedLine, TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
 export type { TestedTask } from "./src/test_kit/tested_pipeline.ts";
 export type { GivenUp, HandedBack } from "./src/test_kit/kit_record.ts";
-export { Secret } from "./src/secret.ts";
+export type { HttpLimits } from "./src/http/limits.ts";
+export type { HandlerSource } from "./src/invoke/handler_parts.ts";
+export { Secret };
 export type { S3Timing } from "./src/store/s3_request.ts";
 export {
   type GetOptions,
@@ -102,6 +107,62 @@ export async function createTestKit<O = RecordValue>(options: TestKitOptions): P
     openFile: async (path: string) => await (await adapter()).openFile(path),
   };
   return await TestKit.start<O>(options, platform);
+}
+
+/** What `createHandler` takes. */
+export interface HandlerOptions extends HandlerSource {
+  /**
+   * Bearer token for whatever changes something. Without one, only programs on the same machine may do that, and only where the host tells the peer's address.
+   * @default `KFLOW_HTTP_TOKEN` of `env`
+   */
+  token?: string | Secret;
+  /** What a request may ask of it. */
+  limits?: HttpLimits;
+}
+
+/** Answers requests. `Deno.serve(handler)`, `Bun.serve({ fetch: handler })` and `export default { fetch: handler }` are all it takes. */
+export interface Handler {
+  /** @param info What hosts hand over beside the request: it tells the peer's address. */
+  (request: Request, info?: unknown): Promise<Response>;
+  /** Finishes what is begun and lets go of every connection; what is asked after that is refused. */
+  close(): Promise<void>;
+}
+
+/**
+ * A pipeline that HTTP requests trigger: `POST /tasks/ID` runs one task on the records in the body, `POST /drain` works off what waits, `POST /events/s3` takes
+ * bucket notifications (guide, "HTTP"). Made of fetch types only. The pipeline is read with the first request; a mistake in it is answered with 500 and logged.
+ *
+ * ```ts
+ * const handler = createHandler({ pipeline: await Deno.readTextFile("pipeline.yaml"), functions: { double }, token });
+ * Deno.serve(handler);
+ * ```
+ */
+export function createHandler(options: HandlerOptions): Handler {
+  const { token = options.env?.KFLOW_HTTP_TOKEN, limits, ...source } = options;
+  const loading = Promise.all([
+    import("./src/invoke/handler.ts"),
+    import("./src/invoke/handler_parts.ts"),
+  ]).then(([{ PipelineHandler }, { loadHandlerParts }]) =>
+    new PipelineHandler({
+      load: () => loadHandlerParts(source, hasFiles() ? platform : undefined),
+      token: typeof token === "string" ? new Secret(token) : token,
+      limits,
+    })
+  );
+  // Whoever asks first learns of it.
+  loading.catch(() => {});
+  return Object.assign(
+    async (request: Request, info?: unknown) => await (await loading).fetch(request, info),
+    { close: async () => await (await loading).close() },
+  );
+}
+
+async function platform() {
+  return (await adapter()).handlerPlatform();
+}
+
+function hasFiles(): boolean {
+  return "Deno" in globalThis || "Bun" in globalThis;
 }
 
 /** Loaded when it is needed: the core works where there is none. */

@@ -1,6 +1,6 @@
 import type { Broker } from "./broker/broker.ts";
 import { createMemoryBroker } from "./broker/memory.ts";
-import { connectNats, type NatsDial } from "./broker/nats.ts";
+import type { NatsDial } from "./broker/nats.ts";
 import { AvroCodec } from "./codec/avro.ts";
 import { reasonOf, StartError } from "./errors.ts";
 import type { Files } from "./files/files.ts";
@@ -14,6 +14,7 @@ import { DownloadFolders } from "./runtime/download_folders.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
 import { type RunReport, runTasks } from "./runtime/runner.ts";
+import type { RunnerOptions } from "./runtime/runner_options.ts";
 import type { TaskCode } from "./runtime/task_code.ts";
 import { createTaskStore, type TaskStore } from "./runtime/task_store.ts";
 import { TransferLog } from "./runtime/transfer_log.ts";
@@ -26,7 +27,7 @@ import { VERSION } from "./version.ts";
 
 /** Bytes of one task's input queue inside this process, and on a server. */
 const EMBEDDED_QUEUE_BYTES = 16 << 20;
-const NATS_QUEUE_BYTES = 256 << 20;
+export const NATS_QUEUE_BYTES = 256 << 20;
 
 /** Asked for only to see whether the store answers. */
 const PROBE_BUCKET = "kflow-ready";
@@ -39,13 +40,15 @@ export interface AppOptions {
   stateFolder?: string;
   /** Dials NATS over TCP, where the platform has sockets. */
   dialTcp?: NatsDial;
-  /** Functions at hand by task id: their tasks need no module. */
-  code?: ReadonlyMap<string, TaskCode>;
+  /** Functions at hand by task id, made anew for each worker: their tasks need no module. */
+  code?: ReadonlyMap<string, () => TaskCode>;
+  /** A broker at hand, closed with the app. @default connects to the plan's */
+  broker?: Broker;
 }
 
 export interface AppRunOptions {
   /** Where the tasks' counts can be asked for. */
-  exporter?: Exporter;
+  exporter?: Pick<Exporter, "metricsOf" | "started">;
   /** Tasks whose workers run here. */
   tasks: readonly TaskPlan[];
   run: string;
@@ -57,12 +60,22 @@ export interface AppRunOptions {
   kill: AbortSignal;
   /** How often queues are looked at for somebody who watches, ms. */
   lookEveryMs?: number;
+  /** See `RunnerOptions`. */
+  finishMs?: number;
+  /** The plan with something of it changed. @default the app's */
+  plan?: Plan;
+  /** Where these tasks take their records and send what comes of them. @default the app's */
+  broker?: Broker;
+  /** See `RunnerOptions`. */
+  settlementOf?: RunnerOptions["settlementOf"];
   started?(progress: readonly TaskProgress[]): void;
 }
 
 /** A plan with everything it needs to run. */
 export interface App {
   readonly broker: Broker;
+  /** The store of a task, open. */
+  storeOf(task: TaskPlan): Promise<TaskStore>;
   run(options: AppRunOptions): Promise<RunReport>;
   close(): Promise<void>;
 }
@@ -73,9 +86,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const stateFolder = options.stateFolder ?? `${plan.folder}/.kflow`;
   const openState = remembered(() => openStateFolder(host, stateFolder));
   const embedded = plan.nats.address.kind === "embedded";
-  const broker = embedded
-    ? embeddedBroker(plan, openState, stateFolder)
-    : await natsBroker(options);
+  const broker = options.broker ??
+    (embedded ? embeddedBroker(plan, openState, stateFolder) : await natsBroker(options));
   const stores = new Stores(host);
   const others = new OtherBrokers(options);
   const downloadFolders = new DownloadFolders({ host, log });
@@ -96,7 +108,12 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   return {
     broker,
+    async storeOf(task) {
+      await stores.open([task]);
+      return storeOf(task);
+    },
     async run(runOptions) {
+      const of = runOptions.broker ?? broker;
       await stores.open(runOptions.tasks);
       await others.open(runOptions.tasks);
       const { exporter } = runOptions;
@@ -104,11 +121,11 @@ export async function createApp(options: AppOptions): Promise<App> {
         ...runOptions,
         metricsOf: (task) => exporter?.metricsOf(task),
         started(progress) {
-          exporter?.started({ broker, stores: stores.probes(runOptions.tasks) });
+          exporter?.started({ broker: of, stores: stores.probes(runOptions.tasks) });
           runOptions.started?.(progress);
         },
-        plan,
-        broker,
+        plan: runOptions.plan ?? plan,
+        broker: of,
         log,
         settingsOf,
         codec: new AvroCodec(),
@@ -119,7 +136,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         downloadFiles: (task) => downloadFolders.of(task),
         async functionOf(task) {
           const code = options.code?.get(task.id);
-          if (code !== undefined) return { kind: "process", ...code };
+          if (code !== undefined) return { kind: "process", ...code() };
           const topicBroker = others.of(task.nats);
           return await makeFunction(task, { host, store: storeOf(task), topicBroker });
         },
@@ -208,11 +225,16 @@ async function openStateFolder(host: Host, folder: string): Promise<Files> {
   }
 }
 
-/** @param config Another server than the pipeline's. */
-async function natsBroker(options: AppOptions, config?: NatsConfig): Promise<Broker> {
+/** Connects to the plan's server. @param config Another server than the pipeline's. */
+export async function natsBroker(
+  options: Pick<AppOptions, "plan" | "log" | "dialTcp">,
+  config?: NatsConfig,
+): Promise<Broker> {
   const { plan, log, dialTcp } = options;
   const { address, user, password, token } = config ?? plan.nats;
   if (address.kind === "embedded") throw new TypeError("There is no NATS address to connect to");
+  // Loaded when it is needed: a handler that answers calls only has no use for it.
+  const { connectNats } = await import("./broker/nats.ts");
   return await connectNats({
     url: address.url,
     kind: address.kind,
@@ -268,13 +290,19 @@ class OtherBrokers {
 class Stores {
   readonly #host: Host;
   readonly #stores = new Map<string, Store>();
+  #opening: Promise<void> = Promise.resolve();
 
   constructor(host: Host) {
     this.#host = host;
   }
 
-  /** Opens the stores of some tasks; after that `of` is at hand at once. */
-  async open(tasks: readonly TaskPlan[]): Promise<void> {
+  /** Opens the stores of some tasks; after that `of` is at hand at once. One call after the other, so that each is opened once. */
+  open(tasks: readonly TaskPlan[]): Promise<void> {
+    this.#opening = this.#opening.catch(() => {}).then(() => this.#open(tasks));
+    return this.#opening;
+  }
+
+  async #open(tasks: readonly TaskPlan[]): Promise<void> {
     for (const { store } of tasks) {
       const key = keyOf(store);
       if (!this.#stores.has(key)) this.#stores.set(key, await openStore(store, this.#host));

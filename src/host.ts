@@ -25,13 +25,31 @@ export interface Processes {
   isAlive(name: string): boolean | undefined;
 }
 
-/** Answers one request. Its body is not handed on. */
-export type FetchHandler = (request: Request) => Promise<Response>;
+/** Answers one request. */
+export type FetchHandler = (request: Request, info?: PeerInfo) => Promise<Response>;
+
+/** Who sent a request, as Deno tells it. */
+export interface PeerInfo {
+  readonly remoteAddr: { readonly hostname: string };
+}
+
+export interface ServeOptions {
+  /** 0 is a free one. */
+  port: number;
+  /** Address to listen on. @default all of the machine */
+  hostname?: string;
+  /** Whether bodies of requests are handed on. @default false */
+  bodies?: boolean;
+  /** Connections at once. @default 64 */
+  connections?: number;
+  /** For a request that comes in bits, ms. @default 10000 */
+  requestMs?: number;
+}
 
 /** A port that is listened on. */
 export interface Served {
   readonly port: number;
-  /** Lets go of the port and of every connection. Safe to call twice. */
+  /** Lets go of the port, and of every connection once what is being answered is sent. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -77,11 +95,8 @@ export interface Host {
    * the Worker from inside (an error that nobody caught, `process.exit()`) is told to `events.ended` and ends nothing else.
    */
   startThread(events: ThreadEvents): Thread;
-  /**
-   * Listens on a port of all addresses of the machine; 0 is a free one. Rejects with an `Error` whose message is the system's code
-   * (`EADDRINUSE`, `EACCES`) if that cannot be.
-   */
-  serve(handler: FetchHandler, options: { port: number }): Promise<Served>;
+  /** Listens on a port. Rejects with an `Error` whose message is the system's code (`EADDRINUSE`, `EACCES`) if that cannot be. */
+  serve(handler: FetchHandler, options: ServeOptions): Promise<Served>;
   /** Calls `stop` on SIGINT and SIGTERM, each time; returns how to take it back. */
   onShutdown(stop: (signal: string) => void): () => void;
   exit(status: number): never;

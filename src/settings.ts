@@ -30,6 +30,8 @@ export interface Settings {
   readonly storeUser?: string;
   /** `KFLOW_STORE_PASSWORD` */
   readonly storePassword?: Secret;
+  /** `KFLOW_HTTP_TOKEN` */
+  readonly httpToken?: Secret;
 }
 
 const SHUTDOWN_GRACE_MS = 25_000;
@@ -81,12 +83,13 @@ export const VARIABLES = {
   },
   KFLOW_PIPELINE: {
     wanted: "path of a pipeline file",
-    meaning: "The pipeline of a program that calls `BasicRuntime.run()`",
+    meaning:
+      "The pipeline of `kflow worker` where no file is given, and of a program that calls `BasicRuntime.run()`",
     fallback: "none",
   },
   KFLOW_TASK: {
     wanted: "id of a task",
-    meaning: "The task that such a program works on",
+    meaning: "The task of `kflow worker` without `--task`, and of such a program",
     fallback: "none",
   },
   KFLOW_RUN_ID: {
@@ -98,6 +101,11 @@ export const VARIABLES = {
     wanted: "path of a folder",
     meaning: "Where the embedded broker keeps checkpoints and dead letters",
     fallback: "`.kflow` beside the pipeline file",
+  },
+  KFLOW_HTTP_TOKEN: {
+    wanted: "string",
+    meaning: "Bearer token that requests to `serve` need to change anything",
+    fallback: "none: only programs on the same machine may",
   },
   KFLOW_RUNTIME_LOG_LEVEL: {
     wanted: `one of ${LOG_LEVELS.join(", ")}`,
@@ -133,6 +141,13 @@ export const VARIABLES = {
   },
 } as const satisfies Readonly<Record<string, Variable>>;
 export type VariableName = keyof typeof VARIABLES;
+
+/** Variables that may be given by a file instead, whose path is in the variable with `_FILE` at its end: as containers have secrets. */
+export const FILE_VARIABLES = [
+  "KFLOW_NATS_ADDR",
+  "KFLOW_STORE_USER",
+  "KFLOW_STORE_PASSWORD",
+] as const satisfies readonly VariableName[];
 
 /**
  * Reads every `KFLOW_*` variable. All mistakes are found together, each with the file `environment` and the variable as its path;
@@ -185,6 +200,7 @@ export function readSettings(
   const storeAddr = text("KFLOW_STORE_ADDR");
   const storeUser = text("KFLOW_STORE_USER");
   const storePassword = text("KFLOW_STORE_PASSWORD");
+  const httpToken = text("KFLOW_HTTP_TOKEN");
   const settings: Settings = {
     logLevel: logLevel ?? "INFO",
     longRunning: flag("KFLOW_LONG_RUNNING_PROCESSING"),
@@ -199,6 +215,7 @@ export function readSettings(
     ...(storeAddr !== undefined && { storeAddr }),
     ...(storeUser !== undefined && { storeUser }),
     ...(storePassword !== undefined && { storePassword: new Secret(storePassword) }),
+    ...(httpToken !== undefined && { httpToken: new Secret(httpToken) }),
   };
   return { settings, findings };
 }

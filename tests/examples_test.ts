@@ -1,8 +1,11 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine } from "./support/command.ts";
+import { readFile } from "node:fs/promises";
+import { eventually } from "./support/broker_probes.ts";
+import { CommandLine, OWN_RUNTIME } from "./support/command.ts";
 import { runWithFastavro } from "./support/fastavro.ts";
 import { FlowFolder } from "./support/flow_folder.ts";
+import { freePort } from "./support/free_port.ts";
 import { type NatsServer, startNats } from "./support/nats_server.ts";
 import { countsOf, resultsIn } from "./support/quickstart.ts";
 import { serverSkip } from "./support/server_binary.ts";
@@ -74,6 +77,73 @@ describe("examples/long-running", () => {
       }
     },
   );
+});
+
+describe("examples/http", () => {
+  const kflow = new CommandLine();
+  after(() => kflow.endAll());
+
+  const BODIES = [
+    { station: "harbour", fahrenheit: 212 },
+    [{ station: "harbour", fahrenheit: 212 }, { station: "hill", fahrenheit: 32 }],
+    { station: "harbour", fahrenheit: "hot" },
+    [{ station: "hill", fahrenheit: 32 }, { station: "moon", fahrenheit: -500 }],
+  ];
+
+  /** What the example answers, in the form of its expected.txt. */
+  async function answersAt(port: number): Promise<string> {
+    const url = `http://127.0.0.1:${port}`;
+    const isThere = () => fetch(`${url}/livez`).then(({ ok }) => ok, () => false);
+    await eventually(isThere, "a server", 30_000);
+    let text = "";
+    for (const body of BODIES) {
+      const headers = { "Content-Type": "application/json" };
+      const init = { method: "POST", headers, body: JSON.stringify(body) };
+      const response = await fetch(`${url}/tasks/celsius`, init);
+      const answer = await response.json();
+      const rest = answer.errors === undefined ? "" : ` ${JSON.stringify(answer.outputs)}`;
+      text += `${response.status} ${answer.error ?? JSON.stringify(answer)}${rest}\n`;
+    }
+    return text;
+  }
+
+  const env = (port: number) => ({
+    DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`,
+    BUN_PORT: String(port),
+  });
+  const expected = new URL("../examples/http/expected.txt", import.meta.url);
+
+  it(
+    "answers what its expected.txt says where the runtime's own server serves it",
+    SLOW,
+    async () => {
+      const port = await freePort();
+      const server = kflow.start([], { main: `examples/http/${OWN_RUNTIME}.js`, env: env(port) });
+      assert.equal(await answersAt(port), await readFile(expected, "utf8"));
+      await server.kill();
+    },
+  );
+
+  it("answers the same where the runtime serves a default export", SLOW, async () => {
+    const port = await freePort();
+    const deno = ["serve", "--host=127.0.0.1", `--port=${port}`];
+    const server = kflow.start([], { main: "examples/http/module.ts", env: env(port), deno });
+    assert.equal(await answersAt(port), await readFile(expected, "utf8"));
+    await server.kill();
+  });
+
+  it("answers the same where kflow serves it", SLOW, async () => {
+    const folder = await FlowFolder.make("http");
+    try {
+      const port = await freePort();
+      const server = kflow.start(["serve", folder.file("pipeline.yaml"), "--port", String(port)]);
+      assert.equal(await answersAt(port), await readFile(expected, "utf8"));
+      server.signal("SIGTERM");
+      assert.equal((await server.end()).status, 0);
+    } finally {
+      await folder.remove();
+    }
+  });
 });
 
 /** Records that pass through each task of an example, into it and out of it. */

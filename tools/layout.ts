@@ -12,6 +12,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/isolate/"],
   ["src/functions/", "src/http/"],
   ["src/app.ts", "src/test_kit/"],
+  ["src/invoke/"],
   ["mod.ts"],
   ["adapters/shared/"],
   ["adapters/bun/", "adapters/deno/", "adapters/http/", "adapters/kubernetes/"],
@@ -58,7 +59,7 @@ export const ONLY: readonly { from: string; to: readonly string[]; why: string }
 /** Implementations of ports: beside their own folder only those who put everything together name them. */
 export const IMPLEMENTATIONS =
   /^src\/(broker\/(memory|nats)|store\/(memory|directory|s3)|files\/memory|codec\/avro|metrics\/prometheus)[a-z_0-9]*\.ts$/;
-export const COMPOSITION_ROOTS = /^src\/(app\.ts$|test_kit\/)/;
+export const COMPOSITION_ROOTS = /^src\/(app\.ts$|test_kit\/|invoke\/)/;
 
 /** One door per dependency: the only place that imports it. A pattern that fits several files still allows one of them only. */
 export const DOORS: Readonly<Record<string, RegExp>> = {

@@ -10,10 +10,11 @@ import {
   taskTypeTable,
   variableTable,
 } from "./reference_tables.ts";
+import { FILE_VARIABLES } from "../src/settings.ts";
 
 export const REFERENCE_FILE = fileURLToPath(new URL("../docs/reference.md", import.meta.url));
 
-const COMMANDS = ["run", "worker", "validate", "graph", "version"];
+const COMMANDS = ["run", "worker", "serve", "validate", "graph", "version"];
 
 /** The text of docs/reference.md, from what the code accepts. */
 export async function makeReference(): Promise<string> {
@@ -91,6 +92,11 @@ ${metaTable()}
 A variable that is empty counts as unset.
 
 ${variableTable()}
+
+${
+    FILE_VARIABLES.map((name) => `\`${name}\``).join(", ").replace(/, ([^,]*)$/, " and $1")
+  } may be given by a file instead: its path is in the variable with \`_FILE\` at its end, such as
+\`KFLOW_STORE_PASSWORD_FILE=/run/secrets/store\`. A line break at the file's end does not count.
 
 ## What wins
 

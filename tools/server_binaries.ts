@@ -3,10 +3,13 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
-/** Something that tests run against: a program built from source by Go or out of a Debian package, a folder of jars from Maven, or a Python environment. */
+/**
+ * Something that tests run against: a program built from source by Go or out of a Debian package, a folder of jars from Maven, a Python environment, or an image to
+ * build others on.
+ */
 export interface ServerBinary {
-  readonly kind: "go" | "debian" | "maven" | "python";
-  /** Go package, Debian package, Maven `group:artifact`, or Python package. */
+  readonly kind: "go" | "debian" | "maven" | "python" | "base-image";
+  /** Go package, Debian package, Maven `group:artifact`, Python package, or Debian release. */
   readonly module: string;
   /** Of a Debian package the major version alone: which others there are is the distribution's matter. */
   readonly version: string;
@@ -59,6 +62,13 @@ export const SERVER_BINARIES = {
     version: "2",
     program: "promtool",
     purpose: "tests of metrics and alert rules",
+  },
+  "debian": {
+    kind: "base-image",
+    module: "bookworm",
+    version: "12",
+    program: "debootstrap",
+    purpose: "tests of the container image",
   },
 } as const satisfies Record<string, ServerBinary>;
 

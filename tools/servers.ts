@@ -60,7 +60,13 @@ async function prepareServer(
   const folder = await mkdtemp(join(dirname(target), ".building-"));
   try {
     const build = { server, name, folder, commands, say, env, goFolders, kept: dirname(target) };
-    const make = { go: buildProgram, debian: unpackProgram, maven: makeFolder, python: makeFolder };
+    const make = {
+      go: buildProgram,
+      debian: unpackProgram,
+      maven: makeFolder,
+      python: makeFolder,
+      "base-image": makeBase,
+    };
     const { problem } = await make[kind](build);
     if (problem !== undefined) {
       return { name, problem: `Cannot get ${program} ${version} for ${purpose}: ${problem}` };
@@ -177,6 +183,27 @@ async function makeFolder(build: Build): Promise<Built> {
   // Not a virtual environment: that could not be moved to its final name.
   const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
   return await run(commands, path, [...args, "--target", folder, `${module}==${version}`]);
+}
+
+/** A minimal Debian as one archive, `base.tar`. */
+async function makeBase(build: Build): Promise<Built> {
+  const { server, folder, commands, say, env, kept } = build;
+  const debootstrap = findProgram("debootstrap", env, ["/usr/sbin"]);
+  if (debootstrap === undefined || findProgram("buildah", env) === undefined) {
+    const remedy =
+      'install both ("apt-get install buildah debootstrap") and type "npm run servers"';
+    return { problem: `there is no debootstrap or no buildah: ${remedy}` };
+  }
+  if (process.getuid?.() !== 0) return { problem: "only root can make and run one here" };
+  say(`Fetching a minimal Debian ${server.module}, once; it is kept in ${kept}`);
+  const root = join(folder, "root");
+  const options = ["--variant=minbase", "--include=ca-certificates"];
+  const made = await run(commands, debootstrap, [...options, server.module, root]);
+  if (made.problem !== undefined) return made;
+  const archive = join(folder, "base.tar");
+  const packed = await run(commands, "tar", ["-C", root, "-cf", archive, "."]);
+  await rm(root, { recursive: true, force: true });
+  return packed;
 }
 
 async function run(

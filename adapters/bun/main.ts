@@ -1,5 +1,6 @@
 import type { BasicRuntime } from "../../mod.ts";
 import { runCommandLine } from "../shared/command_line.ts";
+import { dialTcp } from "../shared/nats_tcp.ts";
 import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
 import { bun, loadModule, provideKflow } from "./load_module.ts";
@@ -21,6 +22,12 @@ export async function runFunction(
   options: RunFunctionOptions,
 ): Promise<void> {
   await runWith(createHost(), runtime, options);
+}
+
+/** What a handler uses beside fetch where its pipeline asks for it. */
+export function handlerPlatform(): { host: NodeHost; dialTcp: typeof dialTcp } {
+  provideKflow();
+  return { host: createHost(), dialTcp };
 }
 
 function createHost(): NodeHost {

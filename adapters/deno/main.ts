@@ -1,5 +1,6 @@
 import process from "node:process";
 import { runCommandLine } from "../shared/command_line.ts";
+import { dialTcp } from "../shared/nats_tcp.ts";
 import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
 import type { BasicRuntime } from "../../mod.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
@@ -21,6 +22,11 @@ export async function runFunction(
   options: RunFunctionOptions,
 ): Promise<void> {
   await runWith(createHost(), runtime, options);
+}
+
+/** What a handler uses beside fetch where its pipeline asks for it. */
+export function handlerPlatform(): { host: NodeHost; dialTcp: typeof dialTcp } {
+  return { host: createHost(), dialTcp };
 }
 
 function createHost(): NodeHost {

@@ -1,10 +1,13 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Host } from "../../src/host.ts";
-import { VERSION } from "../../src/version.ts";
-import type { FileOptions, RunOptions, WorkerOptions } from "./command_options.ts";
+import { COMMIT, VERSION } from "../../src/version.ts";
+import type { FileOptions, RunOptions, ServeCommandOptions } from "./command_options.ts";
+import { withFileVariables } from "./file_variables.ts";
 import { graphCommand, validateCommand } from "./check_commands.ts";
 import { reportError } from "./report_error.ts";
 import { runCommand, workerCommand } from "./run_commands.ts";
+import { serveCommand } from "./serve_command.ts";
+import { taskPlaceOf } from "./task_place.ts";
 
 /**
  * Runs the command line and gives the exit status: 0 done, 1 something outside failed or there were dead letters, 2 the pipeline or the
@@ -23,10 +26,10 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
     })
     .showHelpAfterError("(--help tells more)");
 
-  const onFile = (name: string, description: string) =>
+  const onFile = (name: string, description: string, file = "<file>") =>
     program.command(name)
       .description(description)
-      .argument("<file>", "the pipeline file")
+      .argument(file, "the pipeline file")
       .addOption(
         new Option("--set <path=value>", "set a value of the file, such as dag.ID.addr=…")
           .argParser(collect).default([], "none"),
@@ -42,23 +45,40 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
 
   withRun(onFile("run", "run the whole pipeline in this process"), "a new one")
     .action(async (file: string, options: RunOptions) => {
-      status = await runCommand(host, file, options);
+      status = await runCommand(await withFileVariables(host), file, options);
     });
-  withRun(onFile("worker", "run one worker of one task, as a container does"), '"default"')
-    .requiredOption("--task <id>", "the task")
-    .action(async (file: string, options: WorkerOptions) => {
-      status = await workerCommand(host, file, options);
+  withRun(
+    onFile("worker", "run one worker of one task, as a container does", "[file]"),
+    '"default"',
+  )
+    .option("--task <id>", "the task (default: KFLOW_TASK)")
+    .addHelpText("after", "\nWithout a file it takes KFLOW_PIPELINE.")
+    .action(async (file: string | undefined, options: RunOptions & { task?: string }) => {
+      const { pipeline, task } = taskPlaceOf(host, { pipeline: file, task: options.task }, {
+        ways: { pipeline: "it as an argument", task: "--task ID" },
+      });
+      status = await workerCommand(await withFileVariables(host), pipeline, { ...options, task });
+    });
+  withRun(onFile("serve", "let HTTP requests call, drain and notify its tasks"), '"default"')
+    .option("--port <number>", "port to listen on, 0 for a free one", integer(0, 65_535), 8080)
+    .option("--host <address>", "address to listen on (default: all of this machine)")
+    .option("--max-body <bytes>", "largest body (default: 1048576)", integer(1, 1 << 30))
+    .option("--request-ms <ms>", "longest time of a request (default: 30000)", integer(1, HOUR_MS))
+    .option("--concurrent <n>", "requests at once (default: 64)", integer(1, 10_000))
+    .action(async (file: string, options: ServeCommandOptions) => {
+      status = await serveCommand(await withFileVariables(host), file, options);
     });
   onFile("validate", "check a file; contacts nothing")
     .action(async (file: string, options: FileOptions) => {
-      status = await validateCommand(host, file, options);
+      status = await validateCommand(await withFileVariables(host), file, options);
     });
   onFile("graph", "print the pipeline as a Mermaid drawing")
     .action(async (file: string, options: FileOptions) => {
-      status = await graphCommand(host, file, options);
+      status = await graphCommand(await withFileVariables(host), file, options);
     });
   program.command("version").description("print the version").action(() => {
-    host.stdout.write(`kflow ${VERSION} (${host.platform})\n`);
+    const commit = COMMIT === undefined ? "" : `, commit ${COMMIT}`;
+    host.stdout.write(`kflow ${VERSION} (${host.platform}${commit})\n`);
   });
 
   try {
@@ -69,6 +89,16 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return reportError(host, error);
   }
+}
+
+const HOUR_MS = 3_600_000;
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
+  };
 }
 
 function collect(value: string, earlier: string[]): string[] {

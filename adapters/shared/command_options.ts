@@ -13,3 +13,11 @@ export interface RunOptions extends FileOptions {
 export interface WorkerOptions extends RunOptions {
   task: string;
 }
+
+export interface ServeCommandOptions extends RunOptions {
+  port: number;
+  host?: string;
+  maxBody?: number;
+  requestMs?: number;
+  concurrent?: number;
+}

@@ -1,69 +1,100 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { FetchHandler, Served } from "../../src/host.ts";
+import type { FetchHandler, Served, ServeOptions } from "../../src/host.ts";
+import { waitAtMost } from "../../src/waiting.ts";
 import { codeOf } from "./node_files_error.ts";
+import { requestBody } from "./request_body.ts";
 
 /** Connections at once: enough for scrapers and probes, too few to use up the process. */
 const MAX_CONNECTIONS = 64;
 /** For a request that comes in bits. */
 const REQUEST_MS = 10_000;
+/** For answers that are being sent when the server is closed. */
+const LAST_ANSWERS_MS = 2_000;
+/** A client that still sends what nobody reads has so long to read the answer. */
+const READ_ANSWER_MS = 1_000;
 
 /** Serves a fetch handler with `node:http`, which Deno and Bun both have. */
-export async function serveNode(
-  handler: FetchHandler,
-  { port }: { port: number },
-): Promise<Served> {
+export async function serveNode(handler: FetchHandler, options: ServeOptions): Promise<Served> {
+  const { port, hostname, bodies = false } = options;
+  const answering = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    request.resume();
-    answer(handler, request, response).catch(() => response.destroy());
+    if (!bodies) request.resume();
+    const answered = answer(handler, { request, response, bodies })
+      .catch(() => void response.destroy())
+      .finally(() => answering.delete(answered));
+    answering.add(answered);
   });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.requestTimeout = REQUEST_MS;
+  server.maxConnections = options.connections ?? MAX_CONNECTIONS;
+  server.requestTimeout = options.requestMs ?? REQUEST_MS;
   server.headersTimeout = REQUEST_MS;
   await new Promise<void>((resolve, reject) => {
     const failed = (error: Error) => reject(new Error(codeOf(error) ?? error.message));
     server.once("error", failed);
-    server.listen(port, () => {
+    server.listen({ port, ...(hostname !== undefined && { host: hostname }) }, () => {
       server.off("error", failed);
       // Nothing that a client does may end the process.
       server.on("error", () => {});
       resolve();
     });
   });
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await waitAtMost(Promise.allSettled([...answering]), LAST_ANSWERS_MS);
+    // A scraper keeps its connection for the next time.
+    server.closeAllConnections();
+    await closed;
+  };
   return {
     port: (server.address() as AddressInfo | null)?.port ?? port,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        // A scraper keeps its connection for the next time.
-        server.closeAllConnections();
-      }),
+    close: () => closing ??= close(),
   };
 }
 
 async function answer(
   handler: FetchHandler,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
+  { request: incoming, response: outgoing, bodies }: {
+    request: IncomingMessage;
+    response: ServerResponse;
+    bodies: boolean;
+  },
 ): Promise<void> {
-  const request = requestOf(incoming);
+  const request = requestOf(incoming, bodies);
+  const info = { remoteAddr: { hostname: incoming.socket.remoteAddress ?? "" } };
   const response = request === undefined
     ? new Response("Cannot read the request\n", { status: 400 })
-    : await handler(request);
+    : await handler(request, info);
   const body = new Uint8Array(await response.arrayBuffer());
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  if (incoming.method === "HEAD") outgoing.end();
-  else outgoing.end(body);
+  const isUnread = bodies && !incoming.complete;
+  outgoing.writeHead(response.status, {
+    ...Object.fromEntries(response.headers),
+    ...(response.status !== 204 && { "Content-Length": body.length }),
+    ...(isUnread && { Connection: "close" }),
+  });
+  await new Promise<void>((resolve) => {
+    outgoing.once("close", resolve);
+    if (incoming.method === "HEAD") outgoing.end(resolve);
+    else outgoing.end(body, resolve);
+  });
+  if (!isUnread) return;
+  incoming.resume();
+  setTimeout(() => incoming.socket.destroy(), READ_ANSWER_MS).unref();
 }
 
 /** Undefined if no URL can be made of it. */
-function requestOf(incoming: IncomingMessage): Request | undefined {
+function requestOf(incoming: IncomingMessage, withBody: boolean): Request | undefined {
   const { url = "/", method = "GET", headers } = incoming;
   try {
     const pairs = Object.entries(headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, String(value)] as [string, string]]
     );
-    return new Request(new URL(url, "http://localhost"), { method, headers: pairs });
+    const hasBody = withBody && method !== "GET" && method !== "HEAD";
+    return new Request(new URL(url, `http://${headers.host ?? "localhost"}`), {
+      method,
+      headers: pairs,
+      ...(hasBody && { body: requestBody(incoming), duplex: "half" }),
+    });
   } catch {
     return undefined;
   }

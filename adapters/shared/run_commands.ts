@@ -2,15 +2,15 @@ import { type App, createApp, startExporter } from "../../src/app.ts";
 import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
 import type { Exporter } from "../../src/http/exporter.ts";
-import { createLogger, type Logger } from "../../src/log.ts";
+import type { Logger } from "../../src/log.ts";
 import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import type { TaskCode } from "../../src/runtime/task_code.ts";
-import type { Settings } from "../../src/settings.ts";
 import { aborted, waitAtMost } from "../../src/waiting.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
 import { loadPipeline } from "./load_pipeline.ts";
+import { loggerOf } from "./logger_of.ts";
 import { dialTcp } from "./nats_tcp.ts";
 import { formatReport } from "./report.ts";
 import { openReportFile } from "./report_file.ts";
@@ -85,7 +85,8 @@ export async function workerCommand(
       hint: "set it, or KFLOW_NATS_ADDR; run the whole pipeline in one process with `run`",
     }]);
   }
-  const code = options.code && new Map([[task.id, options.code]]);
+  const { code: given } = options;
+  const code = given && new Map([[task.id, () => given]]);
   mustBeRunnable(plan, [task], code);
   const log = loggerOf(host, settings).with({ flow: plan.flowId });
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
@@ -166,19 +167,11 @@ async function untilStarted<T>(
 function mustBeRunnable(
   plan: Plan,
   tasks: readonly TaskPlan[],
-  code?: ReadonlyMap<string, TaskCode>,
+  code?: ReadonlyMap<string, () => TaskCode>,
 ): void {
   const ids = tasks.map((task) => task.id).filter((id) => !code?.has(id));
   const findings = missingModules(plan, ids);
   if (findings.length > 0) throw new ConfigurationError(findings);
-}
-
-function loggerOf(host: Host, settings: Settings): Logger {
-  return createLogger({
-    level: settings.logLevel,
-    format: host.stderr.isTerminal ? "text" : "json",
-    write: (line) => host.stderr.write(line),
-  });
 }
 
 function statusOf(report: RunReport): number {

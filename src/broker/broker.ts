@@ -33,6 +33,8 @@ export interface OutMessage {
 
 /** Told what became of a published message. Exactly one of the two is called, once, and never throws. */
 export interface Receipt {
+  /** Told before `stored`, where it is there and by durable brokers only, at which sequence of its stream the message lies; of a duplicate, the one that was there before. */
+  placed?(sequence: number): void;
   /** The broker has confirmed that it holds the message. `duplicate`: it held one with this id before. */
   stored(duplicate: boolean): void;
   /** Trying again cannot help: message too large, no permission, publisher closed. The message is not stored. */
@@ -102,6 +104,8 @@ export interface GroupSpec {
   readonly ackWaitMs: number;
   /** Most deliveries the whole group may hold unsettled. */
   readonly maxAckPending: number;
+  /** Slots that this member begins with. @default 1 */
+  readonly slots?: number;
 }
 
 /** One group of readers of a topic: of one subject of a stream that somebody else may have made. */
@@ -163,7 +167,7 @@ export function isWorkedOff(state: QueueState): boolean {
  * It never holds more than `slots` deliveries unsettled, waiting ones included, so that none times out only because it waited here.
  */
 export interface Consumer {
-  /** How many deliveries may be unsettled at once. May be changed at any time; a smaller number takes effect as deliveries settle. */
+  /** How many deliveries may be unsettled at once; with 0 it asks for nothing. May be changed at any time; a smaller number takes effect as deliveries settle. */
   slots: number;
   /**
    * Waits for deliveries and returns all that are here, in stream order, redelivered ones in between; an empty array when `wake()` was

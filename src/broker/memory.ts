@@ -90,7 +90,7 @@ export class MemoryBroker implements Broker {
     } else {
       group.adopt(spec);
     }
-    return new MemoryConsumer(group);
+    return new MemoryConsumer(group, "slots" in spec ? spec.slots : undefined);
   }
 
   queueState(stream: string, group: string): Promise<QueueState | undefined> {

@@ -4,15 +4,16 @@ import type { MemoryDelivery, MemoryGroup } from "./memory_group.ts";
 /** A member of a memory group. */
 export class MemoryConsumer implements Consumer {
   readonly #group: MemoryGroup;
-  #slots = 1;
+  #slots: number;
   #unsettled = 0;
   #buffer: MemoryDelivery[] = [];
   #waiter?: (deliveries: Delivery[]) => void;
   #woken = false;
   #stopped = false;
 
-  constructor(group: MemoryGroup) {
+  constructor(group: MemoryGroup, slots = 1) {
     this.#group = group;
+    this.#slots = slots;
     group.join(this);
   }
 

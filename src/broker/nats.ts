@@ -113,6 +113,7 @@ class NatsBroker implements Broker {
         await ensureConsumer(this.#link, durable, this.#log);
       },
       tidy: () => tidyStream(this.#link, queue),
+      slots: group.slots,
     });
   }
 
@@ -126,12 +127,13 @@ class NatsBroker implements Broker {
 
   async #join(
     { stream, group }: DurableSpec,
-    { bind, tidy }: { bind(): Promise<void>; tidy: Consumer["tidy"] },
+    { bind, tidy, slots }: { bind(): Promise<void>; tidy: Consumer["tidy"]; slots?: number },
   ): Promise<Consumer> {
     await bind();
     const consumer: Consumer = new NatsConsumer(this.#link, {
       stream,
       group,
+      slots,
       log: this.#log,
       restore: bind,
       state: async () => {

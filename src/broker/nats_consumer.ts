@@ -11,6 +11,8 @@ import { reasonOf } from "../errors.ts";
 export interface NatsConsumerOptions {
   readonly stream: string;
   readonly group: string;
+  /** Slots to begin with. @default 1 */
+  readonly slots?: number;
   readonly log: Logger;
   /** Makes stream and consumer again after somebody removed them. */
   readonly restore: () => Promise<void>;
@@ -47,7 +49,7 @@ export class NatsConsumer implements Consumer {
   readonly #timer: ReturnType<typeof setInterval>;
   #inbox = "";
   #subscription?: Subscription;
-  #slots = FIRST_SLOTS;
+  #slots: number;
   #unsettled = 0;
   #ready: NatsDelivery[] = [];
   #reader?: (deliveries: Delivery[]) => void;
@@ -67,6 +69,7 @@ export class NatsConsumer implements Consumer {
     const { stream, group } = options;
     this.#link = link;
     this.#options = options;
+    this.#slots = options.slots ?? FIRST_SLOTS;
     this.#log = options.log.with({ stream, group });
     this.#settlements = new NatsSettlements(link, this.#log);
     this.#askSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${group}`;
@@ -81,8 +84,8 @@ export class NatsConsumer implements Consumer {
   }
 
   set slots(slots: number) {
-    if (!Number.isInteger(slots) || slots < 1) {
-      throw new RangeError(`Cannot set slots to ${slots}: give a whole number above 0`);
+    if (!Number.isInteger(slots) || slots < 0) {
+      throw new RangeError(`Cannot set slots to ${slots}: give a whole number`);
     }
     this.#slots = slots;
     this.#ask();

@@ -57,3 +57,9 @@ export function readPubAck(msg: Msg): PubAck {
     return { ...NOT_STORED, reason: "an answer that is not from a stream" };
   }
 }
+
+/** Where the message lies, from an answer that says that it is stored. */
+export function sequenceIn(msg: Msg): number {
+  const [, sequence] = /"seq": *(\d+)/.exec(DECODER.decode(msg.data)) ?? [];
+  return Number(sequence);
+}

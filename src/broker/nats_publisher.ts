@@ -4,7 +4,7 @@ import { natsCode } from "./nats_client.ts";
 import { HeaderEncoder } from "./nats_headers.ts";
 import type { NatsLink } from "./nats_link.ts";
 import { NatsRoute, type PendingMessage } from "./nats_route.ts";
-import { readPubAck } from "./nats_pub_ack.ts";
+import { readPubAck, sequenceIn } from "./nats_pub_ack.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -150,6 +150,7 @@ export class NatsPublisher implements Publisher {
     const ack = readPubAck(msg);
     if (ack.stored) {
       this.#settle(pending);
+      pending.receipt.placed?.(sequenceIn(msg));
       pending.receipt.stored(ack.duplicate);
       const { route } = pending;
       // Room again: two for each that got through, so that the way opens as fast as the stream takes them.

@@ -75,6 +75,10 @@ class AvroSchema implements RecordSchema {
     return this.#reader.decode(body);
   }
 
+  decodeAll(bytes: Uint8Array, count: number): RecordValue[] {
+    return this.#reader.decodeAll(bytes, count);
+  }
+
   encode(record: unknown): Uint8Array {
     const tap = this.#taps.takeWriter();
     try {
@@ -133,8 +137,8 @@ class AvroSchema implements RecordSchema {
     return toJson(this.#node, record, bigLong);
   }
 
-  fromJson(json: unknown): RecordValue {
-    return fromJson(this.#node, json) as RecordValue;
+  fromJson(json: unknown, options?: { extra?: "drop" | "refuse" }): RecordValue {
+    return fromJson(this.#node, json, options) as RecordValue;
   }
 }
 
@@ -155,13 +159,29 @@ class AvroReader implements RecordReader {
       tap.finish();
       return record as RecordValue;
     } catch (error) {
-      if (error instanceof DecodeError) throw error;
-      throw new DecodeError(
-        `Cannot decode message of ${body.length} bytes: ${reasonOf(error)}`,
-        { cause: error },
-      );
+      throw notDecoded(body, error);
     }
   }
+
+  decodeAll(bytes: Uint8Array, count: number): RecordValue[] {
+    const tap = this.#taps.reader;
+    try {
+      tap.start(bytes);
+      const records: RecordValue[] = [];
+      while (records.length < count) records.push(this.#type._read(tap) as RecordValue);
+      tap.finish();
+      return records;
+    } catch (error) {
+      throw notDecoded(bytes, error);
+    }
+  }
+}
+
+function notDecoded(body: Uint8Array, error: unknown): DecodeError {
+  if (error instanceof DecodeError) return error;
+  return new DecodeError(`Cannot decode message of ${body.length} bytes: ${reasonOf(error)}`, {
+    cause: error,
+  });
 }
 
 const forSchema = avsc.Type.forSchema as unknown as (schema: unknown, options: object) => AvscType;

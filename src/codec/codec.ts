@@ -20,6 +20,12 @@ export class RecordError extends Error {
 /** Bytes that are not a message of this schema: truncated, too long, counts beyond the limits, too deep. */
 export class DecodeError extends Error {
   override readonly name = "DecodeError";
+  /** The field, such as `address.street`, where one is to blame. */
+  readonly path?: string;
+  constructor(message: string, options: { cause?: unknown; path?: string } = {}) {
+    super(message, { cause: options.cause });
+    if (options.path !== undefined) this.path = options.path;
+  }
 }
 
 /** Reads messages of one schema. Synchronous: the record path makes no promise per record. */
@@ -29,6 +35,8 @@ export interface RecordReader {
    * @throws {DecodeError} Bounded in time and memory for any input.
    */
   decode(body: Uint8Array): RecordValue;
+  /** So many records, one after the other in the same bytes, as in a block of a container file. @throws {DecodeError} likewise. */
+  decodeAll(bytes: Uint8Array, count: number): RecordValue[];
 }
 
 /** A schema that was read and can be used. Immutable and shareable. */
@@ -60,10 +68,11 @@ export interface RecordSchema extends RecordReader {
   /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers, unions without wrapping, NaN and infinities as null. @param bigLong Absent: its digits as text. */
   toJson(record: RecordValue, bigLong?: BigLong): unknown;
   /**
-   * The record that a JSON value stands for, written as `toJson` does or with unions wrapped. What the schema has no field for is left out.
+   * The record that a JSON value stands for, written as `toJson` does or with unions wrapped.
+   * @param options.extra What the schema has no field for: `drop` leaves it out, `refuse` makes it an error. @default "drop"
    * @throws {DecodeError} naming the first field that does not fit.
    */
-  fromJson(json: unknown): RecordValue;
+  fromJson(json: unknown, options?: { extra?: "drop" | "refuse" }): RecordValue;
 }
 
 /** Port: how records become bytes. */

@@ -1,10 +1,9 @@
-import { sourceId } from "../broker/message_id.ts";
-import type { RecordValue } from "../codec/codec.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { OpenContext } from "../runtime/context.ts";
 import type { SourceContext, SourceFunction } from "../runtime/source_function.ts";
-import type { ObjectInfo, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { ListedObjects } from "./listed_objects.ts";
+import { NOTIFIED, objectMessageId, objectRecord, objectVersion } from "./object_record.ts";
 import { aborted, waitAtMost } from "../waiting.ts";
 
 const POLL_INTERVAL_MS = 10_000;
@@ -84,16 +83,17 @@ class FsSource implements SourceFunction {
     const { bucket, prefix } = this.#task.bucket!;
     const { signal, durable } = ctx;
     const all = new Set<string>();
+    if (durable && checkpoint) await takeNotified(ctx, listed);
     for await (const page of this.#store.list(bucket, prefix, signal)) {
-      const ids = await Promise.all(page.map((object) => versionId(object)));
+      const ids = await Promise.all(page.map((object) => objectVersion(object)));
       const emitted: string[] = [];
       for (const [i, object] of page.entries()) {
         const id = ids[i]!;
         all.add(id);
         if (listed.has(id) || begun.has(id)) continue;
         if (signal.aborted) break;
-        const messageId = checkpoint ? id : await sourceId([ctx.run, id]);
-        await ctx.emit(recordOf(object, ctx), {
+        const messageId = await objectMessageId(id, { checkpoint, run: ctx.run });
+        await ctx.emit(objectRecord(object, ctx.schema), {
           id: messageId,
           settled: (ok) => ok ? listed.add(id) : undefined,
         });
@@ -118,14 +118,11 @@ interface Pass {
   readonly checkpoint: boolean;
 }
 
-function versionId(object: ObjectInfo): Promise<string> {
-  const { bucket, key, etag, lastModifiedUnixMilli } = object;
-  return sourceId([bucket, key, etag, String(lastModifiedUnixMilli)]);
-}
-
-/** The record, as far as the schema has its fields. */
-function recordOf(object: ObjectInfo, ctx: SourceContext): RecordValue {
-  const { bucket, key, lastModifiedUnixMilli } = object;
-  const all: RecordValue = { url: `s3a://${bucket}/${key}`, lastModifiedUnixMilli, bucket, key };
-  return Object.fromEntries(Object.entries(all).filter(([field]) => ctx.schema.fields.has(field)));
+/** What came by notifications meanwhile is as good as listed. Remembered before the notes of it go. */
+async function takeNotified({ memory }: SourceContext, listed: ListedObjects): Promise<void> {
+  const notes = (await memory.names()).filter((name) => name.startsWith(NOTIFIED));
+  if (notes.length === 0) return;
+  for (const note of notes) listed.add(note.slice(NOTIFIED.length));
+  await listed.commit();
+  for (const note of notes) await memory.delete(note);
 }

@@ -77,7 +77,8 @@ async function isolatedTask(
   }
 }
 
-function unusable(task: TaskPlan, error: unknown): ConfigurationError {
+/** Why the module of a task cannot be its function. */
+export function unusable(task: TaskPlan, error: unknown): ConfigurationError {
   return new ConfigurationError([{
     file: task.module!,
     problem: `cannot use it as the function of task "${task.id}": ${inOneLine(reasonOf(error))}`,

@@ -58,16 +58,19 @@ type Time = (typeof TIME_NAMES)[number];
 /** Counts for Prometheus, in a registry of its own. The tasks count in plain numbers; a scrape copies them. */
 export class PrometheusMetrics implements Metrics, MetricsPage {
   readonly #registry = new Registry();
-  readonly #tasks = new Map<string, TaskTally>();
+  readonly #tasks: Map<string, TaskTally>;
 
   /**
    * @param build What `kflow_build_info` says.
    * @param isReady What `kflow_ready` says, asked at each scrape; must not reject.
+   * @param counted Tasks that were counted before, by flow and task with a space between.
    */
   constructor(
     build: { version: string; platform: string },
     isReady: () => Promise<boolean> = () => Promise.resolve(true),
+    counted?: Map<string, TaskTally>,
   ) {
+    this.#tasks = counted ?? new Map();
     const tasks = () => this.#tasks.values();
     const registers = [this.#registry];
     const family = ([name, help]: readonly [string, string]) => ({

@@ -11,7 +11,9 @@ import { TimeTally } from "./time_tally.ts";
 /** The counts of one task as plain numbers, so that counting costs next to nothing. */
 export class TaskTally implements TaskMetrics {
   readonly labels: { readonly flow: string; readonly function: string };
-  readonly #followed: TaskCounts[] = [];
+  readonly #followed = new Set<TaskCounts>();
+  /** Of what is no longer followed. */
+  readonly #before: Partial<Record<TaskCounter, number>> = {};
   readonly #gauges: Record<TaskGauge, GaugeValue> = {
     pending: 0,
     ackPending: 0,
@@ -55,11 +57,21 @@ export class TaskTally implements TaskMetrics {
   }
 
   follow(counts: TaskCounts): void {
-    this.#followed.push(counts);
+    this.#followed.add(counts);
+  }
+
+  /** Keeps the sums and lets go of the object: these counts do not go up any more. */
+  unfollow(counts: TaskCounts): void {
+    if (!this.#followed.delete(counts)) return;
+    for (const [counter, count] of Object.entries(counts)) {
+      this.#before[counter as TaskCounter] = (this.#before[counter as TaskCounter] ?? 0) + count;
+    }
   }
 
   count(counter: TaskCounter): number {
-    return this.#followed.reduce((sum, counts) => sum + counts[counter], 0);
+    let sum = this.#before[counter] ?? 0;
+    for (const counts of this.#followed) sum += counts[counter];
+    return sum;
   }
 
   set(gauge: TaskGauge, value: GaugeValue): void {

@@ -27,8 +27,22 @@ export interface AcknowledgeOptions {
 
 const FIRST_DELAY_MS = 1000;
 
+/** Decides what becomes of an input, and settles it. */
+export interface Settlement {
+  /** Everything that came of the input is stored. */
+  done(flight: Flight): void;
+  /** The worker stops: any worker may have it at once. */
+  handBack(delivery: Delivery): void;
+  /** Whether the message was delivered too often to be tried once more. */
+  isExhausted(flight: Flight): boolean;
+  /** An attempt failed. Resolves when it is settled; never rejects. */
+  failed(flight: Flight, error: unknown): Promise<void>;
+  /** Gives up a message that was delivered too often. Resolves when it is settled; never rejects. */
+  bury(flight: Flight, error: string): Promise<void>;
+}
+
 /** Decides what becomes of an input, and settles it (DESIGN.md 6, "Errors"). */
-export class Acknowledge {
+export class Acknowledge implements Settlement {
   readonly #options: AcknowledgeOptions;
 
   constructor(options: AcknowledgeOptions) {

@@ -37,6 +37,25 @@ const STACK_LENGTH = 8192;
 const NOTE_RESERVE = 512;
 
 /**
+ * The record of a failed attempt.
+ * @param place.most Characters of the error's text.
+ */
+export function errorRecord(
+  { delivery, schema }: { readonly delivery: Delivery; readonly schema?: RecordSchema },
+  error: unknown,
+  place: { flow: string; task: string; podName: string; most?: number },
+): ErrorRecord {
+  return {
+    error: errorText(error, place.most),
+    payload: payloadOf(error, delivery, schema),
+    podName: place.podName,
+    flowId: place.flow,
+    functionId: place.task,
+    timestamp: new Date().toISOString(),
+  };
+}
+
+/**
  * The text of an error: what was thrown, its stack, and as the last line `ClassName: reason`, each with a line break at its end. So
  * readers that were written for Python's tracebacks find class and reason in the last line.
  */

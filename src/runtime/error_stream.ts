@@ -2,7 +2,7 @@ import type { Broker, Delivery, Headers, Publisher } from "../broker/broker.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { SideStreamConfig } from "../pipeline/plan.ts";
-import { errorText, fittingBody, payloadOf } from "./error_record.ts";
+import { errorRecord, fittingBody } from "./error_record.ts";
 import type { ErrorRecord } from "./error_record.ts";
 import { errorTopic } from "./error_topic.ts";
 import type { Flight } from "./flight.ts";
@@ -82,14 +82,7 @@ export class ErrorStream {
   async report(flight: Flight, error: unknown): Promise<boolean> {
     const { flow, task, podName, config } = this.#options;
     const { delivery } = flight;
-    const record = {
-      error: errorText(error, this.#most() >> 2),
-      payload: payloadOf(error, delivery, flight.schema),
-      podName,
-      flowId: flow,
-      functionId: task,
-      timestamp: new Date().toISOString(),
-    };
+    const record = errorRecord(flight, error, { flow, task, podName, most: this.#most() >> 2 });
     const body = await this.#bodyOf(record, delivery);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const report: Report = {

@@ -71,6 +71,12 @@ export class TaskProgress {
     this.next?.total(milliseconds);
   }
 
+  /** A delivery of so many bytes is begun. */
+  begun(bytes: number): void {
+    this.counts.in++;
+    this.bytes.in += bytes;
+  }
+
   add(counter: TaskCounter, amount = 1): void {
     this.counts[counter] += amount;
   }

@@ -1,4 +1,4 @@
-import type { Broker } from "../broker/broker.ts";
+import type { Broker, Consumer } from "../broker/broker.ts";
 import type { FlowNames } from "../broker/subjects.ts";
 import type { Codec, RecordValue } from "../codec/codec.ts";
 import type { Files } from "../files/files.ts";
@@ -7,6 +7,7 @@ import type { TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import type { Timers } from "../timers.ts";
 import type { BlockWatch } from "./block_watch.ts";
+import type { Settlement } from "./acknowledge.ts";
 import type { BatchEnd } from "./batch_end.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { ErrorStreams } from "./error_streams.ts";
@@ -77,12 +78,16 @@ export interface RunnerOptions {
   storeOf(task: TaskPlan): TaskStore;
   downloadFiles(task: TaskPlan): Promise<Files>;
   functionOf(task: TaskPlan): Promise<TaskFunction>;
+  /** What becomes of a task's inputs where the runtime does not decide, as for records that somebody waits for. @default acks, error records, attempts, dead letters */
+  settlementOf?(task: TaskPlan, consumer: Consumer, progress: TaskProgress): Settlement;
   /** Where dead letters go if not to a stream of the flow. */
   readonly deadLetters?: DeadLetters;
   /** Workers of each task; absent: as the plan says. */
   readonly workers?: number;
   /** Aborted to stop gently: finish what is begun, hand the rest back. */
   readonly stop: AbortSignal;
+  /** How long after `stop` a worker still begins what it has taken, ms. @default 1000 */
+  readonly finishMs?: number;
   /** Aborted when there is no more time for that. */
   readonly kill: AbortSignal;
   /** What ack waits, heartbeats and bulks go by. @default the real ones */

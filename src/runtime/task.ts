@@ -1,6 +1,6 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
 import type { RecordSchema } from "../codec/codec.ts";
-import type { Acknowledge } from "./acknowledge.ts";
+import type { Settlement } from "./acknowledge.ts";
 import type { Bulk } from "./bulk.ts";
 import { isPending, type Step } from "./chain.ts";
 import { Flight } from "./flight.ts";
@@ -41,7 +41,7 @@ export interface TaskWorkerOptions {
   consumer: Consumer;
   schemas: Pick<Schemas, "of">;
   outputs: TaskOutputs;
-  acknowledge: Acknowledge;
+  acknowledge: Settlement;
   progress: TaskProgress;
   /** The function with everything around it. */
   step: Step;
@@ -55,6 +55,8 @@ export interface TaskWorkerOptions {
   manual?: ManualAck;
   /** Present in bulk mode. */
   bulk?: Pick<Bulk, "flush">;
+  /** How long a worker that is told to stop begins what it has taken, ms. @default 1000 */
+  finishMs?: number;
   /** @default the real ones */
   timers?: Timers;
 }
@@ -160,7 +162,7 @@ export class TaskWorker {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#stopAt = this.#timers.now() + FINISH_MS;
+    this.#stopAt = this.#timers.now() + (this.#options.finishMs ?? FINISH_MS);
     this.#options.consumer.stop();
   }
 
@@ -240,7 +242,7 @@ export class TaskWorker {
     }
     const flight = new Flight(delivery, now, this.#landed);
     this.#flights.add(flight);
-    progress.add("in");
+    progress.begun(delivery.body.length);
     if (delivery.attempt > 1) {
       progress.add("redelivered");
       if (acknowledge.isExhausted(flight)) {
@@ -269,7 +271,6 @@ export class TaskWorker {
 
   #call(flight: Flight, schema: RecordSchema): Promise<void> | undefined {
     flight.schema = schema;
-    this.#options.progress.bytes.in += flight.delivery.body.length;
     flight.record = schema.decode(flight.delivery.body);
     const answer = this.#options.step(flight);
     if (isPending(answer)) return this.#await(flight, answer);
@@ -303,9 +304,8 @@ export class TaskWorker {
   #publish(flight: Flight, returned: unknown): void {
     const { manual } = this.#options;
     if (manual !== undefined) return this.#hold(flight, manual, returned);
-    const count = this.#options.outputs.publish(flight, returned);
+    this.#options.progress.add("out", this.#options.outputs.publish(flight, returned));
     flight.returned = true;
-    if (count > 0) this.#options.progress.add("out", count);
     flight.seal();
   }
 

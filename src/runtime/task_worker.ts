@@ -94,7 +94,7 @@ async function runSession(
       schemas: shared.schemas,
       outputs,
       progress,
-      acknowledge: new Acknowledge({
+      acknowledge: shared.settlementOf?.(task, consumer, progress) ?? new Acknowledge({
         task: task.id,
         consumer,
         deadLetters: shared.deadLetters,
@@ -111,6 +111,7 @@ async function runSession(
       ackWaitMs: delivery.ackWaitMs,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
+      finishMs: shared.finishMs,
       timers: shared.timers,
       // A call that is ended after its time cannot keep its record for ever.
       longRunning: shared.settingsOf(task).longRunning ||

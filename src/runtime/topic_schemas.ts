@@ -50,7 +50,7 @@ export class TopicSchemas {
   }
 }
 
-function readerOf(schema: RecordSchema, writer: RecordSchema): RecordReader {
+function readerOf(schema: RecordSchema, writer: RecordSchema): MessageReader {
   try {
     return schema.readerFor(writer);
   } catch (error) {
@@ -58,7 +58,7 @@ function readerOf(schema: RecordSchema, writer: RecordSchema): RecordReader {
   }
 }
 
-function jsonReader(schema: RecordSchema): RecordReader {
+function jsonReader(schema: RecordSchema): MessageReader {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   return {
     decode(body) {
@@ -71,19 +71,27 @@ function jsonReader(schema: RecordSchema): RecordReader {
           { cause: error },
         );
       }
-      return schema.fromJson(json);
+      try {
+        return schema.fromJson(json);
+      } catch (error) {
+        throw new DecodeError(`Cannot read JSON as a record: ${reasonOf(error)}`, { cause: error });
+      }
     },
   };
 }
 
+/** What reads one message. */
+type MessageReader = Pick<RecordReader, "decode">;
+
 /** A schema whose records come in another form. */
-function readAs(schema: RecordSchema, reader: RecordReader): RecordSchema {
+function readAs(schema: RecordSchema, reader: MessageReader): RecordSchema {
   return {
     name: schema.name,
     text: schema.text,
     fingerprint: schema.fingerprint,
     fields: schema.fields,
     decode: (body: Uint8Array) => reader.decode(body),
+    decodeAll: (bytes: Uint8Array, count: number) => schema.decodeAll(bytes, count),
     encode: (record: unknown) => schema.encode(record),
     newRecord: () => schema.newRecord(),
     readerFor: (writer: RecordSchema) => schema.readerFor(writer),

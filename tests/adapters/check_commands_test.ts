@@ -120,7 +120,7 @@ describe("kflow without running anything", () => {
     ["an unknown command", ["frobnicate"], /unknown command 'frobnicate'/],
     ["an unknown option", ["run", "FILE", "--fast"], /unknown option '--fast'/],
     ["no file", ["validate"], /missing required argument 'file'/],
-    ["no task", ["worker", "FILE"], /required option '--task <id>' not specified/],
+    ["no task", ["worker", "FILE"], /^environment KFLOW_TASK: it is needed .* --task ID$/m],
     [
       "a run that is no token",
       ["run", "FILE", "--run", "a b"],

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { serveNode } from "../../adapters/shared/node_serve.ts";
 
 describe("serveNode()", () => {
@@ -24,6 +24,63 @@ describe("serveNode()", () => {
     } finally {
       await served.close();
     }
+  });
+
+  it("hands on bodies as they come and the peer's address, where it is asked to", async () => {
+    const served = await serveNode(async (request, info) => {
+      const text = await request.text();
+      return Response.json({ text, host: new URL(request.url).host, ...info });
+    }, { port: 0, bodies: true, hostname: "127.0.0.1" });
+    try {
+      const url = `http://127.0.0.1:${served.port}/`;
+      const large = "ü".repeat(1 << 20);
+      for (const body of ["", "grün", large]) {
+        const answer = await (await fetch(url, { method: "POST", body })).json();
+        assert.equal(answer.text, body);
+        assert.equal(answer.host, `127.0.0.1:${served.port}`);
+        assert.deepEqual(answer.remoteAddr, { hostname: "127.0.0.1" });
+      }
+    } finally {
+      await served.close();
+    }
+  });
+
+  it("answers before a body has come to its end, which is cancelled", async () => {
+    const served = await serveNode(async (request) => {
+      await request.body?.cancel();
+      return new Response("enough", { status: 413 });
+    }, { port: 0, bodies: true });
+    try {
+      const socket = connect(served.port, "127.0.0.1");
+      let text = "";
+      const closed = new Promise<void>((resolve) => {
+        socket.on("data", (bytes: Uint8Array) => text += new TextDecoder().decode(bytes));
+        socket.on("error", () => {});
+        socket.on("close", () => resolve());
+      });
+      socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nfirst");
+      await closed;
+      assert.match(text, /^HTTP\/1\.1 413 /);
+      assert.match(text, /enough$/);
+    } finally {
+      await served.close();
+    }
+  });
+
+  it("sends what is being answered when it is closed", async () => {
+    const begun = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const served = await serveNode(async () => {
+      begun.resolve();
+      await go.promise;
+      return new Response("whole");
+    }, { port: 0 });
+    const answer = fetch(`http://127.0.0.1:${served.port}/`);
+    await begun.promise;
+    const closed = served.close();
+    go.resolve();
+    assert.equal(await (await answer).text(), "whole");
+    await closed;
   });
 
   it("goes on after a handler that fails", async () => {

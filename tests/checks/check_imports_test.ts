@@ -48,12 +48,12 @@ const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [
   [
     "src/runtime/runner.ts",
     "../broker/memory.ts",
-    /only src\/app\.ts and src\/test_kit\/ choose one/,
+    /only src\/app\.ts, src\/invoke\/ and src\/test_kit\/ choose one/,
   ],
   [
     "src/functions/s3_sink.ts",
     "../store/s3.ts",
-    /only src\/app\.ts and src\/test_kit\/ choose one/,
+    /only src\/app\.ts, src\/invoke\/ and src\/test_kit\/ choose one/,
   ],
   ["bench/bench.ts", "../tests/broker/nats_test.ts", /imports go down only/],
   ["adapters/bun/main.ts", "bun", /no door/],

@@ -68,10 +68,10 @@ describe("fromJson()", () => {
   });
 
   const wrong: [string, unknown, RegExp][] = [
-    ["a text", "x", /^Cannot read JSON as a record: expected record r, got/],
+    ["a text", "x", /^expected record r, got/],
     ["null", null, /expected record r, got null/],
     ["a list", [{ a: 1 }], /expected record r/],
-    ["a field of another type", { a: "one" }, /^Cannot read JSON as a record: a: expected int/],
+    ["a field of another type", { a: "one" }, /^a: expected int/],
     ["a missing field", {}, /a: missing, expected int/],
     ["a fraction for an int", { a: 1.5 }, /a: expected int/],
   ];
@@ -90,5 +90,51 @@ describe("fromJson()", () => {
     let json: unknown = null;
     for (let i = 0; i < 5000; i++) json = { next: json };
     assert.throws(() => schema.fromJson(json), DecodeError);
+  });
+});
+
+describe("fromJson() with extra: refuse", () => {
+  it("names a field that the schema lacks, wherever it is", () => {
+    const schema = new AvroCodec().parse({
+      type: "record",
+      name: "R",
+      fields: [{
+        name: "list",
+        type: {
+          type: "array",
+          items: { type: "record", name: "I", fields: [{ name: "n", type: "int" }] },
+        },
+      }],
+    });
+    const json = { list: [{ n: 1 }, { n: 2, m: 3 }] };
+    assert.deepEqual(schema.fromJson(json), { list: [{ n: 1 }, { n: 2 }] });
+    assert.throws(
+      () => schema.fromJson(json, { extra: "refuse" }),
+      (error: DecodeError) =>
+        error.path?.startsWith("list[1]") === true && /"?m"?/.test(error.message),
+    );
+    assert.throws(() => schema.fromJson({ list: [{ n: "x" }] }), {
+      name: "DecodeError",
+      path: "list[0].n",
+    });
+  });
+});
+
+describe("RecordReader.decodeAll()", () => {
+  const schema = new AvroCodec().parse({
+    type: "record",
+    name: "R",
+    fields: [{ name: "f", type: "string" }],
+  });
+  const bytes = new Uint8Array([...schema.encode({ f: "a" }), ...schema.encode({ f: "bc" })]);
+
+  it("reads so many records one after the other", () => {
+    assert.deepEqual(schema.decodeAll(bytes, 2), [{ f: "a" }, { f: "bc" }]);
+    assert.deepEqual(schema.decodeAll(new Uint8Array(), 0), []);
+  });
+
+  it("throws where there are fewer or more", () => {
+    assert.throws(() => schema.decodeAll(bytes, 1), DecodeError);
+    assert.throws(() => schema.decodeAll(bytes, 3), DecodeError);
   });
 });

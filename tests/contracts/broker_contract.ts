@@ -268,6 +268,21 @@ export function testBroker(
         await consumer.close();
       });
 
+      it("asks for nothing with no slots, from the beginning and later", async () => {
+        const place = new Place();
+        await place.fill(broker, numbered(3));
+        const consumer = await broker.consume({ ...place.group(), slots: 0 });
+        await nothingFor(consumer, 300);
+        assert.equal((await consumer.state()).pending, 3);
+        consumer.slots = 1;
+        const [first] = await receive(consumer, 1);
+        consumer.slots = 0;
+        consumer.ack(first!);
+        await nothingFor(consumer, 300);
+        assert.equal((await consumer.state()).pending, 2);
+        await consumer.close();
+      });
+
       it("a group has the ack wait that its last member brings", async () => {
         const place = new Place();
         await place.fill(broker, ["a"]);

@@ -27,6 +27,28 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
     await eventually(async () => isWorkedOff(await consumer.state()), "acks");
   }
 
+  it("a receipt learns where its message lies, a duplicate's where the first one does", async () => {
+    const { broker } = get();
+    const place = new Place();
+    await place.fill(broker, numbered(2));
+    const publisher = broker.publisher();
+    const told: unknown[] = [];
+    for (const id of ["new", "new"]) {
+      await new Promise<void>((resolve, reject) =>
+        publisher.publish(place.message(id), {
+          placed: (sequence) => void told.push(sequence),
+          stored(duplicate) {
+            told.push(duplicate);
+            resolve();
+          },
+          failed: reject,
+        })
+      );
+    }
+    assert.deepEqual(told, [3, false, 3, true]);
+    publisher.close();
+  });
+
   describe("janitor", () => {
     it(
       "tidy() removes what is acked and older than the duplicate window, and nothing younger",

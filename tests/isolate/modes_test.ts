@@ -261,15 +261,28 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
     "has as many calls in it at once as meta.concurrency says, and each worker of the task has its own",
     LONG,
     async () => {
+      const workers = new Set<unknown>();
+      let made = 0;
       const result = await run(OVERLAP, {
         meta: "concurrency: 3, max.in.flight: 3",
-        count: 40,
+        count: 0,
         more: "    parallelism: 2\n",
+        told: ({ message, worker }) => void (message === "now" && workers.add(worker)),
+        functions: {
+          // Until each of them has been called: one may be open long before the other.
+          async *make() {
+            for (const end = Date.now() + 20_000; workers.size < 2 || made < 40; made++) {
+              if (Date.now() > end) throw new Error(`${workers.size} Workers are called`);
+              yield { n: made, bucket: "docs", key: "a.txt" };
+              if (made >= 40) await new Promise((resolve) => setTimeout(resolve, 1));
+            }
+          },
+        },
       });
       const most = Math.max(...lines(result, "now").map(({ now }) => Number(now)));
       assert.equal(most, 3);
-      assert.equal(new Set(lines(result, "now").map(({ worker }) => worker)).size, 2);
-      assert.equal(result.task("work").counts.acked, 40);
+      assert.equal(workers.size, 2);
+      assert.equal(result.task("work").counts.acked, made);
     },
   );
 

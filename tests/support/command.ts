@@ -24,6 +24,10 @@ export interface CommandOptions {
   main?: string;
   /** Gives it a terminal of this size, by Linux' `script`: all that it prints is standard output then. @default none */
   terminal?: { readonly columns: number; readonly rows: number };
+  /** Path of a program to run instead, with `env` as its whole environment. */
+  binary?: string;
+  /** How Deno starts it. @default ["run"] */
+  deno?: readonly string[];
   /** Standard output is not read before `read()`, so that the pipe fills up. */
   unread?: boolean;
 }
@@ -52,12 +56,14 @@ export class Command {
   constructor(args: readonly string[], options: CommandOptions = {}) {
     const runtime = options.runtime ?? OWN_RUNTIME;
     const main = options.main ?? "mod.ts";
-    this.#name = `${runtime} ${main} ${args.join(" ")}`;
-    const line = [program(runtime), ...beforeArguments(runtime, main), ...args];
+    const { binary } = options;
+    this.#name = `${binary ?? `${runtime} ${main}`} ${args.join(" ")}`;
+    const before = binary === undefined ? beforeArguments(runtime, main, options.deno) : [];
+    const line = [binary ?? program(runtime), ...before, ...args];
     const [command, ...rest] = options.terminal ? onTerminal(line, options.terminal) : line;
     const child = spawn(command!, rest, {
       cwd: options.cwd,
-      env: { ...cleanEnvironment(), ...options.env },
+      env: { ...(binary === undefined && cleanEnvironment()), ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
@@ -200,10 +206,14 @@ function program(runtime: Runtime): string {
 }
 
 /** Without a lock file, so that tests change nothing in the repository, and with its packages as they are. */
-function beforeArguments(runtime: Runtime, main: string): string[] {
+function beforeArguments(
+  runtime: Runtime,
+  main: string,
+  deno: readonly string[] = ["run"],
+): string[] {
   const path = join(ROOT, main);
   return runtime === "deno"
-    ? ["run", "-A", "--no-lock", "--node-modules-dir=manual", path]
+    ? [...deno, "-A", "--no-lock", "--node-modules-dir=manual", path]
     : [path];
 }
 

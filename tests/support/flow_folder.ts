@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { UNFINISHED_NAME } from "../../src/files/file_path.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
 
@@ -35,13 +36,13 @@ export class FlowFolder {
     return new Uint8Array(await readFile(this.file(name)));
   }
 
-  /** All files below a folder of it, by path from there. Empty if there is no such folder. */
+  /** All files below a folder of it, by path from there, but what a killed process has not finished writing. Empty if there is no such folder. */
   async files(below = ""): Promise<Map<string, Uint8Array>> {
     const root = this.file(below);
     const found = new Map<string, Uint8Array>();
     const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
-      if (!entry.isFile()) continue;
+      if (!entry.isFile() || UNFINISHED_NAME.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
       found.set(relative(root, path), new Uint8Array(await readFile(path)));
     }

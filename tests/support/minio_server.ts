@@ -23,8 +23,16 @@ export interface MinioServer {
   restart(): Promise<void>;
 }
 
+export interface MinioOptions {
+  /** Where bucket notifications with the target `WEBHOOK_ARN` go, with the token as bearer token. @default nowhere */
+  webhook?: { url: string; token: string };
+}
+
+/** Names the webhook in the notification configuration of a bucket. */
+export const WEBHOOK_ARN = "arn:minio:sqs::PRIMARY:webhook";
+
 /** Starts a MinIO server with a data folder and credentials of its own; returns when it answers. */
-export async function startMinio(): Promise<MinioServer> {
+export async function startMinio({ webhook }: MinioOptions = {}): Promise<MinioServer> {
   const binary = serverBinary("minio");
   const folder = await mkdtemp(join(tmpdir(), "kflow-minio-"));
   const endpoint = `http://127.0.0.1:${await freePort()}`;
@@ -43,6 +51,11 @@ export async function startMinio(): Promise<MinioServer> {
         MINIO_ROOT_PASSWORD: password,
         MINIO_BROWSER: "off",
         MINIO_UPDATE: "off",
+        ...(webhook !== undefined && {
+          MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY: "on",
+          MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY: webhook.url,
+          MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_PRIMARY: webhook.token,
+        }),
       },
     });
     child = started;

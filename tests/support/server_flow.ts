@@ -8,6 +8,8 @@ const codec = new AvroCodec();
 
 export interface FlowRunOptions {
   runtime?: Runtime;
+  /** As in `CommandOptions`. */
+  binary?: string;
   env?: Readonly<Record<string, string>>;
   way?: "ws" | "tcp";
   run?: string;
@@ -63,6 +65,11 @@ export class ServerFlow {
     return this.#start(["worker", "--task", task], options);
   }
 
+  /** On a free port. */
+  serve(options: FlowRunOptions = {}): Command {
+    return this.#start(["serve", "--port", "0"], options);
+  }
+
   /** What `expected.json` says. */
   async expected(): Promise<Record<string, unknown>> {
     return JSON.parse(new TextDecoder().decode(await this.folder.read("expected.json")));
@@ -85,12 +92,13 @@ export class ServerFlow {
   }
 
   #start([command, ...rest]: string[], options: FlowRunOptions): Command {
-    const { runtime, env, way, run, report } = options;
+    const { runtime, binary, env, way, run, report } = options;
     const args = [command!, this.folder.file("pipeline.yaml"), ...rest, ...this.#set];
     if (run !== undefined) args.push("--run", run);
     if (report !== undefined) args.push("--report", report);
     const commandOptions: CommandOptions = {
       runtime,
+      binary,
       env: { ...this.servers.environment(way), KFLOW_FLOW_ID: this.id, ...env },
     };
     return this.kflow.start(args, commandOptions);

@@ -1,7 +1,7 @@
 import { connect, type NatsConnection } from "nats";
 import { Secret } from "../../src/secret.ts";
 import { S3Store } from "../../src/store/s3.ts";
-import { type MinioServer, startMinio } from "./minio_server.ts";
+import { type MinioOptions, type MinioServer, startMinio } from "./minio_server.ts";
 import { type NatsServer, startNats } from "./nats_server.ts";
 import { newSecret } from "./run_record.ts";
 import { makeBucket } from "./s3_requests.ts";
@@ -31,10 +31,10 @@ export class TestServers {
     this.store = new S3Store({ endpoint, user, password: new Secret(password) });
   }
 
-  static async start(): Promise<TestServers> {
+  static async start(options: MinioOptions = {}): Promise<TestServers> {
     const password = newSecret();
     const nats = startNats({ user: "flow", password });
-    const minio = startMinio();
+    const minio = startMinio(options);
     try {
       return new TestServers(await nats, await minio, password);
     } catch (error) {

@@ -1,0 +1,66 @@
+import { reasonOf, StartError } from "../../src/errors.ts";
+import type { Host } from "../../src/host.ts";
+import { PipelineHandler } from "../../src/invoke/handler.ts";
+import { aborted } from "../../src/waiting.ts";
+import type { ServeCommandOptions } from "./command_options.ts";
+import { loadPipeline } from "./load_pipeline.ts";
+import { loggerOf } from "./logger_of.ts";
+import { dialTcp } from "./nats_tcp.ts";
+import { watchSignals } from "./shutdown.ts";
+
+/** Open connections; requests beyond `--concurrent` are told to come back. */
+const CONNECTIONS = 1024;
+/** After the handler's own limit, which answers, the connection is cut. */
+const LATER_MS = 5_000;
+const REQUEST_MS = 30_000;
+
+/** `serve`: the pipeline's tasks, triggered by HTTP requests, until a signal comes. */
+export async function serveCommand(
+  host: Host,
+  file: string,
+  options: ServeCommandOptions,
+): Promise<number> {
+  const { plan, settings } = await loadPipeline(host, file, options);
+  const log = loggerOf(host, settings).with({ flow: plan.flowId });
+  const { maxBody: bodyBytes, requestMs = REQUEST_MS, concurrent } = options;
+  const run = options.run ?? settings.runId ?? "default";
+  const handler = new PipelineHandler({
+    load: () => Promise.resolve({ plan, host, log, run, dialTcp, functions: new Map() }),
+    token: settings.httpToken,
+    limits: { bodyBytes, requestMs, concurrent },
+    log,
+  });
+  const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
+  try {
+    await handler.open();
+    const served = await listen(host, handler, options);
+    log.info("Serving", { port: served.port });
+    if (settings.httpToken === undefined) {
+      log.warning(
+        "There is no KFLOW_HTTP_TOKEN: only programs on this machine may call tasks, drain and notify",
+      );
+    }
+    await aborted(shutdown.stop);
+    await handler.close();
+    await served.close();
+    return 0;
+  } finally {
+    await handler.close();
+    shutdown.release();
+  }
+}
+
+async function listen(host: Host, handler: PipelineHandler, options: ServeCommandOptions) {
+  const { port, host: hostname, requestMs = REQUEST_MS } = options;
+  try {
+    return await host.serve((request, info) => handler.fetch(request, info), {
+      ...{ port, hostname, bodies: true, connections: CONNECTIONS },
+      requestMs: requestMs + LATER_MS,
+    });
+  } catch (error) {
+    throw new StartError(
+      `Cannot listen on port ${port}: ${reasonOf(error)}; give another with --port`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,3 @@
+import { handler } from "./handler.ts";
+
+Bun.serve({ fetch: handler });

@@ -1,0 +1,45 @@
+import { StartError } from "../errors.ts";
+import type { Host } from "../host.ts";
+
+const NO_FILES = "this host has no files";
+
+/** What a platform supplies that has fetch and nothing else. */
+export function fetchHost(env: (name: string) => string | undefined): Host {
+  const noFiles = () => Promise.reject(new Error(NO_FILES));
+  const print = (text: string) => console.log(text.replace(/\n$/, ""));
+  return {
+    platform: "fetch",
+    hostname: "handler",
+    processes: { own: undefined, isAlive: () => undefined },
+    env,
+    stdout: { write: print, isTerminal: false, columns: 80 },
+    stderr: {
+      write: (text) => console.error(text.replace(/\n$/, "")),
+      isTerminal: false,
+      columns: 80,
+    },
+    resolvePath,
+    readText: noFiles,
+    openFile: noFiles,
+    files: noFiles,
+    loadModule: () =>
+      Promise.reject(new Error("this host loads no modules; give the function in `functions`")),
+    startThread() {
+      throw new StartError("Cannot start a Web Worker: this host has none; take out meta.isolate");
+    },
+    serve: () => Promise.reject(new Error("this host serves by itself")),
+    onShutdown: () => () => {},
+    exit(status) {
+      throw new Error(`Cannot end this host with status ${status}`);
+    },
+  };
+}
+
+function resolvePath(path: string, from = "/"): string {
+  const segments: string[] = [];
+  for (const segment of (path.startsWith("/") ? path : `${from}/${path}`).split("/")) {
+    if (segment === "..") segments.pop();
+    else if (segment !== "" && segment !== ".") segments.push(segment);
+  }
+  return `/${segments.join("/")}`;
+}
