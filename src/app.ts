@@ -58,6 +58,8 @@ export interface AppRunOptions {
   workers?: number;
   stop: AbortSignal;
   kill: AbortSignal;
+  /** How often queues are looked at for somebody who watches, ms. */
+  lookEveryMs?: number;
   /** See `RunnerOptions`. */
   finishMs?: number;
   /** The plan with something of it changed. @default the app's */
@@ -66,8 +68,6 @@ export interface AppRunOptions {
   broker?: Broker;
   /** See `RunnerOptions`. */
   settlementOf?: RunnerOptions["settlementOf"];
-  /** How often queues are looked at for somebody who watches, ms. */
-  lookEveryMs?: number;
   started?(progress: readonly TaskProgress[]): void;
 }
 

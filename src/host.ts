@@ -6,6 +6,8 @@ export interface TextOutput {
   readonly isTerminal: boolean;
   /** Columns of the terminal; 80 if unknown. */
   readonly columns: number;
+  /** Lines of the terminal. @default unknown */
+  readonly rows?: number;
 }
 
 /** A file that is open for reading. The body is read to its end or cancelled. */

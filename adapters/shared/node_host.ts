@@ -83,6 +83,9 @@ function output(stream: NodeJS.WriteStream, broken: (error: unknown) => void): T
     get columns() {
       return stream.columns ?? 80;
     },
+    get rows() {
+      return stream.rows;
+    },
   };
 }
 

@@ -1,16 +1,14 @@
 import type { Plan } from "../../src/pipeline/plan.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
+import { textTable } from "./text_table.ts";
 
 const COLUMNS = ["task", "in", "out", "errors", "redelivered", "dead", "time"] as const;
 
 /** The report by task that `run` ends with, and the dead letters by name. */
 export function formatReport(plan: Plan, report: RunReport): string {
   const rows = [COLUMNS.map(String), ...report.tasks.map(cellsOf)];
-  const widths = COLUMNS.map((_name, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const lines = rows.map((row) =>
-    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
-  );
+  const lines = textTable(rows);
   const letters = report.tasks.flatMap((task) => task.deadLetters);
   const dead = report.tasks.reduce((sum, task) => sum + task.counts.dead, 0);
   const state = report.finished

@@ -15,14 +15,17 @@ import { dialTcp } from "./nats_tcp.ts";
 import { formatReport } from "./report.ts";
 import { openReportFile } from "./report_file.ts";
 import { type Shutdown, watchSignals } from "./shutdown.ts";
+import { watchRun } from "./watch_run.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 
 /** `run`: all tasks of the pipeline in this process. */
-export async function runCommand(host: Host, file: string, options: RunOptions): Promise<number> {
-  const { plan, settings } = await loadPipeline(host, file, options);
+export async function runCommand(given: Host, file: string, options: RunOptions): Promise<number> {
+  const { plan, settings } = await loadPipeline(given, file, options);
   mustBeRunnable(plan, plan.tasks);
+  const watch = watchRun(given, plan);
+  const { host, lookEveryMs } = watch;
   const log = loggerOf(host, settings);
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
   let exporter: Exporter | undefined;
@@ -31,10 +34,18 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
     exporter = await startExporter({ plan, tasks: plan.tasks, host, log, stop: shutdown.stop });
     const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
     try {
-      const given = options.run ?? settings.runId;
-      const run = given ?? crypto.randomUUID();
-      const forgetRun = given === undefined;
-      const report = await app.run({ tasks: plan.tasks, run, forgetRun, exporter, ...shutdown });
+      const runId = options.run ?? settings.runId;
+      const run = runId ?? crypto.randomUUID();
+      const report = await app.run({
+        tasks: plan.tasks,
+        run,
+        forgetRun: runId === undefined,
+        exporter,
+        lookEveryMs,
+        started: (tasks) => watch.begin(tasks, log),
+        ...shutdown,
+      });
+      watch.end();
       host.stdout.write(formatReport(plan, report));
       if (reportFile) await reportFile.write(plan, run, report);
       return statusOf(report);
@@ -42,6 +53,7 @@ export async function runCommand(host: Host, file: string, options: RunOptions):
       await app.close();
     }
   } finally {
+    watch.end();
     await exporter?.close();
     shutdown.release();
   }

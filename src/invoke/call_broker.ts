@@ -227,7 +227,7 @@ class CallConsumer implements Consumer {
     return Promise.resolve(this.#source.state());
   }
 
-  /** Whoever calls waits for the answer. */
+  /** Calls wait for an answer and are no queue that could grow old. */
   oldestAgeMs(): Promise<number> {
     return Promise.resolve(0);
   }

@@ -19,10 +19,17 @@ export class HandlerMetrics {
   /** By flow and task with a space between, as `PrometheusMetrics` has them. */
   readonly #tallies = new Map<string, TaskTally>();
   #page?: Promise<MetricsPage>;
+  readonly #isReady: () => boolean;
 
-  constructor(flow: string, build: { version: string; platform: string }) {
+  /** @param isReady What `kflow_ready` says. */
+  constructor(
+    flow: string,
+    build: { version: string; platform: string },
+    isReady: () => boolean = () => true,
+  ) {
     this.#flow = flow;
     this.#build = build;
+    this.#isReady = isReady;
   }
 
   of(task: TaskPlan): TaskTally {
@@ -60,6 +67,7 @@ export class HandlerMetrics {
 
   async #loadPage(): Promise<MetricsPage> {
     const { PrometheusMetrics } = await import("../metrics/prometheus.ts");
-    return new PrometheusMetrics(this.#build, { counted: this.#tallies });
+    const isReady = () => Promise.resolve(this.#isReady());
+    return new PrometheusMetrics(this.#build, { isReady, counted: this.#tallies });
   }
 }

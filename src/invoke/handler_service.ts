@@ -38,8 +38,9 @@ export class HandlerService {
     this.parts = parts;
     this.plan = plan;
     this.app = app;
-    this.metrics = new HandlerMetrics(plan.flowId, { version: VERSION, platform: host.platform });
     this.nats = new NatsDoor(parts);
+    const build = { version: VERSION, platform: host.platform };
+    this.metrics = new HandlerMetrics(plan.flowId, build, () => this.nats.problem === undefined);
     const edges = new FlowEdges({ plan, codec: this.codec });
     this.publisher = new OutputPublisher({ plan, nats: this.nats, edges });
     const { run } = parts;

@@ -77,7 +77,7 @@ export class FlightPath {
     const { schemas, acknowledge, progress } = this.#options;
     const flight = new Flight(delivery, now, this.#landed);
     this.flights.add(flight);
-    progress.add("in");
+    progress.begun(delivery.body.length);
     if (delivery.attempt > 1) {
       progress.add("redelivered");
       if (acknowledge.isExhausted(flight)) {
@@ -106,7 +106,6 @@ export class FlightPath {
 
   #call(flight: Flight, schema: RecordSchema): Promise<void> | undefined {
     flight.schema = schema;
-    this.#options.progress.bytes.in += flight.delivery.body.length;
     flight.record = schema.decode(flight.delivery.body);
     const answer = this.#options.step(flight);
     if (isPending(answer)) return this.#await(flight, answer);
@@ -140,9 +139,8 @@ export class FlightPath {
   #publish(flight: Flight, returned: unknown): void {
     const { manual } = this.#options;
     if (manual !== undefined) return this.#hold(flight, manual, returned);
-    const count = this.#options.outputs.publish(flight, returned);
+    this.#options.progress.add("out", this.#options.outputs.publish(flight, returned));
     flight.returned = true;
-    if (count > 0) this.#options.progress.add("out", count);
     flight.seal();
   }
 

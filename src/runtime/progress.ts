@@ -44,9 +44,9 @@ export class TaskProgress {
   readonly errorClasses = new ErrorClasses();
   /** Of the bodies that came, redelivered ones included, and of the records emitted, side outs included and each once however many take it. */
   readonly bytes = { in: 0, out: 0 };
-  /** How the input queue stood when somebody last asked; undefined before that and for a source. */
-  readonly queue: { pending?: number; ackPending?: number } = {};
-  /** Whether every worker of the task in this process has come to its end. */
+  /** How the input queue stood when somebody last asked, and how many had been acknowledged here by then; absent before that and for a source. */
+  readonly queue: { pending?: number; ackPending?: number; acked?: number } = {};
+  /** Whether nothing more comes of the task in this process: its workers have ended, or its source has emitted all. */
   isOver = false;
   /** When the first record was begun and the last was done with, by `performance.now()`; undefined before the first. */
   startedAt?: number;
@@ -71,6 +71,12 @@ export class TaskProgress {
     this.next?.total(milliseconds);
   }
 
+  /** A delivery of so many bytes is begun. */
+  begun(bytes: number): void {
+    this.counts.in++;
+    this.bytes.in += bytes;
+  }
+
   add(counter: TaskCounter, amount = 1): void {
     this.counts[counter] += amount;
   }
@@ -78,8 +84,15 @@ export class TaskProgress {
   set(gauge: TaskGauge, value: GaugeValue): void {
     if ((gauge === "pending" || gauge === "ackPending") && typeof value === "number") {
       this.queue[gauge] = value;
+      this.queue.acked = this.counts.acked;
     }
     this.next?.set(gauge, value);
+  }
+
+  /** Records in the input queue that were not done with when somebody last asked; undefined as above. */
+  get waiting(): number | undefined {
+    const { pending, ackPending = 0 } = this.queue;
+    return pending === undefined ? undefined : pending + ackPending;
   }
 
   dead(letter: DeadLetter): void {

@@ -62,6 +62,7 @@ export async function runSource(
       const complete = await runWithRetries(made.source, emitter, { task, shared, progress });
       if (batch && complete) {
         await end.finish(task.id);
+        progress.isOver = true;
         await made.source.finished?.();
       }
       // What a broker in memory holds is not done yet: the source learns of it until the last consumer is.

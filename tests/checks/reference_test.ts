@@ -106,12 +106,13 @@ function anchorsOf(markdown: string): Set<string> {
 
 describe("docs", () => {
   const folder = join(root, "docs");
-  for (const name of readdirSync(folder).filter((each) => each.endsWith(".md"))) {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  for (const name of names.filter((each) => each.endsWith(".md"))) {
     const text = readFileSync(join(folder, name), "utf8");
 
     it(`${name} links to what is there`, () => {
       for (const [link, path = "", anchor] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
-        const target = path === "" ? join(folder, name) : join(folder, path);
+        const target = path === "" ? join(folder, name) : join(folder, dirname(name), path);
         assert.ok(existsSync(target), `${link} leads nowhere`);
         if (anchor === undefined) continue;
         assert.ok(anchorsOf(readFileSync(target, "utf8")).has(anchor), `${link} has no heading`);

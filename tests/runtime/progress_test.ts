@@ -88,7 +88,9 @@ onBothBrokers("what a task has done", (given) => {
       assert.deepEqual(progress.map(({ isOver }) => isOver), [false, false, false, false]);
     });
     assert.deepEqual(watched.map(({ isOver }) => isOver), [true, true, true, true]);
-    assert.deepEqual(task("work").queue, { pending: 0, ackPending: 0 });
+    assert.deepEqual(task("work").queue, { pending: 0, ackPending: 0, acked: 5 });
+    assert.equal(task("work").waiting, 0);
+    assert.equal(task("list").waiting, undefined);
     assert.deepEqual(task("list").queue, {});
     assert.deepEqual((await run()).task("work").queue, {});
   });

@@ -22,6 +22,8 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>;
   /** A program other than kflow's own, by its path in the repository. @default "mod.ts" */
   main?: string;
+  /** Gives it a terminal of this size, by Linux' `script`: all that it prints is standard output then. @default none */
+  terminal?: { readonly columns: number; readonly rows: number };
   /** Path of a program to run instead, with `env` as its whole environment. */
   binary?: string;
   /** How Deno starts it. @default ["run"] */
@@ -57,7 +59,9 @@ export class Command {
     const { binary } = options;
     this.#name = `${binary ?? `${runtime} ${main}`} ${args.join(" ")}`;
     const before = binary === undefined ? beforeArguments(runtime, main, options.deno) : [];
-    const child = spawn(binary ?? program(runtime), [...before, ...args], {
+    const line = [binary ?? program(runtime), ...before, ...args];
+    const [command, ...rest] = options.terminal ? onTerminal(line, options.terminal) : line;
+    const child = spawn(command!, rest, {
       cwd: options.cwd,
       env: { ...(binary === undefined && cleanEnvironment()), ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -186,6 +190,15 @@ export class CommandLine {
   async endAll(): Promise<void> {
     await Promise.all(this.#commands.map((command) => command.kill()));
   }
+}
+
+function onTerminal(
+  line: readonly string[],
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+): string[] {
+  const quoted = line.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const sized = `stty cols ${columns} rows ${rows}; exec ${quoted}`;
+  return ["script", "--quiet", "--return", "--command", sized, "/dev/null"];
 }
 
 function program(runtime: Runtime): string {
