@@ -10,6 +10,7 @@ import { eventually } from "../support/broker_probes.ts";
 import { type Command, CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { Images } from "../support/images.ts";
+import { resultsIn } from "../support/quickstart.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import { TestServers } from "../support/test_servers.ts";
 
@@ -86,13 +87,13 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
   const byLines = (results: { lines: number }[]) => results.sort((a, b) => a.lines - b.lines);
 
   /** The image's own command, as its user, with the environment given. */
-  function start(env: Record<string, string>): Command {
+  function start(env: Record<string, string>, where = container): Command {
     const [program, ...before] = images.builder;
     const variables = Object.entries(env).map(([name, value]) => `--env=${name}=${value}`);
     const secret = `--volume=${secrets.file("store")}:/run/secrets/store:ro`;
     const own = ["/usr/local/bin/kflow", "worker"];
     return kflow.start(
-      [...before, "run", "--isolation=chroot", secret, ...variables, container, "--", ...own],
+      [...before, "run", "--isolation=chroot", secret, ...variables, where, "--", ...own],
       { binary: program, env: { PATH, HOME: secrets.path } },
     );
   }
@@ -190,6 +191,26 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
       assert.deepEqual(await processesOf(env, "measure"), []);
     },
   );
+
+  it("runs the quickstart to what its expected.json says", SLOW, async () => {
+    const example = await FlowFolder.make("quickstart");
+    await example.write(
+      "Containerfile",
+      "FROM localhost/kflow\nCOPY pipeline.yaml *.ts /app/\nENV KFLOW_PIPELINE=/app/pipeline.yaml\n",
+    );
+    await images.build(example.path, "localhost/quickstart");
+    const quickstart = await images.container("localhost/quickstart");
+    await servers.makeBuckets("docs", "results");
+    await servers.put("docs", await example.files("data/docs"));
+    const { env } = await flow();
+    const tasks = ["store", "describe", "list"];
+    const workers = tasks.map((task) => start({ ...env, KFLOW_TASK: task }, quickstart));
+    for (const worker of workers) assert.equal((await worker.end()).status, 0, worker.stderr);
+    const expected = JSON.parse(new TextDecoder().decode(await example.read("expected.json")));
+    assert.deepEqual(resultsIn(await servers.objects("results")), expected);
+    await images.buildah("rm", quickstart);
+    await example.remove();
+  });
 
   it("works as process 1 on a read-only root, and SIGTERM reaches it", SLOW, async () => {
     const { env, results } = await flow();
