@@ -27,6 +27,7 @@ export function checkMeta(
       report.warning(path, `${type} does not know meta key "${key}"; ${hint}`, "key");
     }
   }
+  if (type === "raw-source") warnIsolate(entries, report);
   if (type === "raw") checkProcessingLimit(entries, report);
   warnShortPoll(entries, report);
   warnShortWindow(entries, report);
@@ -36,6 +37,13 @@ export function checkMeta(
 
 function describe(wanted: string, value: unknown): string {
   return wanted.startsWith("must ") ? wanted : `expected ${wanted}, got ${got(value)}`;
+}
+
+/** The key may be one of the user's own, and still mean nothing more than that. */
+function warnIsolate(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
+  const entry = entries.get("isolate");
+  if (entry?.value !== true) return;
+  report.warning(entry.path, "only raw tasks run in a Worker; a raw-source runs in this thread", "key");
 }
 
 function checkProcessingLimit(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
