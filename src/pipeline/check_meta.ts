@@ -43,7 +43,11 @@ function describe(wanted: string, value: unknown): string {
 function warnIsolate(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
   const entry = entries.get("isolate");
   if (entry?.value !== true) return;
-  report.warning(entry.path, "only raw tasks run in a Worker; a raw-source runs in this thread", "key");
+  report.warning(
+    entry.path,
+    "only raw tasks run in a Worker; a raw-source runs in this thread",
+    "key",
+  );
 }
 
 function checkProcessingLimit(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
