@@ -1,4 +1,5 @@
-import type { Consumer, Delivery, QueueState } from "../broker/broker.ts";
+import type { Consumer, Delivery } from "../broker/broker.ts";
+import { WrappedConsumer } from "../broker/wrapped_consumer.ts";
 import type { Pace } from "./pace.ts";
 
 /** What all consumers of one drain share. */
@@ -20,7 +21,7 @@ export class DrainBudget {
  * Takes no more records than can be worked off within the budget, and asks for none that do not wait: a request that stays open would be answered when it is
  * too late.
  */
-export class DrainConsumer implements Consumer {
+export class DrainConsumer extends WrappedConsumer {
   readonly #inner: Consumer;
   readonly #budget: DrainBudget;
   readonly #pace: Pace;
@@ -35,6 +36,7 @@ export class DrainConsumer implements Consumer {
   #wake?: () => void;
 
   constructor(inner: Consumer, options: { budget: DrainBudget; pace: Pace }) {
+    super(inner);
     this.#inner = inner;
     this.#budget = options.budget;
     this.#pace = options.pace;
@@ -71,17 +73,17 @@ export class DrainConsumer implements Consumer {
     this.#wake?.();
   }
 
-  get slots(): number {
+  override get slots(): number {
     return this.#wanted;
   }
-  set slots(slots: number) {
+  override set slots(slots: number) {
     // The worker begins with as many as it can call at once.
     this.#atOnce ??= slots;
     this.#wanted = slots;
     this.#fit();
   }
 
-  async next(): Promise<Delivery[]> {
+  override async next(): Promise<Delivery[]> {
     if (this.#isOver) return [];
     const over = new Promise<undefined>((resolve) => this.#wake = () => resolve(undefined));
     const coming = this.#inner.next();
@@ -107,50 +109,22 @@ export class DrainConsumer implements Consumer {
     return batch;
   }
 
-  wake(): void {
-    this.#inner.wake();
-  }
-
-  ack(delivery: Delivery): void {
+  override ack(delivery: Delivery): void {
     if (this.#settles(delivery)) this.#inner.ack(delivery);
   }
 
-  nak(delivery: Delivery, delayMs?: number): void {
+  override nak(delivery: Delivery, delayMs?: number): void {
     if (!this.#settles(delivery)) return;
     this.handedBack++;
     this.#inner.nak(delivery, delayMs);
   }
 
-  working(delivery: Delivery): void {
+  override working(delivery: Delivery): void {
     if (this.#held.has(delivery)) this.#inner.working(delivery);
   }
 
-  workingAhead(): void {
-    this.#inner.workingAhead();
-  }
-
-  forget(delivery: Delivery): void {
+  override forget(delivery: Delivery): void {
     if (this.#settles(delivery)) this.#inner.forget(delivery);
-  }
-
-  stop(): void {
-    this.#inner.stop();
-  }
-
-  close(timeoutMs?: number): Promise<void> {
-    return this.#inner.close(timeoutMs);
-  }
-
-  state(): Promise<QueueState> {
-    return this.#inner.state();
-  }
-
-  oldestAgeMs(): Promise<number> {
-    return this.#inner.oldestAgeMs();
-  }
-
-  tidy(): Promise<{ old: number; young: number }> {
-    return this.#inner.tidy();
   }
 
   /** Called before the inner consumer has its slot back, so that it does not ask for another record with it. */

@@ -1,59 +1,22 @@
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
-import type { Logger } from "../log.ts";
-import type { Meta } from "../pipeline/meta.ts";
 import { manualOf } from "../runtime/call_context.ts";
 import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
 import type { TaskOutputs } from "../runtime/outputs.ts";
-import type { TaskStore } from "../runtime/task_store.ts";
+import { type ContextScope, ScopedContext } from "../runtime/scoped_context.ts";
 import type { Peer } from "./peer.ts";
 import type { ContextId, FlushFailure, WireRecord } from "./protocol.ts";
 import { toWire } from "./wire_error.ts";
 
 /** What all calls in one Worker share. */
-export interface RemoteScope {
+export interface RemoteScope extends ContextScope {
   readonly peer: Peer;
-  readonly flow: string;
-  readonly task: string;
-  readonly meta: Meta;
-  readonly log: Logger;
-  readonly store: TaskStore;
-  /** Aborted when the grace of a stop is over. */
-  readonly signal: AbortSignal;
   readonly manual: boolean;
   /** Knows the schemas; publishes nothing. */
   readonly outputs: TaskOutputs;
 }
 
-/** What every context has. */
-class Scoped {
-  readonly #scope: RemoteScope;
-
-  constructor(scope: RemoteScope) {
-    this.#scope = scope;
-  }
-
-  get flow(): string {
-    return this.#scope.flow;
-  }
-  get task(): string {
-    return this.#scope.task;
-  }
-  get meta(): Meta {
-    return this.#scope.meta;
-  }
-  get log(): Logger {
-    return this.#scope.log;
-  }
-  get store(): TaskStore {
-    return this.#scope.store;
-  }
-  get signal(): AbortSignal {
-    return this.#scope.signal;
-  }
-}
-
 /** The `Context` of one call in a Worker. */
-export class RemoteContext extends Scoped implements Context {
+export class RemoteContext extends ScopedContext implements Context {
   readonly #scope: RemoteScope;
   readonly #id: ContextId;
   readonly #wire: WireRecord;
@@ -113,7 +76,7 @@ export class RemoteContext extends Scoped implements Context {
 }
 
 /** The `BulkContext` of one bulk in a Worker. */
-export class RemoteBulkContext extends Scoped implements BulkContext {
+export class RemoteBulkContext extends ScopedContext implements BulkContext {
   readonly #contexts: readonly RemoteContext[];
   readonly #failures = new Map<number, FlushFailure>();
 
@@ -141,7 +104,7 @@ export class RemoteBulkContext extends Scoped implements BulkContext {
 }
 
 /** The `CloseContext` in a Worker. */
-export class RemoteCloseContext extends Scoped implements CloseContext {
+export class RemoteCloseContext extends ScopedContext implements CloseContext {
   readonly #scope: RemoteScope;
   readonly #id: ContextId;
 

@@ -1,13 +1,11 @@
-import type { Logger } from "../log.ts";
-import type { Meta } from "../pipeline/meta.ts";
 import type { Timers } from "../timers.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
 import type { CallContext, CallScope } from "./call_context.ts";
 import type { BulkContext, Context } from "./context.ts";
 import type { Flight } from "./flight.ts";
 import type { ProcessFunction } from "./function.ts";
+import { ScopedContext } from "./scoped_context.ts";
 import { type OutageOptions, outlasts } from "./outage.ts";
-import type { TaskStore } from "./task_store.ts";
 
 export interface BulkOptions {
   /** Writes one bulk. */
@@ -125,33 +123,15 @@ export class Bulk {
   }
 }
 
-class FlushContext implements BulkContext {
+class FlushContext extends ScopedContext implements BulkContext {
   readonly #options: BulkOptions;
   readonly #bulk: readonly Waiting[];
   readonly failures = new Map<number, { readonly error: unknown }>();
 
   constructor(options: BulkOptions, bulk: readonly Waiting[]) {
+    super(options.scope);
     this.#options = options;
     this.#bulk = bulk;
-  }
-
-  get flow(): string {
-    return this.#options.scope.flow;
-  }
-  get task(): string {
-    return this.#options.scope.task;
-  }
-  get meta(): Meta {
-    return this.#options.scope.meta;
-  }
-  get log(): Logger {
-    return this.#options.scope.log;
-  }
-  get store(): TaskStore {
-    return this.#options.scope.store;
-  }
-  get signal(): AbortSignal {
-    return this.#options.scope.signal;
   }
 
   of(index: number): Context {

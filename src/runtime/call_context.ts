@@ -1,54 +1,29 @@
 import type { BigLong, RecordValue } from "../codec/codec.ts";
-import type { Logger } from "../log.ts";
-import type { Meta } from "../pipeline/meta.ts";
 import type { Flight } from "./flight.ts";
 import type { ManualAck } from "./manual_ack.ts";
 import type { Context, DeliveryInfo } from "./context.ts";
 import { referenceIn } from "./download.ts";
 import type { TaskOutputs } from "./outputs.ts";
-import type { TaskStore } from "./task_store.ts";
+import { type ContextScope, ScopedContext } from "./scoped_context.ts";
 
 /** What all calls of one worker share. */
-export interface CallScope {
-  readonly flow: string;
-  readonly task: string;
-  readonly meta: Meta;
-  readonly log: Logger;
-  readonly store: TaskStore;
-  readonly signal: AbortSignal;
+export interface CallScope extends ContextScope {
   readonly outputs: TaskOutputs;
   /** Present if the function acknowledges by itself. */
   readonly manual?: ManualAck;
 }
 
 /** The `Context` of one call. */
-export class CallContext implements Context {
+export class CallContext extends ScopedContext implements Context {
   readonly #scope: CallScope;
   readonly #flight: Flight;
 
   constructor(scope: CallScope, flight: Flight) {
+    super(scope);
     this.#scope = scope;
     this.#flight = flight;
   }
 
-  get flow(): string {
-    return this.#scope.flow;
-  }
-  get task(): string {
-    return this.#scope.task;
-  }
-  get meta(): Meta {
-    return this.#scope.meta;
-  }
-  get log(): Logger {
-    return this.#scope.log;
-  }
-  get store(): TaskStore {
-    return this.#scope.store;
-  }
-  get signal(): AbortSignal {
-    return this.#scope.signal;
-  }
   get localPath(): string | undefined {
     return this.#flight.download?.path;
   }
