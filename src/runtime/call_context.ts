@@ -1,4 +1,5 @@
 import type { BigLong, RecordValue } from "../codec/codec.ts";
+import type { Logger } from "../log.ts";
 import type { Flight } from "./flight.ts";
 import type { ManualAck } from "./manual_ack.ts";
 import type { Context, DeliveryInfo } from "./context.ts";
@@ -17,11 +18,21 @@ export interface CallScope extends ContextScope {
 export class CallContext extends ScopedContext implements Context {
   readonly #scope: CallScope;
   readonly #flight: Flight;
+  #log?: Logger;
 
   constructor(scope: CallScope, flight: Flight) {
     super(scope);
     this.#scope = scope;
     this.#flight = flight;
+  }
+
+  override get log(): Logger {
+    const { trace } = this.#flight;
+    return trace === undefined ? super.log : this.#log ??= super.log.with({ trace: trace.id });
+  }
+
+  get traceparent(): string | undefined {
+    return this.#flight.trace?.parent;
   }
 
   get localPath(): string | undefined {
