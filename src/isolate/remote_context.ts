@@ -4,7 +4,9 @@ import { manualOf } from "../runtime/call_context.ts";
 import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
 import type { TaskOutputs } from "../runtime/outputs.ts";
 import { type ContextScope, ScopedContext } from "../runtime/scoped_context.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
 import { traceIdIn } from "../runtime/trace.ts";
+import { TracedStore } from "../runtime/traced_store.ts";
 import type { Peer } from "./peer.ts";
 import type { ContextId, FlushFailure, WireRecord } from "./protocol.ts";
 import { toWire } from "./wire_error.ts";
@@ -25,6 +27,7 @@ export class RemoteContext extends ScopedContext implements Context {
   readonly #schema: RecordSchema;
   readonly record: RecordValue;
   #log?: Logger;
+  #store?: TaskStore;
 
   constructor(
     scope: RemoteScope,
@@ -42,6 +45,12 @@ export class RemoteContext extends ScopedContext implements Context {
     const { traceparent } = this.#wire;
     if (traceparent === undefined) return super.log;
     return this.#log ??= super.log.with({ trace: traceIdIn(traceparent) });
+  }
+
+  override get store(): TaskStore {
+    const { traceparent } = this.#wire;
+    if (traceparent === undefined) return super.store;
+    return this.#store ??= new TracedStore(super.store, traceparent);
   }
 
   get delivery(): DeliveryInfo {

@@ -5,13 +5,19 @@ import { AvroCodec } from "../../src/codec/avro.ts";
 import { AckError } from "../../src/runtime/ack_error.ts";
 import type { Context } from "../../src/runtime/context.ts";
 import { Trace } from "../../src/runtime/trace.ts";
+import { S3Store } from "../../src/store/s3.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { publish, receive } from "../support/broker_probes.ts";
+import { startFakeElastic } from "../support/elastic_probes.ts";
+import { startFaultServer } from "../support/fault_server.ts";
 import { runFlow } from "../support/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 const number = new AvroCodec().parse(N);
+const LISTED =
+  '{"type": "record", "name": "l", "fields": [{"name": "bucket", "type": "string"}, {"name": "key", "type": "string"}]}';
+const listed = new AvroCodec().parse(LISTED);
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 const GIVEN = `00-${ID}-00f067aa0ba902b7-01`;
 
@@ -149,4 +155,76 @@ dag:
       await reader.close();
     },
   );
+
+  it("goes to the requests of S3 and Elasticsearch that are made for it", LONG, async () => {
+    const { broker } = given;
+    const stream = `traced-${crypto.randomUUID().slice(0, 8)}`;
+    const topic = `${stream}.in`;
+    await broker.ensureTopic(
+      { subject: topic, maxBytes: 1 << 20, duplicateWindowMs: 60_000 },
+      { create: true },
+    );
+    const body = listed.encode({ bucket: "docs", key: "a" });
+    const headers = { traceparent: GIVEN };
+    assert.equal(
+      await publish(broker.publisher(), { subject: topic, id: stream, body, headers }),
+      "stored",
+    );
+    const s3 = await startFaultServer((request, response) => {
+      if (request.path.includes("list-type")) {
+        response.end("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
+      } else if (request.method === "GET") {
+        response.writeHead(200, { etag: '"e"', "content-length": "2" }).end("hi");
+      } else {
+        response.writeHead(200, { etag: '"e"' }).end();
+      }
+    });
+    const elastic = await startFakeElastic();
+    try {
+      await runFlow({
+        yaml: `
+mode: batch
+name: ${given.flowId()}
+globalConfig: {store: {addr: "memory:"}}
+dag:
+  - {id: read, type: nats-source, topics: ${topic}, schema: '${LISTED}', out: [work]}
+  - id: work
+    type: raw
+    module: ./work.ts
+    schema: '${LISTED}'
+    globalConfig: {store: {autoDownload: true}}
+    out: [store, index]
+  - {id: store, type: s3-sink, topics: "s3a://results"}
+  - {id: index, type: elastic-sink, addr: "${elastic.endpoint}", topics: tests}
+`,
+        broker,
+        store: new S3Store({ endpoint: s3.endpoint }),
+        functions: {
+          async work(record: unknown, ctx: Context) {
+            const { body } = await ctx.store.get("docs", "b");
+            await ctx.store.put("docs", "c", await new Response(body).bytes());
+            return record;
+          },
+        },
+      });
+      const own = s3.requests.filter(({ path }) => !path.includes("list-type"));
+      assert.deepEqual(
+        own.map(({ method, path }) => `${method} ${path.replace(/results\/.*/, "results")}`),
+        [
+          "GET /docs/a",
+          "GET /docs/b",
+          "PUT /docs/c",
+          "PUT /results",
+        ],
+      );
+      const bulks = elastic.requests.filter(({ path }) => path.includes("_bulk"));
+      assert.equal(bulks.length, 1);
+      for (const { headers } of [...own, ...bulks]) {
+        assert.match(String(headers.traceparent), new RegExp(`^00-${ID}-[0-9a-f]{16}-01$`));
+      }
+    } finally {
+      await s3.stop();
+      await elastic.stop();
+    }
+  });
 });
