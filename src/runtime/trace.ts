@@ -20,14 +20,14 @@ export class Trace {
     this.#state = state;
   }
 
-  /** Undefined for a message without a `traceparent`, or with one that is none. */
-  static of(delivery: Delivery): Trace | undefined {
-    const given = delivery.header(PARENT);
+  /** Undefined for a message or a request without a `traceparent`, or with one that is none. */
+  static of(message: Pick<Delivery, "header">): Trace | undefined {
+    const given = message.header(PARENT);
     if (given === undefined) return undefined;
     const [, version, id, span, flags, more] = FORM.exec(given) ?? [];
     if (version === undefined || version === "ff" || (version === "00" && more)) return undefined;
     if (ZEROS.test(id!) || ZEROS.test(span!)) return undefined;
-    return new Trace(id!, flags!, delivery.header(STATE));
+    return new Trace(id!, flags!, message.header(STATE));
   }
 
   /** The headers with the trace. */
