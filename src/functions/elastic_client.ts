@@ -54,13 +54,13 @@ export class ElasticClient {
   async bulk(
     lines: Uint8Array<ArrayBuffer>,
     documents: number,
-    signal: AbortSignal,
+    { signal, traceparent }: { signal: AbortSignal; traceparent?: string },
   ): Promise<BulkAnswer> {
     const { index, answerMs } = this.#options;
     // What the server itself may wait for, such as a shard: its answer has to come before ours ends.
     const seconds = Math.max(1, Math.floor(answerMs / 3000));
     const path = `/${encodeURIComponent(index)}/_bulk?timeout=${seconds}s`;
-    const answer = await this.#request("POST", path, { body: lines, signal });
+    const answer = await this.#request("POST", path, { body: lines, signal, traceparent });
     const { status, text } = answer;
     if (status === 200) {
       const items = readBulkAnswer(text, documents);
@@ -75,11 +75,16 @@ export class ElasticClient {
   async #request(
     method: "GET" | "POST",
     path: string,
-    { body, signal }: { body?: Uint8Array<ArrayBuffer>; signal?: AbortSignal },
+    { body, signal, traceparent }: {
+      body?: Uint8Array<ArrayBuffer>;
+      signal?: AbortSignal;
+      traceparent?: string;
+    },
   ): Promise<ElasticAnswer> {
     const { address, answerMs } = this.#options;
     const headers: Record<string, string> = { accept: "application/json" };
     if (body !== undefined) headers["content-type"] = "application/x-ndjson";
+    if (traceparent !== undefined) headers.traceparent = traceparent;
     if (this.#authorization !== undefined) headers.authorization = this.#authorization;
     const attempt = new Attempt(answerMs * 2, [signal]);
     try {

@@ -120,7 +120,8 @@ class ElasticSink implements ProcessFunction {
     }
     const action = JSON.stringify({ [this.#operation]: { _id: id } });
     const source = JSON.stringify(ctx.recordAsJson(exactLong));
-    return { id, lines: this.#encoder.encode(`${action}\n${source}\n`) };
+    const { traceparent } = ctx;
+    return { id, lines: this.#encoder.encode(`${action}\n${source}\n`), traceparent };
   }
 
   #idOf(record: RecordValue, ctx: Context): string {

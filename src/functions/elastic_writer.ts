@@ -19,6 +19,7 @@ export interface ElasticDocument {
   readonly id: string;
   /** Its two lines of NDJSON: what to do, and the document. */
   readonly lines: Uint8Array;
+  readonly traceparent?: string;
 }
 
 export interface ElasticWriterOptions {
@@ -178,7 +179,9 @@ export class ElasticWriter {
   async #send(part: readonly ElasticDocument[], signal: AbortSignal): Promise<BulkAnswer> {
     try {
       const lines = joinChunks(part.map(({ lines }) => lines));
-      return await this.#options.client.bulk(lines, part.length, signal);
+      // A request with many documents belongs to no trace alone.
+      const traceparent = part.length === 1 ? part[0]!.traceparent : undefined;
+      return await this.#options.client.bulk(lines, part.length, { signal, traceparent });
     } catch (error) {
       if (!(error instanceof ElasticFailure)) throw error;
       // What fails again and again may be too much for the time an answer may take, or for something on the way that breaks connections instead of answering 413.

@@ -105,7 +105,10 @@ class S3Sink implements ProcessFunction {
   async #put(name: string, records: readonly Context[], signal: AbortSignal): Promise<void> {
     const body = await this.#format.encode(records, name);
     const { contentType } = this.#format;
-    await this.#store.put(this.#bucket, this.#prefix + name, body, { contentType, signal });
+    // An object of many records belongs to no trace alone.
+    const traceparent = records.length === 1 ? records[0]!.traceparent : undefined;
+    const options = { contentType, signal, traceparent };
+    await this.#store.put(this.#bucket, this.#prefix + name, body, options);
   }
 
   /** Of an object with one record. */

@@ -1,6 +1,7 @@
-import type { Delivery } from "../broker/broker.ts";
+import type { Delivery, Headers } from "../broker/broker.ts";
 import type { ErrorRecord } from "../runtime/error_record.ts";
 import { SCHEMA_HEADER } from "../runtime/schemas.ts";
+import type { Trace } from "../runtime/trace.ts";
 
 /** A record that somebody waits for. */
 export interface CallInput {
@@ -12,6 +13,8 @@ export interface CallInput {
   readonly fingerprint: string;
   /** Of the edge that it would have come by. */
   readonly subject: string;
+  /** The trace that the call belongs to. */
+  readonly trace?: Trace | undefined;
 }
 
 /** A record that the function gave. */
@@ -46,7 +49,7 @@ export class CallJob implements Delivery {
   receivedAt = 0;
   readonly outputs: CallOutput[] = [];
   readonly outcome: Promise<CallOutcome>;
-  readonly #headers: Record<string, string>;
+  readonly #headers: Headers;
   readonly #settle: (outcome: CallOutcome) => void;
   readonly #reject: (error: unknown) => void;
   #isSettled = false;
@@ -57,7 +60,8 @@ export class CallJob implements Delivery {
     this.body = input.body;
     this.sequence = sequence;
     this.timestamp = `${Date.now()}000000`;
-    this.#headers = { [SCHEMA_HEADER]: input.fingerprint };
+    const headers = { [SCHEMA_HEADER]: input.fingerprint };
+    this.#headers = input.trace?.on(headers) ?? headers;
     const { promise, resolve, reject } = Promise.withResolvers<CallOutcome>();
     this.outcome = promise;
     this.#settle = resolve;

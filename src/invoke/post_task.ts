@@ -4,6 +4,7 @@ import type { RoutedRequest } from "../http/app.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Limits } from "../http/limits.ts";
 import type { Input, Plan, TaskPlan } from "../pipeline/plan.ts";
+import { Trace } from "../runtime/trace.ts";
 import { answerWith, failuresOf, jsonAnswer } from "./call_answer.ts";
 import { readRecords } from "./called_records.ts";
 import { openEnvelope } from "./envelope.ts";
@@ -37,17 +38,19 @@ export async function postTask(
   if (publishes) await service.nats.broker();
   const ids = await idsOf(bodies.length, [plan.flowId, id, envelope.key ?? crypto.randomUUID()]);
   const { subject } = edge;
+  const trace = Trace.of({ header: (name) => request.headers.get(name) ?? undefined });
   const inputs = bodies.map((body, i) => ({
     id: ids[i]!,
     body,
     fingerprint: schema.fingerprint,
     subject,
+    trace,
   }));
   const outcomes = await calls.call(inputs, { schemas: [schema], signal });
   const records = await calls.recordsOf(outcomes);
   const errors = failuresOf(outcomes);
   const published = publishes
-    ? { published: await service.publisher.publish(task, records, { ids, signal }) }
+    ? { published: await service.publisher.publish(task, records, { ids, trace, signal }) }
     : undefined;
   if (errors.length > 0) {
     throw new HttpError(422, `${errors.length} of ${bodies.length} records failed`, {

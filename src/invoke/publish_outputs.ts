@@ -1,9 +1,10 @@
-import type { Publisher } from "../broker/broker.ts";
+import type { Headers, Publisher } from "../broker/broker.ts";
 import { FlowNames } from "../broker/subjects.ts";
 import { reasonOf } from "../errors.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { SCHEMA_HEADER } from "../runtime/schemas.ts";
+import type { Trace } from "../runtime/trace.ts";
 import { aborted } from "../waiting.ts";
 import type { AnsweredRecord } from "./call_answer.ts";
 import type { FlowEdges } from "./flow_edges.ts";
@@ -43,12 +44,17 @@ export class OutputPublisher {
   /**
    * Publishes once per consumer, and waits until all of it is confirmed.
    * @param ids Of the inputs, in order: what is made from the same input has the same ids.
+   * @param trace That the call belongs to.
    * @throws {HttpError} 503 if not all of it could be stored; the signal's reason. The same call again stores what is missing.
    */
   async publish(
     task: TaskPlan,
     records: readonly AnsweredRecord[],
-    { ids, signal }: { ids: readonly string[]; signal: AbortSignal },
+    { ids, trace, signal }: {
+      ids: readonly string[];
+      trace?: Trace | undefined;
+      signal: AbortSignal;
+    },
   ): Promise<PublishedPlace[]> {
     const broker = await this.#options.nats.broker();
     const schemas = await this.#options.edges.ready(broker, task);
@@ -79,7 +85,11 @@ export class OutputPublisher {
             subject,
             id: `${prefix}.${index}`,
           };
-          sent.push(publishOne(publisher, record, place));
+          const headers = { [SCHEMA_HEADER]: record.schema.fingerprint };
+          sent.push(publishOne(publisher, {
+            body: record.body,
+            headers: trace?.on(headers) ?? headers,
+          }, place));
         }
       }
       const all = Promise.all(sent);
@@ -96,7 +106,7 @@ export class OutputPublisher {
 
 function publishOne(
   publisher: Publisher,
-  { body, schema }: AnsweredRecord,
+  content: { body: Uint8Array; headers: Headers },
   place: Omit<PublishedPlace, "sequence" | "duplicate">,
 ): Promise<PublishedPlace> {
   const { promise, resolve, reject } = Promise.withResolvers<PublishedPlace>();
@@ -104,8 +114,7 @@ function publishOne(
   publisher.publish({
     subject: place.subject,
     id: place.id,
-    body,
-    headers: { [SCHEMA_HEADER]: schema.fingerprint },
+    ...content,
   }, {
     placed: (at) => sequence = at,
     stored: (duplicate) => resolve({ ...place, sequence, duplicate }),

@@ -33,6 +33,7 @@ export interface WireRecord {
   readonly schema: number;
   readonly body: Uint8Array;
   readonly delivery: DeliveryInfo;
+  readonly traceparent: string | undefined;
   readonly localPath: string | undefined;
 }
 

@@ -1,8 +1,12 @@
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import type { Logger } from "../log.ts";
 import { manualOf } from "../runtime/call_context.ts";
 import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
 import type { TaskOutputs } from "../runtime/outputs.ts";
 import { type ContextScope, ScopedContext } from "../runtime/scoped_context.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
+import { traceIdIn } from "../runtime/trace.ts";
+import { TracedStore } from "../runtime/traced_store.ts";
 import type { Peer } from "./peer.ts";
 import type { ContextId, FlushFailure, WireRecord } from "./protocol.ts";
 import { toWire } from "./wire_error.ts";
@@ -22,6 +26,8 @@ export class RemoteContext extends ScopedContext implements Context {
   readonly #wire: WireRecord;
   readonly #schema: RecordSchema;
   readonly record: RecordValue;
+  #log?: Logger;
+  #store?: TaskStore;
 
   constructor(
     scope: RemoteScope,
@@ -35,8 +41,23 @@ export class RemoteContext extends ScopedContext implements Context {
     this.record = given.schema.decode(given.wire.body);
   }
 
+  override get log(): Logger {
+    const { traceparent } = this.#wire;
+    if (traceparent === undefined) return super.log;
+    return this.#log ??= super.log.with({ trace: traceIdIn(traceparent) });
+  }
+
+  override get store(): TaskStore {
+    const { traceparent } = this.#wire;
+    if (traceparent === undefined) return super.store;
+    return this.#store ??= new TracedStore(super.store, traceparent);
+  }
+
   get delivery(): DeliveryInfo {
     return this.#wire.delivery;
+  }
+  get traceparent(): string | undefined {
+    return this.#wire.traceparent;
   }
   get localPath(): string | undefined {
     return this.#wire.localPath;

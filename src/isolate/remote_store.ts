@@ -32,8 +32,10 @@ export class RemoteStore implements TaskStore {
   }
 
   async get(bucket: string, key: string, options: GetOptions = {}): Promise<StoredObject> {
-    const { signal, ifMatch } = options;
-    const answer = await this.#peer.ask("store.get", [bucket, key, { ifMatch }], { signal });
+    const { signal, ifMatch, traceparent } = options;
+    const answer = await this.#peer.ask("store.get", [bucket, key, { ifMatch, traceparent }], {
+      signal,
+    });
     const { stream, ...info } = answer as LentObject;
     const body = this.#peer.borrow(stream);
     // The question is answered: what aborts the reading has to be told to the stream.
@@ -49,8 +51,8 @@ export class RemoteStore implements TaskStore {
     body: Uint8Array | ReadableStream<Uint8Array>,
     options: PutOptions = {},
   ): Promise<{ etag: string }> {
-    const { signal, contentType, size } = options;
-    const given = { contentType, size };
+    const { signal, contentType, size, traceparent } = options;
+    const given = { contentType, size, traceparent };
     if (body instanceof ReadableStream) {
       const args = [bucket, key, { stream: this.#peer.lend(body) }, given];
       return await this.#peer.ask("store.put", args, { signal }) as { etag: string };
@@ -68,8 +70,8 @@ export class RemoteStore implements TaskStore {
     key: string,
     options: UploadOptions = {},
   ): Promise<{ etag: string }> {
-    const { signal, contentType } = options;
-    const args = [path, bucket, key, { contentType }];
+    const { signal, contentType, traceparent } = options;
+    const args = [path, bucket, key, { contentType, traceparent }];
     return await this.#peer.ask("store.upload", args, { signal }) as { etag: string };
   }
 

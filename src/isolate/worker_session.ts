@@ -135,6 +135,7 @@ export class WorkerSession {
       schema: this.#schemaId(schema),
       body: value,
       delivery: context.delivery,
+      traceparent: context.traceparent,
       localPath: context.localPath,
     };
     return { record, buffer: buffers[0]! };

@@ -68,7 +68,8 @@ export class Acknowledge implements Settlement {
 
   /** An attempt failed. Resolves when it is settled; never rejects. */
   async failed(flight: Flight, error: unknown): Promise<void> {
-    const { consumer, progress, log, maxAttempts } = this.#options;
+    const { consumer, progress, maxAttempts } = this.#options;
+    const log = this.#logOf(flight);
     const { delivery } = flight;
     progress.add("errors");
     progress.errorClasses.add(classOf(error));
@@ -114,14 +115,14 @@ export class Acknowledge implements Settlement {
 
   /** True when the error side stream, if there is one, holds a record of this attempt; else the input was handed back. */
   async #report(flight: Flight, error: unknown): Promise<boolean> {
-    const { errorStream, consumer, progress, log } = this.#options;
+    const { errorStream, consumer, progress } = this.#options;
     if (errorStream === undefined) return true;
     const { delivery } = flight;
     try {
       if (await errorStream.report(flight, error)) return true;
       this.handBack(delivery);
     } catch (reason) {
-      log.critical("Cannot make an error record; the record stays where it is", {
+      this.#logOf(flight).critical("Cannot make an error record; the record stays where it is", {
         sequence: delivery.sequence,
         reason: reasonOf(reason),
       });
@@ -133,7 +134,8 @@ export class Acknowledge implements Settlement {
 
   /** Makes the message a dead letter, and acks it once that is stored. Never rejects. */
   async #bury(flight: Flight, error: string): Promise<void> {
-    const { task, consumer, deadLetters, progress, log } = this.#options;
+    const { task, consumer, deadLetters, progress } = this.#options;
+    const log = this.#logOf(flight);
     const { delivery } = flight;
     const attempts = delivery.attempt;
     try {
@@ -159,6 +161,12 @@ export class Acknowledge implements Settlement {
     });
     delivery.origin?.fail();
     this.done(flight);
+  }
+
+  /** Lines about a record name its trace. */
+  #logOf({ trace }: Flight): Logger {
+    const { log } = this.#options;
+    return trace === undefined ? log : log.with({ trace: trace.id });
   }
 
   #delay(attempt: number): number {

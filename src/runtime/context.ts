@@ -31,7 +31,7 @@ export interface Context {
   readonly task: string;
   /** `meta` of the task. */
   readonly meta: Meta;
-  /** Writes lines with the task's name. */
+  /** Writes lines with the task's name, and the trace id if the record came with one. */
   readonly log: Logger;
   /** The store of the task. */
   readonly store: TaskStore;
@@ -39,6 +39,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** How the record came. */
   readonly delivery: DeliveryInfo;
+  /** `traceparent` of this step (W3C Trace Context), for calls of other services: of the trace that the record came with, else undefined. */
+  readonly traceparent: string | undefined;
   /** Where the object that the record names was downloaded to (`autoDownload: true`); removed once the record is acknowledged. */
   readonly localPath: string | undefined;
   /** The object that the record names by `bucket` and `key`: from the local file if it was downloaded, else from the store. */

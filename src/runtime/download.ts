@@ -46,9 +46,13 @@ export class Downloads {
     this.#log = options.log;
   }
 
-  async fetch(record: RecordValue | undefined, signal: AbortSignal): Promise<Download> {
+  async fetch(
+    record: RecordValue | undefined,
+    signal: AbortSignal,
+    { traceparent }: { traceparent?: string } = {},
+  ): Promise<Download> {
     const { bucket, key } = referenceIn(record);
-    const object = await this.#store.get(bucket, key, { signal });
+    const object = await this.#store.get(bucket, key, { signal, traceparent });
     const progress = this.#transfers.begin({
       direction: "Download",
       bucket,

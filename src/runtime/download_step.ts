@@ -20,7 +20,8 @@ export function downloadStep(inner: Step, options: DownloadStepOptions): Step {
     const started = performance.now();
     try {
       try {
-        flight.download = await downloads.fetch(flight.record, signal);
+        const traceparent = flight.trace?.parent;
+        flight.download = await downloads.fetch(flight.record, signal, { traceparent });
       } catch (error) {
         if (!skipErrors || signal.aborted) throw error;
         log.warning("Download failed and is skipped", { reason: reasonOf(error) });

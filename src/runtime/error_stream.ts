@@ -34,6 +34,7 @@ export interface ErrorStreamOptions {
 interface Report {
   readonly delivery: Delivery;
   readonly record: ErrorRecord;
+  readonly headers: Headers;
   readonly since: number;
   readonly settle: (kept: boolean) => void;
   /** Topics that have not confirmed it. */
@@ -88,6 +89,7 @@ export class ErrorStream {
     const report: Report = {
       delivery,
       record,
+      headers: flight.trace?.on(this.#options.headers) ?? this.#options.headers,
       since: performance.now(),
       settle: resolve,
       open: new Set(config.errorTopics),
@@ -110,14 +112,14 @@ export class ErrorStream {
   }
 
   #publish(report: Report, topic: string, body: Uint8Array): void {
-    const { flow, task, headers } = this.#options;
+    const { flow, task } = this.#options;
     const { sequence, timestamp, attempt } = report.delivery;
     this.#publisher.publish({
       subject: topic,
       // With the topic, because one stream may take several.
       id: `error.${flow}.${task}.${sequence}.${timestamp}.${attempt}.${topic}`,
       body,
-      headers,
+      headers: report.headers,
     }, {
       stored: () => {
         report.open.delete(topic);

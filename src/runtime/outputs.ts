@@ -134,9 +134,9 @@ export class TaskOutputs {
     if (body === undefined) return Promise.resolve();
     this.#bytes.out += body.length;
     const { receipt, stored } = sideReceipt(flight, door.subjects.length);
+    const headers = flight.trace?.on(door.headers) ?? door.headers;
     for (const subject of door.subjects) {
       flight.expect();
-      const { headers } = door;
       this.#options.publisher.publish(
         { subject, id, body, headers, parent: flight.delivery },
         receipt,
@@ -187,9 +187,10 @@ export class TaskOutputs {
     if (body === undefined) return;
     this.#bytes.out += body.length;
     const { publisher } = this.#options;
+    const sent = flight.trace?.on(headers) ?? headers;
     for (const subject of door.subjects) {
       flight.expect();
-      publisher.publish({ subject, id, body, headers, parent: flight.delivery }, flight);
+      publisher.publish({ subject, id, body, headers: sent, parent: flight.delivery }, flight);
     }
   }
 

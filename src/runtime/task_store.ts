@@ -9,6 +9,8 @@ export interface UploadOptions {
   contentType?: string;
   /** Ends the upload; what was sent of it is not kept. */
   signal?: AbortSignal;
+  /** W3C trace context of whatever it is done for: stores that make requests send it along. */
+  traceparent?: string;
 }
 
 /** The store of a task, as its function has it. */

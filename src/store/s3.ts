@@ -145,8 +145,8 @@ export class S3Store implements Store {
   }
 
   async get(bucket: string, key: string, options: GetOptions = {}): Promise<StoredObject> {
-    const { signal, ifMatch } = options;
-    const call = this.#begin({ action: "get", bucket, key }, signal);
+    const { signal, ifMatch, traceparent } = options;
+    const call = this.#begin({ action: "get", bucket, key, traceparent }, signal);
     const headers: Record<string, string> = {};
     if (ifMatch !== undefined) headers["if-match"] = `"${ifMatch}"`;
     if (ifMatch !== undefined && !HEADER_TEXT.test(ifMatch)) {
@@ -186,7 +186,8 @@ export class S3Store implements Store {
     options: PutOptions = {},
   ): Promise<{ etag: string }> {
     try {
-      const call = this.#begin({ action: "put", bucket, key }, options.signal);
+      const { signal, traceparent } = options;
+      const call = this.#begin({ action: "put", bucket, key, traceparent }, signal);
       const { contentType = "" } = options;
       if (!HEADER_TEXT.test(contentType)) {
         const reason = `${quote(contentType)} is no content type`;

@@ -149,8 +149,9 @@ export class S3Client {
     ]);
     try {
       const headers = await this.#sign({ method, url, headers: request.headers ?? {}, body });
-      // What fetch would unpack could not be checked against its size. Not signed: proxies change this header.
+      // What fetch would unpack could not be checked against its size. Not signed: proxies change these headers.
       headers.set("accept-encoding", "identity");
+      if (call.traceparent !== undefined) headers.set("traceparent", call.traceparent);
       const init: FetchInit = {
         method,
         headers,

@@ -26,6 +26,8 @@ export interface GetOptions {
   signal?: AbortSignal;
   /** Only if the object still has this ETag; else `StoreError` of kind `precondition`. */
   ifMatch?: string;
+  /** W3C trace context of whatever it is done for: stores that make requests send it along. */
+  traceparent?: string;
 }
 
 /** How to write an object. */
@@ -36,6 +38,8 @@ export interface PutOptions {
   contentType?: string;
   /** Bytes of a stream body, if known: it picks the way of uploading. */
   size?: number;
+  /** W3C trace context of whatever it is done for: stores that make requests send it along. */
+  traceparent?: string;
 }
 
 /**

@@ -6,6 +6,7 @@ export interface StoreCall {
   readonly action: "check" | "list" | "get" | "put" | "delete";
   readonly bucket: string;
   readonly key?: string;
+  readonly traceparent?: string;
 }
 
 /** A `StoreError` in the one form of all stores: what was tried on what, where, and why it failed. */

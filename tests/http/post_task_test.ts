@@ -343,6 +343,22 @@ describe("POST /tasks/:id", () => {
     assert.equal(status, 204);
   });
 
+  it("shows the trace of the request to the function, and none of what is no trace", async () => {
+    const seen: (string | undefined)[] = [];
+    const other = handlers.make({
+      pipeline: pipeline(),
+      functions: { double: (_record: unknown, ctx: Context) => void seen.push(ctx.traceparent) },
+    });
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (const traceparent of [`00-${trace}-00f067aa0ba902b7-01`, "00-1-2-03"]) {
+      const headers = { traceparent };
+      const { status } = await ask(other, post("/tasks/double", { headers, json: { value: 1 } }));
+      assert.equal(status, 204);
+    }
+    assert.match(seen[0] ?? "", new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
+    assert.deepEqual(seen.slice(1), [undefined]);
+  });
+
   it("answers 404 for tasks that are not there, 501 for publishing without a NATS server", async () => {
     const none = await ask(handler, post("/tasks/none", { json: {} }));
     assert.equal(none.status, 404);

@@ -90,6 +90,28 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
     for (const { "Kflow-Schema": schema } of headers) assert.ok(schemas.has(schema!));
   });
 
+  it("puts the trace of the request on the outputs, and none where it has none", async () => {
+    const { id, handler } = flow();
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const given = `00-${trace}-00f067aa0ba902b7-01`;
+    const headers = { traceparent: given, tracestate: "a=1" };
+    const json = [{ value: 1 }, { value: 2 }];
+    await ask(handler, post("/tasks/twice?publish=true", { headers, json }));
+    await ask(handler, post("/tasks/twice?publish=true", { json: { value: 4 } }));
+    const messages = await servers.messages(`kflow-${id}-show`);
+    assert.equal(messages.length, 7);
+    for (const message of messages) {
+      const parent = message.headers["traceparent"];
+      if (number.decode(message.body).value === 4) {
+        assert.equal(parent, undefined);
+        continue;
+      }
+      assert.match(parent ?? "", new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
+      assert.notEqual(parent, given);
+      assert.equal(message.headers["tracestate"], "a=1");
+    }
+  });
+
   for (
     const [name, headers] of Object.entries<Record<string, string>>({
       "Idempotency-Key": { "Idempotency-Key": "call-1" },
