@@ -1,12 +1,9 @@
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
-import type { Logger } from "../log.ts";
 import { manualOf } from "../runtime/call_context.ts";
 import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
 import type { TaskOutputs } from "../runtime/outputs.ts";
 import { type ContextScope, ScopedContext } from "../runtime/scoped_context.ts";
-import type { TaskStore } from "../runtime/task_store.ts";
-import { traceIdIn } from "../runtime/trace.ts";
-import { TracedStore } from "../runtime/traced_store.ts";
+import { TracedContext } from "../runtime/traced_context.ts";
 import type { Peer } from "./peer.ts";
 import type { ContextId, FlushFailure, WireRecord } from "./protocol.ts";
 import { toWire } from "./wire_error.ts";
@@ -20,14 +17,12 @@ export interface RemoteScope extends ContextScope {
 }
 
 /** The `Context` of one call in a Worker. */
-export class RemoteContext extends ScopedContext implements Context {
+export class RemoteContext extends TracedContext implements Context {
   readonly #scope: RemoteScope;
   readonly #id: ContextId;
   readonly #wire: WireRecord;
   readonly #schema: RecordSchema;
   readonly record: RecordValue;
-  #log?: Logger;
-  #store?: TaskStore;
 
   constructor(
     scope: RemoteScope,
@@ -41,22 +36,10 @@ export class RemoteContext extends ScopedContext implements Context {
     this.record = given.schema.decode(given.wire.body);
   }
 
-  override get log(): Logger {
-    const { traceparent } = this.#wire;
-    if (traceparent === undefined) return super.log;
-    return this.#log ??= super.log.with({ trace: traceIdIn(traceparent) });
-  }
-
-  override get store(): TaskStore {
-    const { traceparent } = this.#wire;
-    if (traceparent === undefined) return super.store;
-    return this.#store ??= new TracedStore(super.store, traceparent);
-  }
-
   get delivery(): DeliveryInfo {
     return this.#wire.delivery;
   }
-  get traceparent(): string | undefined {
+  override get traceparent(): string | undefined {
     return this.#wire.traceparent;
   }
   get localPath(): string | undefined {

@@ -1,13 +1,11 @@
 import type { BigLong, RecordValue } from "../codec/codec.ts";
-import type { Logger } from "../log.ts";
 import type { Flight } from "./flight.ts";
 import type { ManualAck } from "./manual_ack.ts";
 import type { Context, DeliveryInfo } from "./context.ts";
 import { referenceIn } from "./download.ts";
 import type { TaskOutputs } from "./outputs.ts";
-import { type ContextScope, ScopedContext } from "./scoped_context.ts";
-import type { TaskStore } from "./task_store.ts";
-import { TracedStore } from "./traced_store.ts";
+import type { ContextScope } from "./scoped_context.ts";
+import { TracedContext } from "./traced_context.ts";
 
 /** What all calls of one worker share. */
 export interface CallScope extends ContextScope {
@@ -17,11 +15,9 @@ export interface CallScope extends ContextScope {
 }
 
 /** The `Context` of one call. */
-export class CallContext extends ScopedContext implements Context {
+export class CallContext extends TracedContext implements Context {
   readonly #scope: CallScope;
   readonly #flight: Flight;
-  #log?: Logger;
-  #store?: TaskStore;
 
   constructor(scope: CallScope, flight: Flight) {
     super(scope);
@@ -29,18 +25,7 @@ export class CallContext extends ScopedContext implements Context {
     this.#flight = flight;
   }
 
-  override get log(): Logger {
-    const { trace } = this.#flight;
-    return trace === undefined ? super.log : this.#log ??= super.log.with({ trace: trace.id });
-  }
-
-  override get store(): TaskStore {
-    const { trace } = this.#flight;
-    if (trace === undefined) return super.store;
-    return this.#store ??= new TracedStore(super.store, trace.parent);
-  }
-
-  get traceparent(): string | undefined {
+  override get traceparent(): string | undefined {
     return this.#flight.trace?.parent;
   }
 
