@@ -21,9 +21,8 @@ const listed = new AvroCodec().parse(LISTED);
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 const GIVEN = `00-${ID}-00f067aa0ba902b7-01`;
 
-function deliveryWith(headers: Record<string, string>): Delivery {
-  const fake: Pick<Delivery, "header"> = { header: (name) => headers[name] };
-  return fake as Delivery;
+function deliveryWith(headers: Record<string, string>): Pick<Delivery, "header"> {
+  return { header: (name) => headers[name] };
 }
 
 describe("Trace", () => {
