@@ -23,6 +23,7 @@ import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
 import { S3Store } from "./store/s3.ts";
 import { type Store, StoreError } from "./store/store.ts";
+import type { Spans } from "./tracing/spans.ts";
 import { VERSION } from "./version.ts";
 
 /** Bytes of one task's input queue inside this process, and on a server. */
@@ -74,6 +75,8 @@ export interface AppRunOptions {
 /** A plan with everything it needs to run. */
 export interface App {
   readonly broker: Broker;
+  /** Where the steps of traces go; undefined: nowhere. */
+  readonly spans: Spans | undefined;
   /** The store of a task, open. */
   storeOf(task: TaskPlan): Promise<TaskStore>;
   run(options: AppRunOptions): Promise<RunReport>;
@@ -91,6 +94,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const stores = new Stores(host);
   const others = new OtherBrokers(options);
   const downloadFolders = new DownloadFolders({ host, log });
+  const spans = await startSpans(host, log);
 
   function settingsOf(task: TaskPlan): Settings {
     return readSettings((name) => task.env[name] ?? host.env(name)).settings;
@@ -108,6 +112,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   return {
     broker,
+    spans,
     async storeOf(task) {
       await stores.open([task]);
       return storeOf(task);
@@ -127,6 +132,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         plan: runOptions.plan ?? plan,
         broker: of,
         log,
+        spans,
         settingsOf,
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
@@ -150,6 +156,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       });
     },
     async close() {
+      await spans?.close();
       await downloadFolders.close();
       await others.close();
       await broker.close();
@@ -171,6 +178,25 @@ export async function startExporter(
   return await Exporter.start({
     ...options,
     makeMetrics: (isReady) => new PrometheusMetrics(build, { isReady }),
+  });
+}
+
+/** Where the steps of traces go, as the environment says; undefined if it names no collector, and then none of that code is loaded. */
+async function startSpans(host: Host, log: Logger): Promise<Spans | undefined> {
+  const { otlp } = readSettings((name) => host.env(name)).settings;
+  if (otlp === undefined) return undefined;
+  const { OtlpSpans } = await import("./tracing/otlp.ts");
+  const { url, headers, serviceName, resource, ratio } = otlp;
+  return new OtlpSpans({
+    ...{ url, ratio, log, version: VERSION },
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, value.reveal()]),
+    ),
+    resource: {
+      ...{ "service.name": "kflow", "service.version": VERSION, "host.name": host.hostname },
+      ...resource,
+      ...(serviceName !== undefined && { "service.name": serviceName }),
+    },
   });
 }
 

@@ -1,8 +1,9 @@
 import type { Finding } from "./errors.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { type OtlpSettings, readOtlp } from "./otlp_settings.ts";
 import { Secret } from "./secret.ts";
 
-/** What the `KFLOW_*` variables say. A variable that is empty counts as unset. */
+/** What the environment says. A variable that is empty counts as unset. */
 export interface Settings {
   /** `KFLOW_RUNTIME_LOG_LEVEL` @default "INFO" */
   readonly logLevel: LogLevel;
@@ -32,6 +33,8 @@ export interface Settings {
   readonly storePassword?: Secret;
   /** `KFLOW_HTTP_TOKEN` */
   readonly httpToken?: Secret;
+  /** `OTEL_*`; absent without `OTEL_EXPORTER_OTLP_ENDPOINT`. */
+  readonly otlp?: OtlpSettings;
 }
 
 const SHUTDOWN_GRACE_MS = 25_000;
@@ -54,7 +57,7 @@ export interface Variable {
   readonly fallback: string;
 }
 
-/** Every `KFLOW_*` variable. */
+/** Every variable. */
 export const VARIABLES = {
   KFLOW_NATS_ADDR: {
     wanted: "address of a NATS server",
@@ -139,6 +142,37 @@ export const VARIABLES = {
     meaning: "Streams for error records that are missing are created, named as `errorTopics` says",
     fallback: "false",
   },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    wanted: "http or https URL without credentials",
+    meaning: "Spans are posted to `URL/v1/traces` as OTLP/HTTP with JSON",
+    fallback: "none: no spans are made",
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    wanted: "list name=value,… with values percent-encoded",
+    meaning: "Headers of these requests",
+    fallback: "none",
+  },
+  OTEL_SERVICE_NAME: {
+    wanted: "string",
+    meaning: "`service.name` of the spans",
+    fallback: "that of `OTEL_RESOURCE_ATTRIBUTES`, else kflow",
+  },
+  OTEL_RESOURCE_ATTRIBUTES: {
+    wanted: "list name=value,… with values percent-encoded",
+    meaning: "More that the spans say of where they come from",
+    fallback: "none",
+  },
+  OTEL_TRACES_SAMPLER: {
+    wanted: "one of parentbased_always_on, parentbased_traceidratio, parentbased_always_off",
+    meaning:
+      "Which traces begin at a source or an HTTP call. Of a trace that a message came with, its own flag decides",
+    fallback: "parentbased_always_on",
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    wanted: "number 0..1",
+    meaning: "Part of the traces that `parentbased_traceidratio` lets begin",
+    fallback: "1",
+  },
 } as const satisfies Readonly<Record<string, Variable>>;
 export type VariableName = keyof typeof VARIABLES;
 
@@ -150,7 +184,7 @@ export const FILE_VARIABLES = [
 ] as const satisfies readonly VariableName[];
 
 /**
- * Reads every `KFLOW_*` variable. All mistakes are found together, each with the file `environment` and the variable as its path;
+ * Reads every variable. All mistakes are found together, each with the file `environment` and the variable as its path;
  * a variable with a mistake has its default in `settings`. Flow id and addresses are checked with the pipeline.
  */
 export function readSettings(
@@ -162,12 +196,14 @@ export function readSettings(
   function read<T>(
     name: VariableName,
     parse: (value: string) => T | undefined,
+    { isSecret = false }: { isSecret?: boolean } = {},
   ): T | undefined {
     const value = text(name);
     if (value === undefined) return undefined;
     const parsed = parse(value);
     if (parsed === undefined) {
-      const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+      const text = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+      const shown = isSecret ? "something else" : text;
       findings.push({
         file: "environment",
         path: name,
@@ -201,6 +237,7 @@ export function readSettings(
   const storeUser = text("KFLOW_STORE_USER");
   const storePassword = text("KFLOW_STORE_PASSWORD");
   const httpToken = text("KFLOW_HTTP_TOKEN");
+  const otlp = readOtlp(read);
   const settings: Settings = {
     logLevel: logLevel ?? "INFO",
     longRunning: flag("KFLOW_LONG_RUNNING_PROCESSING"),
@@ -216,6 +253,7 @@ export function readSettings(
     ...(storeUser !== undefined && { storeUser }),
     ...(storePassword !== undefined && { storePassword: new Secret(storePassword) }),
     ...(httpToken !== undefined && { httpToken: new Secret(httpToken) }),
+    ...(otlp !== undefined && { otlp }),
   };
   return { settings, findings };
 }

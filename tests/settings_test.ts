@@ -127,4 +127,62 @@ describe("readSettings()", () => {
       assert.equal(settings.progressPercent, undefined);
     });
   }
+
+  it("reads where spans go to", () => {
+    const secret = newSecret();
+    const { settings, findings } = read({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector:4318/otlp/",
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${secret}, x-scope = a%2Cb`,
+      OTEL_SERVICE_NAME: "documents",
+      OTEL_RESOURCE_ATTRIBUTES: "deployment.environment=test,",
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.25",
+    });
+    assert.deepEqual(findings, []);
+    assert.ok(!JSON.stringify(settings).includes(secret));
+    const { headers, ...others } = settings.otlp!;
+    assert.deepEqual(Object.entries(headers).map(([name, value]) => [name, value.reveal()]), [
+      ["authorization", `Bearer ${secret}`],
+      ["x-scope", "a,b"],
+    ]);
+    assert.deepEqual(others, {
+      url: "https://collector:4318/otlp/v1/traces",
+      serviceName: "documents",
+      resource: { "deployment.environment": "test" },
+      ratio: 0.25,
+    });
+  });
+
+  it("has traces begin as the sampler says", () => {
+    const OTEL_EXPORTER_OTLP_ENDPOINT = "http://collector:4318";
+    const ratioOf = (env: Record<string, string>) =>
+      read({ OTEL_EXPORTER_OTLP_ENDPOINT, ...env }).settings.otlp!.ratio;
+    assert.equal(ratioOf({}), 1);
+    assert.equal(ratioOf({ OTEL_TRACES_SAMPLER_ARG: "0.5" }), 1);
+    assert.equal(ratioOf({ OTEL_TRACES_SAMPLER: "parentbased_traceidratio" }), 1);
+    assert.equal(ratioOf({ OTEL_TRACES_SAMPLER: "parentbased_always_off" }), 0);
+    assert.equal(read({ OTEL_SERVICE_NAME: "a" }).settings.otlp, undefined);
+  });
+
+  it("finds what is wrong with that, and shows no credentials", () => {
+    const secret = newSecret();
+    const wrong = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://user:${secret}@collector:4318`,
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization ${secret}`,
+      OTEL_RESOURCE_ATTRIBUTES: "a=%",
+      OTEL_TRACES_SAMPLER: "xray",
+      OTEL_TRACES_SAMPLER_ARG: "2",
+    };
+    const list = "list name=value,… with values percent-encoded";
+    assert.deepEqual(read(wrong).findings, [
+      "environment OTEL_EXPORTER_OTLP_ENDPOINT: expected http or https URL without credentials, got something else; change it or unset it",
+      `environment OTEL_EXPORTER_OTLP_HEADERS: expected ${list}, got something else; change it or unset it`,
+      `environment OTEL_RESOURCE_ATTRIBUTES: expected ${list}, got "a=%"; change it or unset it`,
+      'environment OTEL_TRACES_SAMPLER: expected one of parentbased_always_on, parentbased_traceidratio, parentbased_always_off, got "xray"; change it or unset it',
+      'environment OTEL_TRACES_SAMPLER_ARG: expected number 0..1, got "2"; change it or unset it',
+    ]);
+    for (const endpoint of ["collector:4318", "ftp://collector", "http://", "/v1"]) {
+      assert.equal(read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).findings.length, 1, endpoint);
+    }
+  });
 });

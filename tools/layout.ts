@@ -6,7 +6,15 @@ export const LAYERS: readonly (readonly string[])[] = [
   // Each file of src/ itself that is not named below: errors, log, settings, secret.
   ["src/"],
   // Ports with their implementations. They never import each other.
-  ["src/pipeline/", "src/broker/", "src/store/", "src/files/", "src/codec/", "src/metrics/"],
+  [
+    "src/pipeline/",
+    "src/broker/",
+    "src/store/",
+    "src/files/",
+    "src/codec/",
+    "src/metrics/",
+    "src/tracing/",
+  ],
   ["src/host.ts"],
   ["src/runtime/"],
   ["src/isolate/"],
@@ -58,7 +66,7 @@ export const ONLY: readonly { from: string; to: readonly string[]; why: string }
 
 /** Implementations of ports: beside their own folder only those who put everything together name them. */
 export const IMPLEMENTATIONS =
-  /^src\/(broker\/(memory|nats)|store\/(memory|directory|s3)|files\/memory|codec\/avro|metrics\/prometheus)[a-z_0-9]*\.ts$/;
+  /^src\/(broker\/(memory|nats)|store\/(memory|directory|s3)|files\/memory|codec\/avro|metrics\/prometheus|tracing\/otlp)[a-z_0-9]*\.ts$/;
 export const COMPOSITION_ROOTS = /^src\/(app\.ts$|test_kit\/|invoke\/)/;
 
 /** One door per dependency: the only place that imports it. A pattern that fits several files still allows one of them only. */

@@ -12,6 +12,7 @@ import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { TaskOutputs } from "../runtime/outputs.ts";
 import { TaskProgress } from "../runtime/progress.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "../runtime/source.ts";
+import { TaskSpans } from "../runtime/task_spans.ts";
 import { type ObjectInfo, type Store, StoreError } from "../store/store.ts";
 import type { FlowEdges } from "./flow_edges.ts";
 import type { HandlerMetrics } from "./handler_metrics.ts";
@@ -94,6 +95,7 @@ export class NotifiedObjects {
       log: log.with({ task: task.id }),
       kill: signal,
       durable: true,
+      spans: app.spans && new TaskSpans(app.spans, { flow: plan.flowId, task: task.id }),
     });
     const checkpoint = task.meta.getBoolean("checkpoint", false);
     try {

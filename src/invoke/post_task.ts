@@ -4,8 +4,9 @@ import type { RoutedRequest } from "../http/app.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Limits } from "../http/limits.ts";
 import type { Input, Plan, TaskPlan } from "../pipeline/plan.ts";
-import { Trace } from "../runtime/trace.ts";
+import type { Trace } from "../runtime/trace.ts";
 import { answerWith, failuresOf, jsonAnswer } from "./call_answer.ts";
+import { withTrace } from "./call_trace.ts";
 import { readRecords } from "./called_records.ts";
 import { openEnvelope } from "./envelope.ts";
 import type { HandlerService } from "./handler_service.ts";
@@ -15,10 +16,23 @@ import { acceptedKind, kindOfBody } from "./record_kind.ts";
 const UNPACKED = 8;
 
 /** `POST /tasks/:id`: runs one task on the records in the body. */
-export async function postTask(
+export function postTask(
+  service: HandlerService,
+  routed: RoutedRequest,
+  options: { limits: Limits; signal: AbortSignal },
+): Promise<Response> {
+  const { request } = routed;
+  return withTrace(
+    service.app.spans,
+    { request, route: "/tasks/:id" },
+    (trace) => runTask(service, routed, { ...options, trace }),
+  );
+}
+
+async function runTask(
   service: HandlerService,
   { request, url, id = "" }: RoutedRequest,
-  { limits, signal }: { limits: Limits; signal: AbortSignal },
+  { limits, signal, trace }: { limits: Limits; signal: AbortSignal; trace: Trace | undefined },
 ): Promise<Response> {
   const { plan, codec } = service;
   const calls = service.calls.get(id);
@@ -38,7 +52,6 @@ export async function postTask(
   if (publishes) await service.nats.broker();
   const ids = await idsOf(bodies.length, [plan.flowId, id, envelope.key ?? crypto.randomUUID()]);
   const { subject } = edge;
-  const trace = Trace.of({ header: (name) => request.headers.get(name) ?? undefined });
   const inputs = bodies.map((body, i) => ({
     id: ids[i]!,
     body,

@@ -39,7 +39,7 @@ export interface Context {
   readonly signal: AbortSignal;
   /** How the record came. */
   readonly delivery: DeliveryInfo;
-  /** `traceparent` of this step (W3C Trace Context), for calls of other services: of the trace that the record came with, else undefined. */
+  /** `traceparent` of this step (W3C Trace Context), for calls of other services: of the trace that the record belongs to; undefined if to none. */
   readonly traceparent: string | undefined;
   /** Where the object that the record names was downloaded to (`autoDownload: true`); removed once the record is acknowledged. */
   readonly localPath: string | undefined;

@@ -2,7 +2,7 @@ import type { Delivery, Receipt } from "../broker/broker.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Download } from "./download.ts";
 import type { ReleasedGroup } from "./manual_ack.ts";
-import { Trace } from "./trace.ts";
+import type { Trace } from "./trace.ts";
 
 /**
  * One delivery on its way through a worker. It is the receipt of everything published for it, so that no promise is needed to know when the
@@ -14,8 +14,6 @@ export class Flight implements Receipt {
   /** The schema it was written with. */
   schema?: RecordSchema;
   download?: Download;
-  /** Present if the message came with one. */
-  readonly trace: Trace | undefined;
   /** Whether the function has returned: from then on only confirmations are waited for. */
   returned = false;
   /** Whether nothing is done for it until a store is back. */
@@ -39,13 +37,14 @@ export class Flight implements Receipt {
   /**
    * @param startedAt `performance.now()`.
    * @param landed Called once, when the flight is sealed and everything is answered.
+   * @param trace Present if the message came with one, or one begins with it.
    */
   constructor(
     readonly delivery: Delivery,
     readonly startedAt: number,
     landed: (flight: Flight) => void,
+    readonly trace: Trace | undefined,
   ) {
-    this.trace = Trace.of(delivery);
     this.#landed = landed;
   }
 

@@ -9,6 +9,8 @@ import type { ManualAck } from "./manual_ack.ts";
 import type { Encoded, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import type { Schemas } from "./schemas.ts";
+import type { TaskSpans } from "./task_spans.ts";
+import { Trace } from "./trace.ts";
 import { UnderWay } from "./under_way.ts";
 
 /*
@@ -43,6 +45,10 @@ export interface FlightPathOptions {
   /** Present if the function acknowledges by itself. */
   manual?: ManualAck;
   timers: Timers;
+  /** Present if somebody wants to know of the steps of traces. */
+  spans?: TaskSpans;
+  /** Whether a trace begins with a delivery that belongs to none, and `spans` are wanted. @default false */
+  startsTraces?: boolean;
   /** Told whenever inputs begin or cease to be held. */
   heldChanged: () => void;
 }
@@ -75,14 +81,15 @@ export class FlightPath {
   /** Starts on a delivery. The promise, if there is one, resolves when the function has returned; it never rejects. */
   begin(delivery: Delivery, now: number): Promise<void> | undefined {
     const { schemas, acknowledge, progress } = this.#options;
-    const flight = new Flight(delivery, now, this.#landed);
+    const flight = new Flight(delivery, now, this.#landed, this.#traceOf(delivery));
     this.flights.add(flight);
     progress.begun(delivery.body.length);
     if (delivery.attempt > 1) {
       progress.add("redelivered");
       if (acknowledge.isExhausted(flight)) {
         const reason = "The message was delivered too often without an answer";
-        this.running.add(this.#leave(flight, acknowledge.bury(flight, reason)));
+        const settled = acknowledge.bury(flight, reason);
+        this.running.add(this.#leave(flight, settled, new Error(reason)));
         return undefined;
       }
     }
@@ -94,6 +101,11 @@ export class FlightPath {
       flight.threw(error);
       return undefined;
     }
+  }
+
+  #traceOf(delivery: Delivery): Trace | undefined {
+    const { spans, startsTraces } = this.#options;
+    return Trace.of(delivery) ?? (startsTraces ? spans?.start() : undefined);
   }
 
   async #continue(flight: Flight, schema: Promise<RecordSchema>): Promise<void> {
@@ -127,7 +139,8 @@ export class FlightPath {
   /** The call is over: the next may begin while the failure is settled. */
   #fail(flight: Flight, error: unknown): void {
     flight.isOver = true;
-    this.running.add(this.#leave(flight, this.#options.acknowledge.failed(flight, error)));
+    const settled = this.#options.acknowledge.failed(flight, error);
+    this.running.add(this.#leave(flight, settled, error));
   }
 
   #timed(flight: Flight): void {
@@ -170,7 +183,7 @@ export class FlightPath {
       const { download } = flight;
       flight.download = undefined;
       if (download !== undefined) this.running.add(manual!.settled(download));
-      this.#forget(flight);
+      this.#settled(flight);
     }
     this.#options.heldChanged();
   }
@@ -193,11 +206,16 @@ export class FlightPath {
     const { failure } = flight;
     if (failure !== undefined) return this.#fail(flight, failure.error);
     acknowledge.done(flight);
-    this.#forget(flight);
+    this.#settled(flight);
   }
 
-  async #leave(flight: Flight, settled: Promise<void>): Promise<void> {
+  async #leave(flight: Flight, settled: Promise<void>, error: unknown): Promise<void> {
     await settled;
+    this.#settled(flight, { error });
+  }
+
+  #settled(flight: Flight, failure?: { error: unknown }): void {
+    this.#options.spans?.processed(flight, failure);
     this.#forget(flight);
   }
 

@@ -6,6 +6,7 @@ import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import type { Timers } from "../timers.ts";
+import type { Spans } from "../tracing/spans.ts";
 import type { BlockWatch } from "./block_watch.ts";
 import type { Settlement } from "./acknowledge.ts";
 import type { BatchEnd } from "./batch_end.ts";
@@ -67,6 +68,8 @@ export interface RunnerOptions {
   readonly log: Logger;
   /** Where a task's counts go beside the report; undefined for a task whose metrics nobody asks for. */
   metricsOf?(task: TaskPlan): TaskMetrics | undefined;
+  /** Where the steps of traces go; absent: none are made, and no trace begins here. */
+  readonly spans?: Spans;
   /** What the environment says for a task: its own `env` wins. */
   settingsOf(task: TaskPlan): RunnerSettings;
   /** Bytes of one task's input queue. */

@@ -1,4 +1,4 @@
-import type { Publisher, Receipt } from "../broker/broker.ts";
+import type { Headers, Publisher, Receipt } from "../broker/broker.ts";
 import type { StateStore } from "../broker/state.ts";
 import type { FlowNames } from "../broker/subjects.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
@@ -9,6 +9,7 @@ import type { EncodedRecord, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { sideReceipt } from "./side_receipt.ts";
 import { RecordOrigin } from "./record_origin.ts";
+import type { TaskSpans } from "./task_spans.ts";
 
 export interface SourceEmitterOptions {
   flow: string;
@@ -25,6 +26,8 @@ export interface SourceEmitterOptions {
   /** Aborted when the grace is over: until then what was emitted is seen through. */
   kill: AbortSignal;
   durable: boolean;
+  /** Present if a trace is to begin with each record. */
+  spans?: TaskSpans;
 }
 
 /** Records a source may have on their way before it has to wait. */
@@ -93,9 +96,10 @@ export class SourceEmitter implements SourceContext {
   #publish(encoded: EncodedRecord, { id, settled }: EmitOptions): boolean {
     const { publisher, progress, signal, durable } = this.#options;
     if (signal.aborted) return false;
-    const { body, subjects, headers } = encoded;
+    const { body, subjects } = encoded;
+    const { headers, receipt: traced } = this.#traced(encoded, id);
     const origin = settled === undefined || durable ? undefined : new RecordOrigin(settled);
-    const receipt = origin === undefined ? this.#receipt : new OriginReceipt(this.#receipt, origin);
+    const receipt = origin === undefined ? traced : new OriginReceipt(traced, origin);
     origin?.hold();
     if (body !== undefined) {
       for (const subject of subjects) {
@@ -111,11 +115,30 @@ export class SourceEmitter implements SourceContext {
 
   emitSide(sideOut: string, record: unknown, id: string): Promise<void> {
     const { outputs, publisher } = this.#options;
-    const { body, subjects, headers } = outputs.encodeSide(sideOut, record);
+    const encoded = outputs.encodeSide(sideOut, record);
+    const { body, subjects } = encoded;
     if (body === undefined) return Promise.resolve();
-    const { receipt, stored } = sideReceipt(this.#receipt, subjects.length);
+    const { headers, receipt: traced } = this.#traced(encoded, id);
+    const { receipt, stored } = sideReceipt(traced, subjects.length);
     for (const subject of subjects) publisher.publish({ subject, id, body, headers }, receipt);
     return stored;
+  }
+
+  /** What a record is sent with, and who learns of its confirmations. */
+  #traced(
+    { body, subjects, headers }: EncodedRecord,
+    id: string,
+  ): { headers: Headers; receipt: Receipt } {
+    const { spans } = this.#options;
+    const trace = body === undefined ? undefined : spans?.start();
+    if (trace === undefined) return { headers, receipt: this.#receipt };
+    const startedAt = performance.now();
+    const receipt = new TracedReceipt(
+      this.#receipt,
+      subjects.length,
+      (error) => spans!.emitted({ trace, id, bytes: body!.length, startedAt, error }),
+    );
+    return { headers: trace.on(headers), receipt };
   }
 
   newRecord(sideOut?: string): RecordValue {
@@ -147,6 +170,32 @@ class OriginReceipt implements Receipt {
     this.receipt.failed(error);
     this.origin.fail();
     this.origin.release();
+  }
+}
+
+/** Learns when every edge has the record, or will not have it. */
+class TracedReceipt implements Receipt {
+  #open: number;
+  #error?: Error;
+
+  constructor(
+    readonly receipt: Receipt,
+    consumers: number,
+    readonly ended: (error: Error | undefined) => void,
+  ) {
+    this.#open = consumers;
+  }
+  stored(duplicate: boolean): void {
+    this.receipt.stored(duplicate);
+    this.#answered();
+  }
+  failed(error: Error): void {
+    this.#error ??= error;
+    this.receipt.failed(error);
+    this.#answered();
+  }
+  #answered(): void {
+    if (--this.#open === 0) this.ended(this.#error);
   }
 }
 

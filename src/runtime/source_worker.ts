@@ -9,6 +9,7 @@ import { maxAttemptsOf } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { classOf } from "./error_record.ts";
+import { TaskSpans } from "./task_spans.ts";
 import { openError } from "./open_error.ts";
 import { aborted, growingDelay, waitAtMost } from "../waiting.ts";
 import { runTopic } from "./topic_worker.ts";
@@ -57,6 +58,7 @@ export async function runSource(
       signal: stop,
       kill,
       durable: broker.durable,
+      spans: shared.spans && new TaskSpans(shared.spans, { flow: plan.flowId, task: task.id }),
     });
     try {
       const complete = await runWithRetries(made.source, emitter, { task, shared, progress });

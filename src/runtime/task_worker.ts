@@ -17,6 +17,7 @@ import type { Shared } from "./runner_options.ts";
 import { StallWatch } from "./stall_watch.ts";
 import { TaskWorker } from "./task.ts";
 import { chainOf } from "./task_chain.ts";
+import { TaskSpans } from "./task_spans.ts";
 import { tidyNowAndThen } from "./tidying.ts";
 
 /** For the confirmations of the last acks. */
@@ -109,6 +110,7 @@ async function runSession(
       manual,
       bulk,
       ackWaitMs: delivery.ackWaitMs,
+      spans: shared.spans && new TaskSpans(shared.spans, { flow: plan.flowId, task: task.id }),
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
       finishMs: shared.finishMs,

@@ -13,6 +13,7 @@ import type { Shared, TopicFunction } from "./runner_options.ts";
 import { Schemas } from "./schemas.ts";
 import { StallWatch } from "./stall_watch.ts";
 import { TaskWorker } from "./task.ts";
+import { TaskSpans } from "./task_spans.ts";
 import { watchTopic } from "./topic_end.ts";
 import { TopicSchemas } from "./topic_schemas.ts";
 
@@ -79,6 +80,8 @@ export async function runTopic(
       }),
       step: (flight) => made.pass(flight.record!, stop),
       ackWaitMs: delivery.ackWaitMs,
+      spans: shared.spans && new TaskSpans(shared.spans, { flow: plan.flowId, task: task.id }),
+      startsTraces: true,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
       // A record that waits for its turn is being worked on.

@@ -56,7 +56,7 @@ describe("docs/reference.md", () => {
   it("has every variable that the code reads", () => {
     const read = sources
       .filter(({ path }) => /^(src|adapters)\//.test(path))
-      .flatMap(({ text }) => text.match(/\bKFLOW_[A-Z_]*[A-Z]\b/g) ?? []);
+      .flatMap(({ text }) => text.match(/\b(KFLOW|OTEL)_[A-Z_]*[A-Z]\b/g) ?? []);
     const known = [...KNOWN].filter((name) => !name.endsWith("_FILE") || read.includes(name));
     assert.deepEqual([...new Set(read)].sort(), known.sort());
   });
@@ -120,7 +120,7 @@ describe("docs", () => {
     });
 
     it(`${name} names no variable that is not read`, () => {
-      const named = text.match(/\bKFLOW_[A-Z_]*[A-Z]\b/g) ?? [];
+      const named = text.match(/\b(KFLOW|OTEL)_[A-Z_]*[A-Z]\b/g) ?? [];
       assert.deepEqual(named.filter((variable) => !KNOWN.has(variable)), []);
     });
   }

@@ -23,6 +23,7 @@ import type {
 import { readSettings } from "../../src/settings.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { Spans } from "../../src/tracing/spans.ts";
 import { recordLogged } from "./run_record.ts";
 import { taskStoreOf } from "./task_store.ts";
 
@@ -55,6 +56,7 @@ export interface FlowOptions {
   deadLetters?: RunnerOptions["deadLetters"];
   metricsOf?: RunnerOptions["metricsOf"];
   lookEveryMs?: number;
+  spans?: Spans;
 }
 
 export interface FlowResult {
@@ -145,6 +147,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       deadLetters: options.deadLetters,
       metricsOf: options.metricsOf,
       lookEveryMs: options.lookEveryMs,
+      spans: options.spans,
     });
     const task = (id: string) => report.tasks.find((each) => each.task === id)!;
     return { report, printed, logged, task };

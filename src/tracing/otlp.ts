@@ -1,0 +1,197 @@
+import { Attempt } from "../attempt.ts";
+import { reasonOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { retryAfter } from "../retry_after.ts";
+import { REAL_TIMERS, type Timers } from "../timers.ts";
+import { growingDelay, waitAtMost } from "../waiting.ts";
+import { otlpJson, type Sender } from "./otlp_json.ts";
+import type { Span, Spans } from "./spans.ts";
+
+export interface OtlpOptions extends Sender {
+  /** Where spans are posted to. */
+  readonly url: string;
+  /** Of each request, such as those that a collector asks for to let us in. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Part of the traces beginning here that is sent, 0 to 1. */
+  readonly ratio: number;
+  readonly log: Logger;
+  /** @default the real ones */
+  readonly timers?: Timers;
+  /** Spans that may wait. @default 4096 */
+  readonly queue?: number;
+}
+
+/** As OpenTelemetry's batch span processor has them. */
+const BATCH = 512;
+const EVERY_MS = 5000;
+const TIMEOUT_MS = 10_000;
+/** A collector that is away for longer loses what it missed: by then the queue is full anyway. */
+const TRIES = 5;
+const FIRST_DELAY_MS = 1000;
+const LONGEST_DELAY_MS = 16_000;
+const CLOSE_MS = 5000;
+/** Answers after which the same request may be sent again (OTLP/HTTP, "Retryable Response Codes"). */
+const RETRYABLE = new Set([429, 502, 503, 504]);
+
+/** What became of one request: a reason, and how long to wait before it may be sent again; without that it is of no use. */
+interface Refusal {
+  readonly reason: string;
+  readonly retryMs?: number;
+  /** Spans that were not taken. @default all */
+  readonly count?: number;
+}
+
+/** Sends spans to a collector as OTLP/HTTP with JSON, in batches, from a queue that is bounded. */
+export class OtlpSpans implements Spans {
+  readonly #options: OtlpOptions;
+  readonly #timers: Timers;
+  readonly #queueSize: number;
+  /** Traces whose id ends in a smaller number are sent (W3C Trace Context Level 2: the last 7 bytes are random). */
+  readonly #bound: number;
+  readonly #closing = new AbortController();
+  #waiting: Span[] = [];
+  #cancelTimer?: () => void;
+  #sending?: Promise<void>;
+  /** Ends the wait before another try. */
+  #hurry?: () => void;
+  #dropped = 0;
+  #isClosed = false;
+  #isAway = false;
+
+  constructor(options: OtlpOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? REAL_TIMERS;
+    this.#queueSize = options.queue ?? 4096;
+    this.#bound = options.ratio * 2 ** 52;
+  }
+
+  samples(traceId: string): boolean {
+    return parseInt(traceId.slice(-13), 16) < this.#bound;
+  }
+
+  ended(span: Span): void {
+    if (this.#isClosed || this.#waiting.length >= this.#queueSize) {
+      this.#dropped++;
+      return;
+    }
+    this.#waiting.push(span);
+    if (this.#waiting.length >= BATCH) this.#send();
+    else if (this.#sending === undefined) this.#startTimer();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#hurry?.();
+    this.#send();
+    if (this.#sending !== undefined) await waitAtMost(this.#sending, CLOSE_MS);
+    this.#closing.abort();
+    await this.#sending;
+    this.#tellDropped();
+  }
+
+  #startTimer(): void {
+    this.#cancelTimer ??= this.#timers.after(EVERY_MS, () => this.#send());
+  }
+
+  #send(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#sending !== undefined || this.#waiting.length === 0) return;
+    this.#sending = this.#sendAllDue().finally(() => this.#sending = undefined);
+  }
+
+  /** Never rejects. */
+  async #sendAllDue(): Promise<void> {
+    do {
+      await this.#sendBatch(this.#waiting.splice(0, BATCH));
+    } while (this.#waiting.length >= BATCH || (this.#isClosed && this.#waiting.length > 0));
+    if (this.#waiting.length > 0) this.#startTimer();
+  }
+
+  async #sendBatch(spans: readonly Span[]): Promise<void> {
+    const { log } = this.#options;
+    const body = otlpJson(spans, this.#options);
+    for (let failures = 0;; failures++) {
+      const refusal = await this.#post(body);
+      if (refusal === undefined) {
+        if (this.#isAway) log.info("Spans are sent again");
+        this.#isAway = false;
+        this.#tellDropped();
+        return;
+      }
+      const { reason, retryMs, count = spans.length } = refusal;
+      if (!this.#isAway) log.warning("Cannot send spans", { url: this.#options.url, reason });
+      this.#isAway = true;
+      if (retryMs === undefined || failures + 1 >= TRIES || this.#closing.signal.aborted) {
+        this.#dropped += count;
+        return;
+      }
+      const delay = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
+      await this.#pause(Math.min(Math.max(delay, retryMs), LONGEST_DELAY_MS));
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#timers.after(ms, resolve);
+      this.#hurry = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Undefined if the collector has them. Never rejects. */
+  async #post(body: string): Promise<Refusal | undefined> {
+    const { url, headers } = this.#options;
+    const attempt = new Attempt(TIMEOUT_MS, [this.#closing.signal]);
+    try {
+      return await attempt.wait(TIMEOUT_MS, async () => {
+        const response = await fetch(url, {
+          method: "POST",
+          headers: { ...headers, "content-type": "application/json" },
+          body,
+          signal: attempt.signal,
+          // Whoever is redirected would send its headers to a host that nobody named.
+          redirect: "manual",
+        });
+        const text = await response.text();
+        return refusalIn(response, text);
+      });
+    } catch (error) {
+      return { reason: reasonOf(error), retryMs: 0 };
+    } finally {
+      attempt.end();
+    }
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped === 0) return;
+    this.#options.log.warning("Spans were dropped", { count: this.#dropped });
+    this.#dropped = 0;
+  }
+}
+
+function refusalIn(response: Response, text: string): Refusal | undefined {
+  const { status, headers } = response;
+  if (response.ok) {
+    return rejectedIn(text);
+  }
+  const said = text.trim().slice(0, 200);
+  const reason = said === "" ? `answer ${status}` : `answer ${status}: ${said}`;
+  if (!RETRYABLE.has(status)) return { reason };
+  return { reason, retryMs: retryAfter(headers, Date.now()) ?? 0 };
+}
+
+/** What the collector did not take of a request that it did take (`partialSuccess`). */
+function rejectedIn(text: string): Refusal | undefined {
+  try {
+    const { rejectedSpans = 0, errorMessage = "" } = JSON.parse(text).partialSuccess ?? {};
+    const count = Number(rejectedSpans);
+    if (count > 0) return { reason: `${count} rejected: ${String(errorMessage)}`, count };
+  } catch {
+    // An empty answer, or one for people.
+  }
+  return undefined;
+}
