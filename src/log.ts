@@ -53,16 +53,22 @@ export function createLogger(options: LoggerOptions): Logger {
         }
       };
     };
-    return {
-      debug: at("DEBUG"),
-      info: at("INFO"),
-      warning: at("WARNING"),
-      error: at("ERROR"),
-      critical: at("CRITICAL"),
-      with: (fields) => logger({ ...base, ...fields }),
-    };
+    return { ...levels(at), with: (fields) => logger({ ...base, ...fields }) };
   }
   return logger({});
+}
+
+/** A method for each level. @param at The method of one. */
+export function levels(
+  at: (level: LogLevel) => (message: string, fields?: LogFields) => void,
+): Omit<Logger, "with"> {
+  return {
+    debug: at("DEBUG"),
+    info: at("INFO"),
+    warning: at("WARNING"),
+    error: at("ERROR"),
+    critical: at("CRITICAL"),
+  };
 }
 
 function renderJson(time: Date, level: LogLevel, message: string, fields: LogFields): string {

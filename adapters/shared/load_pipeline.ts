@@ -1,6 +1,7 @@
 import { ConfigurationError, type Finding, formatFinding, reasonOf } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
+import { schemaCheck } from "../../src/codec/schema_check.ts";
 import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
 import { readSettings, type Settings } from "../../src/settings.ts";
@@ -26,7 +27,6 @@ export async function loadPipeline(
       hint: "give the path of a pipeline file",
     }, ...findings]);
   }
-  const codec = new AvroCodec();
   const { plan, errors, warnings } = await loadPlan({
     file,
     text,
@@ -36,14 +36,7 @@ export async function loadPipeline(
     resolvePath: (each, from) => host.resolvePath(each, from),
     set: options.set,
     modules: options.module,
-    checkSchema(schema) {
-      try {
-        codec.parse(schema);
-        return undefined;
-      } catch (error) {
-        return reasonOf(error);
-      }
-    },
+    checkSchema: schemaCheck(new AvroCodec()),
   });
   for (const warning of warnings) host.stderr.write(`warning: ${formatFinding(warning)}\n`);
   const mistakes = [...errors, ...findings];

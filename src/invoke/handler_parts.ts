@@ -1,4 +1,5 @@
 import { AvroCodec } from "../codec/avro.ts";
+import { schemaCheck } from "../codec/schema_check.ts";
 import type { NatsDial } from "../broker/nats.ts";
 import { ConfigurationError, type Finding, formatFinding, reasonOf } from "../errors.ts";
 import { unusable } from "../functions/registry.ts";
@@ -80,7 +81,6 @@ export async function loadHandlerParts(
 }
 
 function read({ pipeline }: HandlerSource, host: Host): Promise<LoadedPlan> {
-  const codec = new AvroCodec();
   return loadPlan({
     file: FILE,
     text: typeof pipeline === "string" ? pipeline : JSON.stringify(pipeline),
@@ -88,14 +88,7 @@ function read({ pipeline }: HandlerSource, host: Host): Promise<LoadedPlan> {
     env: (name) => host.env(name),
     readText: (path) => host.readText(path),
     resolvePath: (path, from) => host.resolvePath(path, from),
-    checkSchema(schema) {
-      try {
-        codec.parse(schema);
-        return undefined;
-      } catch (error) {
-        return reasonOf(error);
-      }
-    },
+    checkSchema: schemaCheck(new AvroCodec()),
   });
 }
 

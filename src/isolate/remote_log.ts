@@ -1,4 +1,4 @@
-import { type LogFields, type Logger, type LogLevel, plainFields } from "../log.ts";
+import { levels, type LogFields, type Logger, type LogLevel, plainFields } from "../log.ts";
 
 /** A logger whose lines are written by another thread. */
 export function remoteLog(
@@ -7,12 +7,5 @@ export function remoteLog(
 ): Logger {
   const at = (level: LogLevel) => (message: string, fields?: LogFields) =>
     tell(level, String(message), plainFields({ ...base, ...fields }));
-  return {
-    debug: at("DEBUG"),
-    info: at("INFO"),
-    warning: at("WARNING"),
-    error: at("ERROR"),
-    critical: at("CRITICAL"),
-    with: (fields) => remoteLog(tell, { ...base, ...fields }),
-  };
+  return { ...levels(at), with: (fields) => remoteLog(tell, { ...base, ...fields }) };
 }

@@ -1,5 +1,6 @@
 import { AvroCodec } from "../codec/avro.ts";
-import { ConfigurationError, type Finding, reasonOf } from "../errors.ts";
+import { schemaCheck } from "../codec/schema_check.ts";
+import { ConfigurationError, type Finding } from "../errors.ts";
 import { loadPlan } from "../pipeline/load_plan.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 
@@ -82,7 +83,6 @@ export async function testedPipeline(
       ...sides.map((_side, i) => ({ id: sideTask(i), type: "print" })),
     ],
   };
-  const codec = new AvroCodec();
   const { plan, errors, warnings } = await loadPlan({
     file: TESTED.file,
     text: JSON.stringify(document),
@@ -90,14 +90,7 @@ export async function testedPipeline(
     env: () => undefined,
     readText: () => Promise.reject(new Error("ENOENT")),
     resolvePath: (path) => path,
-    checkSchema(schema) {
-      try {
-        codec.parse(schema);
-        return undefined;
-      } catch (error) {
-        return reasonOf(error);
-      }
-    },
+    checkSchema: schemaCheck(new AvroCodec()),
   });
   if (plan === undefined) throw new ConfigurationError(errors.map(withoutLine));
   const task = plan.tasks.find(({ id }) => id === TESTED.task)!;
