@@ -1,10 +1,9 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { after, before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type Command, CommandLine } from "../support/command.ts";
+import type { Command } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { TestServers } from "../support/test_servers.ts";
+import { onServers } from "../support/on_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 const FILE = fileURLToPath(new URL("../pipeline/fixtures/autodownload.yaml", import.meta.url));
@@ -20,26 +19,20 @@ export default async function (record: { key: string }, ctx: Context) {
 }
 `;
 
-describe("the document's autodownload.yaml", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
+onServers("the document's autodownload.yaml", (given) => {
   let folder: FlowFolder;
   let flow: string;
 
   before(async () => {
-    servers = await TestServers.start();
-    await servers.makeBuckets("docs", "testjson");
+    await given.servers.makeBuckets("docs", "testjson");
     folder = await FlowFolder.make();
     await folder.write("demo.ts", DEMO);
     flow = `flow-${crypto.randomUUID().slice(0, 8)}`;
   }, SLOW);
-  after(async () => {
-    await kflow.endAll();
-    await servers?.stop();
-    await folder?.remove();
-  });
+  after(() => folder?.remove());
 
   function run(): Command {
+    const { kflow, servers } = given;
     const { endpoint, user, password } = servers.minio;
     const args = ["run", FILE, "--module", `demo=${folder.file("demo.ts")}`];
     for (const task of ["list-s3-bucket", "s3"]) {
@@ -52,11 +45,12 @@ describe("the document's autodownload.yaml", { skip: serverSkip("nats-server", "
   }
 
   function put(key: string, text: string): Promise<unknown> {
-    return servers.store.put("docs", key, new TextEncoder().encode(text));
+    return given.servers.store.put("docs", key, new TextEncoder().encode(text));
   }
 
   /** Waits until so many objects are stored; then `a` → `b` of each. */
   async function made(count: number): Promise<[string, string][]> {
+    const { servers } = given;
     const deadline = Date.now() + 20_000;
     while ((await servers.keys("testjson")).length < count) {
       assert.ok(Date.now() < deadline, `${await servers.keys("testjson")}`);
@@ -68,7 +62,7 @@ describe("the document's autodownload.yaml", { skip: serverSkip("nats-server", "
   }
 
   it("without a module names the task that lacks code, and how to give it", SLOW, async () => {
-    const { status, stderr } = await kflow.run(["run", FILE]);
+    const { status, stderr } = await given.kflow.run(["run", FILE]);
     assert.equal(status, 2);
     assert.match(stderr, /"demo" has no code to run; add module: .* or give --module demo=PATH\n$/);
   });
@@ -103,7 +97,5 @@ describe("the document's autodownload.yaml", { skip: serverSkip("nats-server", "
     assert.match(stdout, /^demo +2 +2 +0 +0 +0 /m);
   });
 
-  it("prints no password", () => {
-    for (const secret of servers.secrets) assert.ok(!kflow.output.includes(secret));
-  });
+  it("prints no password", () => given.printedNoPassword());
 });

@@ -1,10 +1,10 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { BasicRuntime } from "kflow";
+import { allEndWell } from "../support/all_end_well.ts";
 import { CommandLine, OTHER_RUNTIME } from "../support/command.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { TestServers } from "../support/test_servers.ts";
+import { onServers } from "../support/on_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 const PROGRAM = "examples/manual-ack/in_fives.ts";
@@ -42,21 +42,10 @@ describe("a program with a BasicRuntime", () => {
   });
 });
 
-describe("a program with a BasicRuntime, on a server", {
-  skip: serverSkip("nats-server", "minio"),
-}, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
-  before(async () => {
-    servers = await TestServers.start();
-  }, SLOW);
-  after(async () => {
-    await kflow.endAll();
-    await servers?.stop();
-  });
-
+onServers("a program with a BasicRuntime, on a server", (given) => {
   it("is the worker of its task, and acknowledges by itself", SLOW, async () => {
     const flow = { KFLOW_FLOW_ID: `flow-${crypto.randomUUID().slice(0, 8)}`, KFLOW_RUN_ID: "one" };
+    const { kflow, servers } = given;
     const env = { ...servers.environment(), ...flow };
     const place = { KFLOW_PIPELINE: PIPELINE, KFLOW_TASK: "label" };
     const label = kflow.start([], { main: PROGRAM, env: { ...env, ...place } });
@@ -65,11 +54,7 @@ describe("a program with a BasicRuntime, on a server", {
       env,
       runtime: OTHER_RUNTIME,
     });
-    for (const worker of [orders, label]) {
-      const { status, stderr } = await worker.end();
-      assert.equal(status, 0, stderr);
-      assert.match(stderr, /"Worker is finished"/);
-    }
+    await allEndWell([orders, label]);
     const { status, stdout, stderr } = await show.end();
     assert.equal(status, 0, stderr);
     assert.equal(stdout, await readFile("examples/manual-ack/expected.txt", "utf8"));

@@ -6,10 +6,8 @@ import { buildBinary } from "../../tools/build_binary.ts";
 import { Commands } from "../../tools/process.ts";
 import { Command, type CommandEnd, CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
+import { onServers } from "../support/on_servers.ts";
 import { resultsIn } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
 
 const SLOW = { timeout: 90_000 };
 
@@ -141,29 +139,21 @@ describe("the binary, alone in an empty folder with an empty environment", () =>
     );
   });
 
-  describe("on servers", { skip: serverSkip("nats-server", "minio") }, () => {
-    let servers: TestServers;
-    before(async () => {
-      servers = await TestServers.start();
-    }, SLOW);
-    after(() => servers?.stop());
-
+  onServers("on servers", (given) => {
     for (const way of ["ws", "tcp"] as const) {
       it(`runs the quickstart over ${way}, whole and by workers`, SLOW, async () => {
-        const flow = await ServerFlow.make(kflow, servers);
+        const flow = await given.newFlow();
         const { status, stderr } = await flow.run({ binary, way }).end();
         assert.equal(status, 0, stderr);
         assert.deepEqual(await flow.stored(), await flow.expected());
 
-        const other = await ServerFlow.make(kflow, servers);
+        const other = await given.newFlow();
         const workers = ["store", "describe", "list"].map((task) =>
           other.worker(task, { binary, way, run: "one" })
         );
         for (const worker of workers) assert.equal((await worker.end()).status, 0, worker.stderr);
         assert.deepEqual(await other.stored(), await other.expected());
-        await flow.folder.remove();
-        await other.folder.remove();
       });
     }
-  });
+  }, SLOW);
 });

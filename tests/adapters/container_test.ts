@@ -6,6 +6,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { buildBinary } from "../../tools/build_binary.ts";
 import { Commands } from "../../tools/process.ts";
+import { allEndWell } from "../support/all_end_well.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { type Command, CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
@@ -182,11 +183,7 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
       assert.ok((await results()).length < DOCUMENTS);
 
       const second = start({ ...env, KFLOW_TASK: "measure" });
-      for (const each of [list, second, store]) {
-        const end = await each.end();
-        assert.equal(end.status, 0, end.stderr);
-        assert.match(end.stderr, /"Worker is finished"/);
-      }
+      await allEndWell([list, second, store]);
       assert.deepEqual(byLines(await results()), expected);
       assert.deepEqual(await processesOf(env, "measure"), []);
     },

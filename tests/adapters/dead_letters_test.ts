@@ -1,99 +1,73 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { headers } from "nats";
-import { CommandLine } from "../support/command.ts";
+import { onServers } from "../support/on_servers.ts";
 import { loggedKeys } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 
-describe(
-  "a message that cannot be worked off",
-  { skip: serverSkip("nats-server", "minio") },
-  () => {
-    const kflow = new CommandLine();
-    let servers: TestServers;
+onServers("a message that cannot be worked off", (given) => {
+  it(
+    "undecodable: kept as it came, the others go on, and its worker ends with 1",
+    SLOW,
+    async () => {
+      const flow = await given.newFlow();
+      const describer = flow.worker("describe");
+      await describer.sees('"Worker starts"');
+      const store = flow.worker("store");
 
-    before(async () => {
-      servers = await TestServers.start();
-    }, SLOW);
-    after(async () => {
-      await kflow.endAll();
-      await servers?.stop();
-    });
+      const client = await given.servers.client();
+      const body = new Uint8Array([0xff, 0xff, 0xff, 0xff, 0x00, 0x80, 0x07]);
+      const subject = `kflow.${flow.id}.describe.list`;
+      const own = headers();
+      own.set("Kflow-Schema", "57d284b0da19e7ad");
+      own.set("X-Origin", "a plain client");
+      own.set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+      await given.servers.hasStream(`kflow-${flow.id}-describe`);
+      await client.jetstream().publish(subject, body, { headers: own });
+      await client.jetstream().publish(subject, new Uint8Array(0));
 
-    it(
-      "undecodable: kept as it came, the others go on, and its worker ends with 1",
-      SLOW,
-      async () => {
-        const flow = await ServerFlow.make(kflow, servers);
-        const describer = flow.worker("describe");
-        await describer.sees('"Worker starts"');
-        const store = flow.worker("store");
+      const list = flow.worker("list");
+      const { status, stderr } = await describer.end();
+      assert.equal(status, 1, stderr);
+      for (const worker of [list, store]) assert.equal((await worker.end()).status, 0);
+      assert.deepEqual(await flow.stored(), await flow.expected());
+      assert.equal(loggedKeys(stderr, "begins").length, 32);
 
-        const client = await servers.client();
-        const body = new Uint8Array([0xff, 0xff, 0xff, 0xff, 0x00, 0x80, 0x07]);
-        const subject = `kflow.${flow.id}.describe.list`;
-        const own = headers();
-        own.set("Kflow-Schema", "57d284b0da19e7ad");
-        own.set("X-Origin", "a plain client");
-        own.set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        await servers.hasStream(`kflow-${flow.id}-describe`);
-        await client.jetstream().publish(subject, body, { headers: own });
-        await client.jetstream().publish(subject, new Uint8Array(0));
+      const letters = await given.servers.messages(`kflow-${flow.id}-dead`);
+      assert.equal(letters.length, 2);
+      const [bytes, empty] = letters;
+      assert.deepEqual(bytes!.body, body);
+      assert.equal(bytes!.subject, `kflow.${flow.id}.dead.describe`);
+      assert.equal(bytes!.headers["Kflow-Schema"], "57d284b0da19e7ad");
+      assert.equal(bytes!.headers["X-Origin"], "a plain client");
+      assert.equal(bytes!.headers.traceparent, own.get("traceparent"));
+      assert.equal(bytes!.headers["Kflow-Task"], "describe");
+      assert.equal(bytes!.headers["Kflow-Edge"], subject);
+      assert.equal(bytes!.headers["Kflow-Sequence"], "1");
+      assert.match(bytes!.headers["Kflow-Error"]!, /^Cannot decode/);
+      assert.equal(empty!.body.length, 0);
+      assert.match(empty!.headers["Kflow-Error"]!, /no header "Kflow-Schema"/);
+    },
+  );
 
-        const list = flow.worker("list");
-        const { status, stderr } = await describer.end();
-        assert.equal(status, 1, stderr);
-        for (const worker of [list, store]) assert.equal((await worker.end()).status, 0);
-        assert.deepEqual(await flow.stored(), await flow.expected());
-        assert.equal(loggedKeys(stderr, "begins").length, 32);
-
-        const letters = await servers.messages(`kflow-${flow.id}-dead`);
-        assert.equal(letters.length, 2);
-        const [bytes, empty] = letters;
-        assert.deepEqual(bytes!.body, body);
-        assert.equal(bytes!.subject, `kflow.${flow.id}.dead.describe`);
-        assert.equal(bytes!.headers["Kflow-Schema"], "57d284b0da19e7ad");
-        assert.equal(bytes!.headers["X-Origin"], "a plain client");
-        assert.equal(bytes!.headers.traceparent, own.get("traceparent"));
-        assert.equal(bytes!.headers["Kflow-Task"], "describe");
-        assert.equal(bytes!.headers["Kflow-Edge"], subject);
-        assert.equal(bytes!.headers["Kflow-Sequence"], "1");
-        assert.match(bytes!.headers["Kflow-Error"]!, /^Cannot decode/);
-        assert.equal(empty!.body.length, 0);
-        assert.match(empty!.headers["Kflow-Error"]!, /no header "Kflow-Schema"/);
-        await flow.folder.remove();
-      },
+  it("failing: a run on servers ends with 1 and names it and where it is kept", SLOW, async () => {
+    const flow = await given.newFlow();
+    flow.set("dag.describe.meta.max.attempts", "2");
+    flow.set("dag.describe.meta.retry.delay.ms", "10");
+    const bad = "tables/mills.csv";
+    const { status, stdout } = await flow.run({ env: { BAD_KEY: bad } }).end();
+    assert.equal(status, 1);
+    assert.match(
+      stdout,
+      /^dead: describe docs\/tables\/mills\.csv after 2 attempts: not this one$/m,
     );
+    const stream = `kflow-${flow.id}-dead`;
+    assert.match(stdout, new RegExp(`^Dead letters are kept in stream ${stream}$`, "m"));
+    assert.equal((await given.servers.messages(stream)).length, 1);
+    const { [bad]: _missing, ...others } = await flow.expected();
+    assert.deepEqual(await flow.stored(), others);
+  });
 
-    it(
-      "failing: a run on servers ends with 1 and names it and where it is kept",
-      SLOW,
-      async () => {
-        const flow = await ServerFlow.make(kflow, servers);
-        flow.set("dag.describe.meta.max.attempts", "2");
-        flow.set("dag.describe.meta.retry.delay.ms", "10");
-        const bad = "tables/mills.csv";
-        const { status, stdout } = await flow.run({ env: { BAD_KEY: bad } }).end();
-        assert.equal(status, 1);
-        assert.match(
-          stdout,
-          /^dead: describe docs\/tables\/mills\.csv after 2 attempts: not this one$/m,
-        );
-        const stream = `kflow-${flow.id}-dead`;
-        assert.match(stdout, new RegExp(`^Dead letters are kept in stream ${stream}$`, "m"));
-        assert.equal((await servers.messages(stream)).length, 1);
-        const { [bad]: _missing, ...others } = await flow.expected();
-        assert.deepEqual(await flow.stored(), others);
-        await flow.folder.remove();
-      },
-    );
-
-    it("makes no command print a password", () => {
-      for (const secret of servers.secrets) assert.ok(!kflow.output.includes(secret));
-    });
-  },
-);
+  it("makes no command print a password", () => given.printedNoPassword());
+});

@@ -1,4 +1,4 @@
-import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import {
@@ -15,9 +15,8 @@ import { hostname } from "node:os";
 import { basename, dirname, extname, join } from "node:path";
 import { type Command, CommandLine, OTHER_RUNTIME, type Runtime } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
+import { onServers, type ServersOfTests } from "../support/on_servers.ts";
+import type { ServerFlow } from "../support/server_flow.ts";
 
 const SLOW = { timeout: 90_000 };
 const KNOWS_PROCESSES = existsSync("/proc/self/ns/pid");
@@ -53,17 +52,10 @@ interface Start {
 /** The quickstart, in one of its ways of running. Each start is a run of its own that lists everything. */
 interface Flow {
   start(options?: Start): Command;
-  remove(): Promise<void>;
+  remove?(): Promise<void>;
 }
 
-const kflow = new CommandLine();
-let servers: TestServers | undefined;
-after(async () => {
-  await kflow.endAll();
-  await servers?.stop();
-});
-
-async function embedded(): Promise<Flow> {
+async function embedded(kflow: CommandLine): Promise<Flow> {
   const folder = await FlowFolder.make("quickstart");
   await folder.write("look.ts", MODULE);
   return {
@@ -77,16 +69,14 @@ async function embedded(): Promise<Flow> {
   };
 }
 
-async function onServers(): Promise<Flow> {
-  const folders: FlowFolder[] = [];
+async function byServers(given: ServersOfTests): Promise<Flow> {
   const flows: ServerFlow[] = [];
   // Flows that are started anew after a kill are others: what comes again is not the subject here.
   for (let i = 0; i < 5; i++) {
-    const flow = await ServerFlow.make(kflow, servers!);
+    const flow = await given.newFlow();
     await flow.folder.write("look.ts", MODULE);
     flow.set("dag.describe.module", "./look.ts");
     flows.push(flow);
-    folders.push(flow.folder);
   }
   return {
     start({ env, set = [], runtime } = {}) {
@@ -97,154 +87,146 @@ async function onServers(): Promise<Flow> {
       }
       return flow.run({ runtime, env });
     },
-    async remove() {
-      for (const folder of folders) await folder.remove();
-    },
   };
 }
 
-function testFolders(name: string, make: () => Promise<Flow>, skip: string | false): void {
-  describe(`the download folder, ${name}`, { skip }, () => {
-    let flow: Flow;
-    /** Below /tmp, and nobody else's. */
-    let root: string;
-    let directory: string;
+function testFolders(kflow: CommandLine, make: () => Promise<Flow>): void {
+  let flow: Flow;
+  /** Below /tmp, and nobody else's. */
+  let root: string;
+  let directory: string;
 
-    before(async () => {
-      if (name !== "embedded") servers = await TestServers.start();
-    }, SLOW);
-    beforeEach(async () => {
-      flow = await make();
-      root = await realpath(await mkdtemp("/tmp/kflow-downloads-"));
-      directory = join(root, "downloads");
-    }, SLOW);
-    afterEach(async () => {
-      await kflow.endAll();
-      await flow.remove();
-      await rm(root, { recursive: true, force: true });
-    });
+  beforeEach(async () => {
+    flow = await make();
+    root = await realpath(await mkdtemp("/tmp/kflow-downloads-"));
+    directory = join(root, "downloads");
+  }, SLOW);
+  afterEach(async () => {
+    await kflow.endAll();
+    await flow.remove?.();
+    await rm(root, { recursive: true, force: true });
+  });
 
-    const into = (folder: string) => `dag.describe.meta.download.directory=${folder}`;
+  const into = (folder: string) => `dag.describe.meta.download.directory=${folder}`;
 
-    async function endsWell(command: Command): Promise<Record<string, unknown>[]> {
-      const { status, stderr } = await command.end();
-      assert.equal(status, 0, stderr);
-      return linesOf(command, "has its file");
-    }
+  async function endsWell(command: Command): Promise<Record<string, unknown>[]> {
+    const { status, stderr } = await command.end();
+    assert.equal(status, 0, stderr);
+    return linesOf(command, "has its file");
+  }
 
-    /** The file that a hanging command has. */
-    async function fileOf(command: Command): Promise<string> {
-      await command.sees('"has its file"');
-      return String(linesOf(command, "has its file")[0]!.path);
-    }
+  /** The file that a hanging command has. */
+  async function fileOf(command: Command): Promise<string> {
+    await command.sees('"has its file"');
+    return String(linesOf(command, "has its file")[0]!.path);
+  }
 
-    /** As if it had been written some minutes ago. */
-    async function age(path: string): Promise<void> {
-      const long = Date.now() / 1000 - 400;
-      await utimes(path, long, long);
-    }
+  /** As if it had been written some minutes ago. */
+  async function age(path: string): Promise<void> {
+    const long = Date.now() / 1000 - 400;
+    await utimes(path, long, long);
+  }
 
-    const claimed = (path: string) => dirname(dirname(path));
+  const claimed = (path: string) => dirname(dirname(path));
 
-    it("is below /tmp and the host name, private, and empty at the end", SLOW, async () => {
-      const lines = await endsWell(flow.start());
-      assert.ok(lines.length > 3);
-      for (const { path, modes, key } of lines) {
-        const host = hostname().replaceAll(/[.\-]/g, "\\$&");
-        const last = extname(String(key));
-        assert.match(
-          String(path),
-          new RegExp(`^(/private)?/tmp/${host}/kflow-[0-9a-f-]{36}/[0-9a-f-]{36}/`),
-        );
-        assert.ok(String(path).endsWith(last), `${path} ${last}`);
-        assert.deepEqual(modes, ["600", "700", "700"]);
-        assert.equal(existsSync(claimed(String(path))), false);
-      }
-    });
-
-    it("may be another one, also through a link that stays below /tmp", SLOW, async () => {
-      await mkdir(join(root, "real"));
-      await symlink(join(root, "real"), join(root, "link"));
-      const lines = await endsWell(flow.start({ set: [into(join(root, "link", "deep"))] }));
-      const [{ path } = {}] = lines;
-      assert.ok(String(path).startsWith(join(root, "real", "deep", "kflow-")), `${path}`);
-      assert.deepEqual(await readdir(join(root, "real", "deep")), []);
-    });
-
-    it("is refused if a link leads it out of /tmp or to /tmp itself", SLOW, async () => {
-      for (const target of ["/", "/etc", "/tmp", "/usr/share"]) {
-        const link = join(root, `link${target.replaceAll("/", "-")}`);
-        await symlink(target, link);
-        const command = flow.start({ set: [into(target === "/" ? `${link}/etc` : link)] });
-        const { status, stderr } = await command.end();
-        assert.equal(status, 1, stderr);
-        assert.match(
-          stderr,
-          /Cannot download for task "describe": Cannot use folder .*, which is not strictly below .*; give another folder with meta\.download\.directory$/m,
-        );
-        assert.deepEqual(linesOf(command, "has its file"), []);
-      }
-    });
-
-    for (const manual of [false, true]) {
-      const how = manual ? "under manual acknowledgement" : "with automatic acknowledgement";
-      const env: Record<string, string> = manual ? { MANUAL: "1", FLUSH: "1" } : {};
-      const options = () => ({ set: [into(directory), ...(manual ? [MANUAL] : [])], env });
-      const hanging = () => ({ ...options(), env: { ...env, HANG: "1" } });
-
-      /** Starts once more, to the end; then the folders that it removed. */
-      const sweptByAStart = async (): Promise<unknown[]> => {
-        const command = flow.start(options());
-        await endsWell(command);
-        return linesOf(command, "Removed downloads of a process that is gone")
-          .map((line) => line.folder);
-      };
-
-      it(
-        `loses what a killed process left, and nothing of a living one, ${how}`,
-        SLOW,
-        async () => {
-          const used = await fileOf(flow.start({ ...hanging(), runtime: OTHER_RUNTIME }));
-          const killed = flow.start(hanging());
-          const left = await fileOf(killed);
-          await killed.kill();
-          await writeFile(join(directory, "notes.txt"), "not ours");
-          const folders = [claimed(left), claimed(used)].map((folder) => basename(folder));
-          assert.deepEqual((await readdir(directory)).sort(), [...folders, "notes.txt"].sort());
-          for (const place of [used, dirname(used), claimed(used)]) await age(place);
-          // Where nothing is known of processes the age of the claim is all there is.
-          await age(join(claimed(KNOWS_PROCESSES ? used : left), "claim"));
-
-          assert.deepEqual(await sweptByAStart(), [claimed(left)]);
-          const stay = [basename(claimed(used)), "notes.txt"];
-          assert.deepEqual((await readdir(directory)).sort(), stay.sort());
-          assert.ok(existsSync(used));
-        },
+  it("is below /tmp and the host name, private, and empty at the end", SLOW, async () => {
+    const lines = await endsWell(flow.start());
+    assert.ok(lines.length > 3);
+    for (const { path, modes, key } of lines) {
+      const host = hostname().replaceAll(/[.\-]/g, "\\$&");
+      const last = extname(String(key));
+      assert.match(
+        String(path),
+        new RegExp(`^(/private)?/tmp/${host}/kflow-[0-9a-f-]{36}/[0-9a-f-]{36}/`),
       );
+      assert.ok(String(path).endsWith(last), `${path} ${last}`);
+      assert.deepEqual(modes, ["600", "700", "700"]);
+      assert.equal(existsSync(claimed(String(path))), false);
+    }
+  });
 
-      it(`loses what another container left after 5 minutes, ${how}`, SLOW, async () => {
+  it("may be another one, also through a link that stays below /tmp", SLOW, async () => {
+    await mkdir(join(root, "real"));
+    await symlink(join(root, "real"), join(root, "link"));
+    const lines = await endsWell(flow.start({ set: [into(join(root, "link", "deep"))] }));
+    const [{ path } = {}] = lines;
+    assert.ok(String(path).startsWith(join(root, "real", "deep", "kflow-")), `${path}`);
+    assert.deepEqual(await readdir(join(root, "real", "deep")), []);
+  });
+
+  it("is refused if a link leads it out of /tmp or to /tmp itself", SLOW, async () => {
+    for (const target of ["/", "/etc", "/tmp", "/usr/share"]) {
+      const link = join(root, `link${target.replaceAll("/", "-")}`);
+      await symlink(target, link);
+      const command = flow.start({ set: [into(target === "/" ? `${link}/etc` : link)] });
+      const { status, stderr } = await command.end();
+      assert.equal(status, 1, stderr);
+      assert.match(
+        stderr,
+        /Cannot download for task "describe": Cannot use folder .*, which is not strictly below .*; give another folder with meta\.download\.directory$/m,
+      );
+      assert.deepEqual(linesOf(command, "has its file"), []);
+    }
+  });
+
+  for (const manual of [false, true]) {
+    const how = manual ? "under manual acknowledgement" : "with automatic acknowledgement";
+    const env: Record<string, string> = manual ? { MANUAL: "1", FLUSH: "1" } : {};
+    const options = () => ({ set: [into(directory), ...(manual ? [MANUAL] : [])], env });
+    const hanging = () => ({ ...options(), env: { ...env, HANG: "1" } });
+
+    /** Starts once more, to the end; then the folders that it removed. */
+    const sweptByAStart = async (): Promise<unknown[]> => {
+      const command = flow.start(options());
+      await endsWell(command);
+      return linesOf(command, "Removed downloads of a process that is gone")
+        .map((line) => line.folder);
+    };
+
+    it(
+      `loses what a killed process left, and nothing of a living one, ${how}`,
+      SLOW,
+      async () => {
+        const used = await fileOf(flow.start({ ...hanging(), runtime: OTHER_RUNTIME }));
         const killed = flow.start(hanging());
         const left = await fileOf(killed);
         await killed.kill();
-        const claim = join(claimed(left), "claim");
-        await writeFile(claim, "00000000-0000-4000-8000-000000000000 pid:[1] 1 1");
-        assert.deepEqual(await sweptByAStart(), []);
-        assert.ok(existsSync(left), "its owner may live");
-        await age(claim);
-        assert.deepEqual(await sweptByAStart(), [claimed(left)]);
-        assert.deepEqual(await readdir(directory), []);
-      });
-    }
+        await writeFile(join(directory, "notes.txt"), "not ours");
+        const folders = [claimed(left), claimed(used)].map((folder) => basename(folder));
+        assert.deepEqual((await readdir(directory)).sort(), [...folders, "notes.txt"].sort());
+        for (const place of [used, dirname(used), claimed(used)]) await age(place);
+        // Where nothing is known of processes the age of the claim is all there is.
+        await age(join(claimed(KNOWS_PROCESSES ? used : left), "claim"));
 
-    it("keeps what manual acknowledgement has not flushed until a later start", SLOW, async () => {
-      const set = [into(directory), MANUAL];
-      const lines = await endsWell(flow.start({ set, env: { MANUAL: "1" } }));
-      assert.ok(lines.length > 3);
-      for (const { path } of lines) assert.ok(existsSync(String(path)), `${path}`);
-      await age(join(claimed(String(lines[0]!.path)), "claim"));
-      await endsWell(flow.start({ set, env: { MANUAL: "1", FLUSH: "1" } }));
-      assert.deepEqual((await readdir(directory)).sort(), []);
+        assert.deepEqual(await sweptByAStart(), [claimed(left)]);
+        const stay = [basename(claimed(used)), "notes.txt"];
+        assert.deepEqual((await readdir(directory)).sort(), stay.sort());
+        assert.ok(existsSync(used));
+      },
+    );
+
+    it(`loses what another container left after 5 minutes, ${how}`, SLOW, async () => {
+      const killed = flow.start(hanging());
+      const left = await fileOf(killed);
+      await killed.kill();
+      const claim = join(claimed(left), "claim");
+      await writeFile(claim, "00000000-0000-4000-8000-000000000000 pid:[1] 1 1");
+      assert.deepEqual(await sweptByAStart(), []);
+      assert.ok(existsSync(left), "its owner may live");
+      await age(claim);
+      assert.deepEqual(await sweptByAStart(), [claimed(left)]);
+      assert.deepEqual(await readdir(directory), []);
     });
+  }
+
+  it("keeps what manual acknowledgement has not flushed until a later start", SLOW, async () => {
+    const set = [into(directory), MANUAL];
+    const lines = await endsWell(flow.start({ set, env: { MANUAL: "1" } }));
+    assert.ok(lines.length > 3);
+    for (const { path } of lines) assert.ok(existsSync(String(path)), `${path}`);
+    await age(join(claimed(String(lines[0]!.path)), "claim"));
+    await endsWell(flow.start({ set, env: { MANUAL: "1", FLUSH: "1" } }));
+    assert.deepEqual((await readdir(directory)).sort(), []);
   });
 }
 
@@ -255,5 +237,11 @@ function linesOf(command: Command, message: string): Record<string, unknown>[] {
     .filter((line) => line.message === message);
 }
 
-testFolders("embedded", embedded, false);
-testFolders("on servers", onServers, serverSkip("nats-server", "minio"));
+describe("the download folder, embedded", () => {
+  const kflow = new CommandLine();
+  testFolders(kflow, () => embedded(kflow));
+});
+
+onServers("the download folder, on servers", (given) => {
+  testFolders(given.kflow, () => byServers(given));
+}, SLOW);

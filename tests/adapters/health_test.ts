@@ -4,9 +4,8 @@ import { eventually } from "../support/broker_probes.ts";
 import { CommandLine, RUNTIMES } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { freePort } from "../support/free_port.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
+import { onServers } from "../support/on_servers.ts";
+import type { ServerFlow } from "../support/server_flow.ts";
 
 const SLOW = { timeout: 120_000 };
 const HANGING_MODULE = `export default () => new Promise(() => {});`;
@@ -65,23 +64,15 @@ describe("/livez of kflow run", () => {
   }
 });
 
-describe("health of kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
+onServers("health of kflow worker", (given) => {
   let flow: ServerFlow;
 
   before(async () => {
-    servers = await TestServers.start();
-    flow = await ServerFlow.make(kflow, servers);
+    flow = await given.newFlow();
     await flow.folder.write("hanging.ts", HANGING_MODULE);
     flow.set("metrics.enabled", "true");
     flow.set("dag.list.globalConfig.metrics.enabled", "false");
   }, SLOW);
-  after(async () => {
-    await kflow.endAll();
-    await flow?.folder.remove();
-    await servers?.stop();
-  });
 
   it(
     "is not ready and alive while the store or the broker is stopped, and ready again after",
@@ -91,18 +82,19 @@ describe("health of kflow worker", { skip: serverSkip("nats-server", "minio") },
       flow.set("metrics.port", String(port));
       const worker = flow.worker("store");
       await answers(port, "/readyz", "200 ready\n");
-      const { endpoint } = servers.minio;
+      const { minio, nats } = given.servers;
+      const { endpoint } = minio;
 
-      await servers.minio.kill();
+      await minio.kill();
       await answers(port, "/readyz", `503 not ready: no answer of the store at ${endpoint}\n`);
       assert.match(await answerOf(port, "/metrics") ?? "", /^kflow_ready 0$/m);
-      await servers.minio.restart();
+      await minio.restart();
       await answers(port, "/readyz", "200 ready\n");
 
-      await servers.nats.kill();
+      await nats.kill();
       await answers(port, "/readyz", "503 not ready: no connection to the broker\n");
       assert.equal(await answerOf(port, "/livez"), "200 alive\n");
-      await servers.nats.restart();
+      await nats.restart();
       await answers(port, "/readyz", "200 ready\n");
       assert.match(await answerOf(port, "/metrics") ?? "", /^kflow_ready 1$/m);
       assert.equal(await answerOf(port, "/livez"), "200 alive\n");
@@ -121,4 +113,4 @@ describe("health of kflow worker", { skip: serverSkip("nats-server", "minio") },
     await answers(port, "/livez", `503 ${STALLED}`);
     await worker.kill();
   });
-});
+}, SLOW);

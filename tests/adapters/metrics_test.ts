@@ -4,10 +4,9 @@ import { createServer, type Server } from "node:net";
 import { CommandLine, RUNTIMES } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { freePort } from "../support/free_port.ts";
+import { onServers } from "../support/on_servers.ts";
 import { countsOf, SLOW_MODULE } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
+import type { ServerFlow } from "../support/server_flow.ts";
 
 const SLOW = { timeout: 60_000 };
 
@@ -151,20 +150,12 @@ describe("metrics of kflow run", () => {
   });
 });
 
-describe("metrics of kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
+onServers("metrics of kflow worker", (given) => {
   let flow: ServerFlow;
 
   before(async () => {
-    servers = await TestServers.start();
-    flow = await ServerFlow.make(kflow, servers);
+    flow = await given.newFlow();
   }, SLOW);
-  after(async () => {
-    await kflow.endAll();
-    await flow?.folder.remove();
-    await servers?.stop();
-  });
 
   it("show how the queue stands, and no secret", { timeout: 90_000 }, async () => {
     const port = await freePort();
@@ -181,8 +172,8 @@ describe("metrics of kflow worker", { skip: serverSkip("nats-server", "minio") }
     const { text } = await page(port, "/metrics");
     assert.ok(valueOf(text, "kflow_in_flight", "describe") > 0);
     assert.equal((await page(port, "/readyz")).status, 200);
-    for (const secret of servers.secrets) assert.ok(!text.includes(secret));
-    for (const secret of servers.secrets) assert.ok(!kflow.output.includes(secret));
+    for (const secret of given.servers.secrets) assert.ok(!text.includes(secret));
+    given.printedNoPassword();
     await worker.kill();
   });
 

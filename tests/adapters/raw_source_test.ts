@@ -4,9 +4,8 @@ import { readFile } from "node:fs/promises";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
+import { onServers } from "../support/on_servers.ts";
 import { countsOf } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { TestServers } from "../support/test_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 const SIDE_OUTS = new URL("../pipeline/fixtures/side-outs.yaml", import.meta.url);
@@ -93,21 +92,14 @@ describe("raw-source on the command line", () => {
   });
 });
 
-describe("raw-source on NATS", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
+onServers("raw-source on NATS", (given) => {
   const codec = new AvroCodec();
-  let servers: TestServers;
   let folder: FlowFolder;
 
   before(async () => {
-    servers = await TestServers.start();
     folder = await FlowFolder.make();
   }, SLOW);
-  after(async () => {
-    await kflow.endAll();
-    await folder?.remove();
-    await servers?.stop();
-  });
+  after(() => folder?.remove());
 
   for (const [how, signal] of [["stopped", "SIGTERM"], ["killed", "SIGKILL"]] as const) {
     it(`goes on after it was ${how}, and stores every record once`, SLOW, async () => {
@@ -130,6 +122,7 @@ dag:
           }
         }\n`,
       );
+      const { kflow, servers } = given;
       const args = ["worker", folder.file("p.yaml"), "--task", "gen"];
       const env = { ...servers.environment(), KFLOW_FLOW_ID: flow };
       const first = kflow.start(args, { env });

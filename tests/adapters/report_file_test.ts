@@ -2,10 +2,8 @@ import { after, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { CommandLine, RUNTIMES } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
+import { onServers } from "../support/on_servers.ts";
 import { SLOW_MODULE } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 
@@ -84,29 +82,16 @@ describe("--report of kflow run", () => {
   });
 });
 
-describe("--report of kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-
+onServers("--report of kflow worker", (given) => {
   it("writes what this worker has done", { timeout: 90_000 }, async () => {
-    const servers = await TestServers.start();
-    try {
-      const flow = await ServerFlow.make(kflow, servers);
-      const path = flow.folder.file("worker.json");
-      try {
-        const worker = flow.worker("list", { report: path });
-        assert.equal((await worker.end()).status, 0);
-        const text = new TextDecoder().decode(await flow.folder.read("worker.json"));
-        for (const secret of servers.secrets) assert.ok(!text.includes(secret));
-        const { tasks, run } = JSON.parse(text);
-        assert.equal(run, "default");
-        assert.deepEqual(tasks.map(({ task }: { task: string }) => task), ["list"]);
-        assert.equal(tasks[0].counts.out, 32);
-      } finally {
-        await flow.folder.remove();
-      }
-    } finally {
-      await kflow.endAll();
-      await servers.stop();
-    }
+    const flow = await given.newFlow();
+    const worker = flow.worker("list", { report: flow.folder.file("worker.json") });
+    assert.equal((await worker.end()).status, 0);
+    const text = new TextDecoder().decode(await flow.folder.read("worker.json"));
+    for (const secret of given.servers.secrets) assert.ok(!text.includes(secret));
+    const { tasks, run } = JSON.parse(text);
+    assert.equal(run, "default");
+    assert.deepEqual(tasks.map(({ task }: { task: string }) => task), ["list"]);
+    assert.equal(tasks[0].counts.out, 32);
   });
 });

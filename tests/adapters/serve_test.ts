@@ -1,12 +1,10 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { type Command, CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
+import { onServers } from "../support/on_servers.ts";
 import { newSecret } from "../support/run_record.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
 
 const SLOW = { timeout: 90_000 };
 const TOKEN = newSecret();
@@ -162,54 +160,40 @@ describe("kflow serve", () => {
   });
 });
 
-describe("kflow serve on servers", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
-  before(async () => {
-    servers = await TestServers.start();
-  }, SLOW);
-  after(async () => {
-    await kflow.endAll();
-    await servers?.stop();
-  });
-
+onServers("kflow serve on servers", (given) => {
   it(
     "runs the quickstart to what its expected.json says, notified of its documents and drained",
     SLOW,
     async () => {
-      const flow = await ServerFlow.make(kflow, servers);
-      try {
-        const env = { KFLOW_HTTP_TOKEN: TOKEN };
-        const server = flow.serve({ env, way: "tcp" });
-        const url = await addressOf(server);
-        const post = async (path: string, json?: unknown) => {
-          const init = { method: "POST", headers: HEADERS, body: JSON.stringify(json) };
-          const response = await fetch(url + path, init);
-          assert.equal(response.status, 200);
-          return await response.json();
-        };
-        const keys = await servers.keys(flow.docs);
-        const Records = keys.map((key) => ({
-          eventName: "s3:ObjectCreated:Put",
-          s3: {
-            bucket: { name: flow.docs },
-            object: { key: encodeURIComponent(key).replaceAll("%20", "+") },
-          },
-        }));
-        assert.deepEqual(await post("/events/s3", { Records }), {
-          fed: keys.length,
-          duplicates: 0,
-          ignored: 0,
-        });
-        let drained = await post("/drain?budget_ms=20000");
-        for (let i = 0; drained.left && i < 10; i++) drained = await post("/drain?budget_ms=5000");
-        assert.equal(drained.left, false);
-        assert.deepEqual(await flow.stored(), await flow.expected());
-        server.signal("SIGTERM");
-        assert.equal((await server.end()).status, 0);
-      } finally {
-        await flow.folder.remove();
-      }
+      const flow = await given.newFlow();
+      const env = { KFLOW_HTTP_TOKEN: TOKEN };
+      const server = flow.serve({ env, way: "tcp" });
+      const url = await addressOf(server);
+      const post = async (path: string, json?: unknown) => {
+        const init = { method: "POST", headers: HEADERS, body: JSON.stringify(json) };
+        const response = await fetch(url + path, init);
+        assert.equal(response.status, 200);
+        return await response.json();
+      };
+      const keys = await given.servers.keys(flow.docs);
+      const Records = keys.map((key) => ({
+        eventName: "s3:ObjectCreated:Put",
+        s3: {
+          bucket: { name: flow.docs },
+          object: { key: encodeURIComponent(key).replaceAll("%20", "+") },
+        },
+      }));
+      assert.deepEqual(await post("/events/s3", { Records }), {
+        fed: keys.length,
+        duplicates: 0,
+        ignored: 0,
+      });
+      let drained = await post("/drain?budget_ms=20000");
+      for (let i = 0; drained.left && i < 10; i++) drained = await post("/drain?budget_ms=5000");
+      assert.equal(drained.left, false);
+      assert.deepEqual(await flow.stored(), await flow.expected());
+      server.signal("SIGTERM");
+      assert.equal((await server.end()).status, 0);
     },
   );
-});
+}, SLOW);

@@ -1,37 +1,17 @@
-import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
+import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine, OTHER_RUNTIME, OWN_RUNTIME } from "../support/command.ts";
+import { OTHER_RUNTIME, OWN_RUNTIME } from "../support/command.ts";
+import { onServers } from "../support/on_servers.ts";
 import { loggedKeys } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
+import type { ServerFlow } from "../support/server_flow.ts";
 
 const SLOW = { timeout: 90_000 };
 
-describe("a signal", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
+onServers("a signal", (given) => {
   let flow: ServerFlow;
-  let keys: string[];
-
-  before(async () => {
-    servers = await TestServers.start();
-  }, SLOW);
   beforeEach(async () => {
-    flow = await ServerFlow.make(kflow, servers);
-    keys = Object.keys(await flow.expected()).sort();
+    flow = await given.newFlow();
   }, SLOW);
-  afterEach(() => flow.folder.remove());
-  after(async () => {
-    await kflow.endAll();
-    await servers?.stop();
-  });
-
-  async function isCompleteAndOnce(): Promise<void> {
-    assert.deepEqual(await flow.stored(), await flow.expected());
-    assert.deepEqual(await flow.keysOnEdge("describe"), keys);
-    assert.deepEqual(await flow.keysOnEdge("store"), keys);
-  }
 
   it(
     "stops a worker in the middle of a batch, and another does the rest at once",
@@ -47,13 +27,14 @@ describe("a signal", { skip: serverSkip("nats-server", "minio") }, () => {
       assert.equal(status, 0, stderr);
       assert.match(stderr, /"Worker has stopped"/);
       const done = loggedKeys(stderr, "begins");
+      const keys = await flow.expectedKeys();
       assert.ok(done.length < keys.length);
 
       const other = flow.worker("describe", { runtime: OTHER_RUNTIME });
       for (const worker of [other, list, store]) assert.equal((await worker.end()).status, 0);
       // The ack wait is two minutes: what was not handed back would not have come in time.
       assert.deepEqual([...done, ...loggedKeys(other.stderr, "begins")].sort(), keys);
-      await isCompleteAndOnce();
+      await flow.isCompleteAndOnce();
     },
   );
 
@@ -78,9 +59,9 @@ describe("a signal", { skip: serverSkip("nats-server", "minio") }, () => {
     assert.match(stdout, /: stopped before the end; the next run does what is left in /);
     const again = await flow.run({ run: "tuesday" }).end();
     assert.equal(again.status, 0, again.stderr);
-    await isCompleteAndOnce();
+    await flow.isCompleteAndOnce();
     const begun = [...loggedKeys(stderr, "begins"), ...loggedKeys(again.stderr, "begins")];
-    assert.deepEqual(begun.sort(), keys);
+    assert.deepEqual(begun.sort(), await flow.expectedKeys());
   });
 
   for (const [signal, status] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
@@ -108,13 +89,11 @@ describe("a signal", { skip: serverSkip("nats-server", "minio") }, () => {
     assert.match(stderr, /The grace is over/);
     const other = flow.worker("describe");
     for (const worker of [other, list, store]) assert.equal((await worker.end()).status, 0);
-    await isCompleteAndOnce();
+    await flow.isCompleteAndOnce();
     const hung = loggedKeys(stderr, "begins");
     const again = loggedKeys(other.stderr, "begins");
     assert.equal(hung.filter((key) => again.includes(key)).length, 1);
   });
 
-  it("makes no command print a password", () => {
-    for (const secret of servers.secrets) assert.ok(!kflow.output.includes(secret));
-  });
-});
+  it("makes no command print a password", () => given.printedNoPassword());
+}, SLOW);

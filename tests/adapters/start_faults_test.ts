@@ -1,11 +1,10 @@
-import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
+import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type Command, CommandLine } from "../support/command.ts";
+import type { Command } from "../support/command.ts";
 import { freePort } from "../support/free_port.ts";
+import { onServers } from "../support/on_servers.ts";
 import { newSecret } from "../support/run_record.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
+import type { ServerFlow } from "../support/server_flow.ts";
 
 const SLOW = { timeout: 60_000 };
 const START_MS = 15_000;
@@ -16,22 +15,11 @@ function plainLines(stderr: string): string[] {
   return stderr.split("\n").filter((line) => line !== "" && !line.startsWith("{"));
 }
 
-describe("a start that cannot be", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
+onServers("a start that cannot be", (given) => {
   let flow: ServerFlow;
-
-  before(async () => {
-    servers = await TestServers.start();
-  }, SLOW);
   beforeEach(async () => {
-    flow = await ServerFlow.make(kflow, servers);
+    flow = await given.newFlow();
   }, SLOW);
-  afterEach(() => flow.folder.remove());
-  after(async () => {
-    await kflow.endAll();
-    await servers?.stop();
-  });
 
   async function failsWith(command: Command, ...patterns: (RegExp | string)[]): Promise<void> {
     const { status, stderr } = await command.end(START_MS);
@@ -44,12 +32,12 @@ describe("a start that cannot be", { skip: serverSkip("nats-server", "minio") },
         typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern,
       );
     }
-    assert.deepEqual(await servers.keys(flow.results), []);
+    assert.deepEqual(await given.servers.keys(flow.results), []);
   }
 
   for (const way of ["ws", "tcp"] as const) {
     it(`a wrong NATS password over ${way}`, SLOW, async () => {
-      const url = way === "ws" ? servers.nats.wsUrl : servers.nats.tcpUrl;
+      const url = way === "ws" ? given.servers.nats.wsUrl : given.servers.nats.tcpUrl;
       const env = { KFLOW_NATS_ADDR: url.replace("://", `://flow:${WRONG}@`) };
       const message = /authorization violation for user "flow"; check user, password/;
       await failsWith(flow.run({ env }), message, url);
@@ -60,19 +48,18 @@ describe("a start that cannot be", { skip: serverSkip("nats-server", "minio") },
   it("a wrong S3 password", SLOW, async () => {
     const env = { KFLOW_STORE_PASSWORD: WRONG };
     const message = /access is denied to user .*; check user, password and permissions at /;
-    await failsWith(flow.run({ env }), message, servers.minio.endpoint);
-    await failsWith(flow.worker("list", { env }), message, servers.minio.endpoint);
-    await failsWith(flow.worker("store", { env }), message, servers.minio.endpoint);
+    await failsWith(flow.run({ env }), message, given.servers.minio.endpoint);
+    await failsWith(flow.worker("list", { env }), message, given.servers.minio.endpoint);
+    await failsWith(flow.worker("store", { env }), message, given.servers.minio.endpoint);
   });
 
   it("a bucket that is not there, to list and to store in", SLOW, async () => {
     for (const task of ["list", "store"]) {
-      const other = await ServerFlow.make(kflow, servers);
+      const other = await given.newFlow();
       other.set(`dag.${task}.topics`, "s3a://no-such-bucket");
       const message = /"no-such-bucket".*; create it/;
-      await failsWith(other.run(), message, servers.minio.endpoint);
-      await failsWith(other.worker(task), message, servers.minio.endpoint);
-      await other.folder.remove();
+      await failsWith(other.run(), message, given.servers.minio.endpoint);
+      await failsWith(other.worker(task), message, given.servers.minio.endpoint);
     }
   });
 
@@ -91,7 +78,7 @@ describe("a start that cannot be", { skip: serverSkip("nats-server", "minio") },
     "an S3 server that is away, a websocket address for a TCP port, and the reverse",
     SLOW,
     async () => {
-      const { tcpPort, wsPort } = servers.nats;
+      const { tcpPort, wsPort } = given.servers.nats;
       const away = `http://127.0.0.1:${await freePort()}`;
       const onTcp = { KFLOW_NATS_ADDR: `ws://127.0.0.1:${tcpPort}` };
       const onWebsocket = { KFLOW_NATS_ADDR: `nats://127.0.0.1:${wsPort}` };
@@ -115,7 +102,5 @@ describe("a start that cannot be", { skip: serverSkip("nats-server", "minio") },
     },
   );
 
-  it("prints no password", () => {
-    for (const secret of [...servers.secrets, WRONG]) assert.ok(!kflow.output.includes(secret));
-  });
+  it("prints no password", () => given.printedNoPassword(WRONG));
 });

@@ -1,51 +1,18 @@
-import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
+import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import {
-  type Command,
-  CommandLine,
-  OTHER_RUNTIME,
-  OWN_RUNTIME,
-  RUNTIMES,
-} from "../support/command.ts";
+import { allEndWell } from "../support/all_end_well.ts";
+import { OTHER_RUNTIME, OWN_RUNTIME, RUNTIMES } from "../support/command.ts";
+import { onServers } from "../support/on_servers.ts";
 import { loggedKeys } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { ServerFlow } from "../support/server_flow.ts";
-import { TestServers } from "../support/test_servers.ts";
+import type { ServerFlow } from "../support/server_flow.ts";
 
 const SLOW = { timeout: 90_000 };
 
-describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
-  const kflow = new CommandLine();
-  let servers: TestServers;
+onServers("kflow worker", (given) => {
   let flow: ServerFlow;
-  let keys: string[];
-
-  before(async () => {
-    servers = await TestServers.start();
-  }, SLOW);
   beforeEach(async () => {
-    flow = await ServerFlow.make(kflow, servers);
-    keys = Object.keys(await flow.expected()).sort();
+    flow = await given.newFlow();
   }, SLOW);
-  afterEach(() => flow.folder.remove());
-  after(async () => {
-    await kflow.endAll();
-    await servers?.stop();
-  });
-
-  async function allEndWell(workers: readonly Command[]): Promise<void> {
-    for (const worker of workers) {
-      const { status, stderr } = await worker.end();
-      assert.equal(status, 0, stderr);
-      assert.match(stderr, /"Worker is finished"/);
-    }
-  }
-
-  async function isCompleteAndOnce(): Promise<void> {
-    assert.deepEqual(await flow.stored(), await flow.expected());
-    assert.deepEqual(await flow.keysOnEdge("describe"), keys);
-    assert.deepEqual(await flow.keysOnEdge("store"), keys);
-  }
 
   it("of each task ends when the batch is finished: consumers started first", SLOW, async () => {
     const env = { WORK_MS: "20" };
@@ -58,10 +25,10 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
     await Promise.all(middle.map((worker) => worker.sees('"Worker starts"')));
     const list = flow.worker("list", { runtime: OWN_RUNTIME });
     await allEndWell([list, ...middle, store]);
-    await isCompleteAndOnce();
+    await flow.isCompleteAndOnce();
     const begun = middle.map((worker) => loggedKeys(worker.stderr, "begins"));
     assert.ok(begun.every((some) => some.length > 0), "one worker did it all");
-    assert.deepEqual(begun.flat().sort(), keys);
+    assert.deepEqual(begun.flat().sort(), await flow.expectedKeys());
   });
 
   it("of each task ends when the batch is finished: the source started first", SLOW, async () => {
@@ -71,7 +38,7 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
     await allEndWell([middle]);
     const store = flow.worker("store", { runtime: OTHER_RUNTIME });
     await allEndWell([store]);
-    await isCompleteAndOnce();
+    await flow.isCompleteAndOnce();
   });
 
   it("that is killed is replaced by the others, and nothing is stored twice", SLOW, async () => {
@@ -84,7 +51,7 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
     const middle = flow.worker("describe", { runtime: OTHER_RUNTIME });
     const store = flow.worker("store");
     await allEndWell([list, middle, store]);
-    await isCompleteAndOnce();
+    await flow.isCompleteAndOnce();
     const hung = loggedKeys(victim.stderr, "begins");
     const again = loggedKeys(middle.stderr, "begins");
     assert.equal(hung.filter((key) => again.includes(key)).length >= 1, true, middle.stderr);
@@ -117,7 +84,7 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
       keepUp("describe", 2),
       keepUp("store", 2),
     ]);
-    await isCompleteAndOnce();
+    await flow.isCompleteAndOnce();
   });
 
   it("of a finished run says so and ends well", SLOW, async () => {
@@ -131,7 +98,7 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
         new RegExp(`Run \\\\"monday\\\\" is finished for task \\\\"${task}\\\\"`),
       );
     }
-    await isCompleteAndOnce();
+    await flow.isCompleteAndOnce();
   });
 
   it("of another run takes what is new with a checkpoint, all without", SLOW, async () => {
@@ -141,12 +108,11 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
       await allEndWell(workers);
       return loggedKeys(workers[1]!.stderr, "begins");
     };
-    const fresh = await ServerFlow.make(kflow, servers, "docs-two-runs");
-    await flow.folder.remove();
-    flow = fresh;
+    flow = await given.newFlow("docs-two-runs");
+    const keys = await flow.expectedKeys();
     assert.deepEqual(await runAll("one"), keys);
     const body = new TextEncoder().encode("late\n");
-    await servers.store.put(flow.docs, "aaa late.txt", body);
+    await given.servers.store.put(flow.docs, "aaa late.txt", body);
     assert.deepEqual(await runAll("two"), ["aaa late.txt"]);
     flow.set("dag.list.meta.checkpoint", "false");
     assert.deepEqual(await runAll("three"), ["aaa late.txt", ...keys]);
@@ -156,7 +122,7 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
     const unknown = await flow.worker("descirbe").end();
     assert.equal(unknown.status, 2);
     assert.match(unknown.stderr, /no task "descirbe"; it has "list", "describe", "store"/);
-    const embedded = await kflow.run([
+    const embedded = await given.kflow.run([
       "worker",
       flow.folder.file("pipeline.yaml"),
       "--task",
@@ -166,7 +132,5 @@ describe("kflow worker", { skip: serverSkip("nats-server", "minio") }, () => {
     assert.match(embedded.stderr, /KFLOW_NATS_ADDR/);
   });
 
-  it("prints no password", () => {
-    for (const secret of servers.secrets) assert.ok(!kflow.output.includes(secret));
-  });
-});
+  it("prints no password", () => given.printedNoPassword());
+}, SLOW);

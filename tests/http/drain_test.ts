@@ -1,27 +1,19 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { AckError, type Context, type Handler } from "../../mod.ts";
 import type { DrainReport } from "../../src/invoke/drain.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { ask, Handlers, post } from "../support/handlers.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { TestServers } from "../support/test_servers.ts";
+import { onServers } from "../support/on_servers.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
 
 /** A record's work on a task under test. */
 type Work = (record: { value: number }, ctx: Context) => unknown;
 
-describe("POST /drain", { skip: serverSkip("nats-server", "minio") }, () => {
+onServers("POST /drain", (given) => {
   const handlers = new Handlers();
-  let servers: TestServers;
-  before(async () => {
-    servers = await TestServers.start();
-  }, { timeout: 60_000 });
-  after(async () => {
-    await handlers.closeAll();
-    await servers?.stop();
-  });
+  after(() => handlers.closeAll());
 
   /** Two tasks one after the other: the first only hands on, the second works. */
   async function flow(count: number, work: Work, { batch = false, meta = {} } = {}) {
@@ -39,7 +31,7 @@ describe("POST /drain", { skip: serverSkip("nats-server", "minio") }, () => {
       handlers.make({
         pipeline,
         functions: { first, second: work },
-        env: { ...servers.environment(), KFLOW_FLOW_ID: id },
+        env: { ...given.servers.environment(), KFLOW_FLOW_ID: id },
       });
     const handler = make();
     await fill(handler, count);
@@ -140,7 +132,7 @@ describe("POST /drain", { skip: serverSkip("nats-server", "minio") }, () => {
       dead += report.tasks.second!.dead;
     }
     assert.deepEqual([left, errors, dead], [false, 6, 1]);
-    assert.equal((await servers.messages(`kflow-${id}-dead`)).length, 1);
+    assert.equal((await given.servers.messages(`kflow-${id}-dead`)).length, 1);
   });
 
   it("shares the work between two handlers that drain at once", async () => {
@@ -168,11 +160,11 @@ describe("POST /drain", { skip: serverSkip("nats-server", "minio") }, () => {
     }, { meta: { "max.poll.interval.ms": 2_000 } });
     const running = drain(handler, "?budget_ms=1500");
     await eventually(() => seen.size >= 5, "some records");
-    await servers.nats.kill();
+    await given.servers.nats.kill();
     const broken = await running;
     assert.ok(broken.took < 5_000, `${broken.took} ms`);
     assert.ok(broken.status === 503 || broken.left, JSON.stringify(broken));
-    await servers.nats.restart();
+    await given.servers.nats.restart();
     let report = await drain(handler);
     for (const until = Date.now() + 30_000; report.left !== false && Date.now() < until;) {
       report = await drain(handler, "?budget_ms=2000");
@@ -202,11 +194,11 @@ describe("POST /drain", { skip: serverSkip("nats-server", "minio") }, () => {
     { timeout: 60_000 },
     async () => {
       const { handler } = await flow(5, () => undefined);
-      await servers.nats.kill();
+      await given.servers.nats.kill();
       const away = await drain(handler, "?budget_ms=1000");
       assert.equal(away.status, 503);
       assert.ok(away.took < 4000, `${away.took} ms`);
-      await servers.nats.restart();
+      await given.servers.nats.restart();
       let report = await drain(handler);
       for (const until = Date.now() + 20_000; report.status !== 200 && Date.now() < until;) {
         report = await drain(handler);

@@ -1,11 +1,10 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { AckError } from "../../mod.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { ask, Handlers, post } from "../support/handlers.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { TestServers } from "../support/test_servers.ts";
+import { onServers } from "../support/on_servers.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
 const number = new AvroCodec().parse(NUMBER);
@@ -37,16 +36,9 @@ async function twice(
 
 const FUNCTIONS = { twice, show: () => undefined, keep: () => undefined };
 
-describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "minio") }, () => {
+onServers("POST /tasks/:id?publish=true", (given) => {
   const handlers = new Handlers();
-  let servers: TestServers;
-  before(async () => {
-    servers = await TestServers.start();
-  }, { timeout: 60_000 });
-  after(async () => {
-    await handlers.closeAll();
-    await servers?.stop();
-  });
+  after(() => handlers.closeAll());
 
   function flow(way: "ws" | "tcp" = "ws") {
     const id = `flow-${crypto.randomUUID().slice(0, 8)}`;
@@ -54,10 +46,10 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
       handlers.make({
         pipeline: PIPELINE,
         functions: FUNCTIONS,
-        env: { ...servers.environment(way), KFLOW_FLOW_ID: id },
+        env: { ...given.servers.environment(way), KFLOW_FLOW_ID: id },
       });
     const stored = async (task: string) =>
-      (await servers.messages(`kflow-${id}-${task}`)).map(({ body, id, subject }) => ({
+      (await given.servers.messages(`kflow-${id}-${task}`)).map(({ body, id, subject }) => ({
         id,
         from: subject.split(".").at(-1),
         value: number.decode(body).value,
@@ -85,20 +77,20 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
     for (const place of inShow) assert.equal(shown[place.sequence! - 1]?.id, place.id);
     assert.deepEqual(inShow.map(({ sequence }) => sequence).sort(), [1, 2, 3, 4, 5]);
     assert.ok(published.every(({ duplicate }) => !duplicate));
-    const headers = (await servers.messages(`kflow-${id}-show`)).map((message) => message.headers);
-    const schemas = await servers.schemas();
-    for (const { "Kflow-Schema": schema } of headers) assert.ok(schemas.has(schema!));
+    const messages = await given.servers.messages(`kflow-${id}-show`);
+    const schemas = await given.servers.schemas();
+    for (const { headers } of messages) assert.ok(schemas.has(headers["Kflow-Schema"]!));
   });
 
   it("puts the trace of the request on the outputs, and none where it has none", async () => {
     const { id, handler } = flow();
     const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    const given = `00-${trace}-00f067aa0ba902b7-01`;
-    const headers = { traceparent: given, tracestate: "a=1" };
+    const sent = `00-${trace}-00f067aa0ba902b7-01`;
+    const headers = { traceparent: sent, tracestate: "a=1" };
     const json = [{ value: 1 }, { value: 2 }];
     await ask(handler, post("/tasks/twice?publish=true", { headers, json }));
     await ask(handler, post("/tasks/twice?publish=true", { json: { value: 4 } }));
-    const messages = await servers.messages(`kflow-${id}-show`);
+    const messages = await given.servers.messages(`kflow-${id}-show`);
     assert.equal(messages.length, 7);
     for (const message of messages) {
       const parent = message.headers["traceparent"];
@@ -107,7 +99,7 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
         continue;
       }
       assert.match(parent ?? "", new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
-      assert.notEqual(parent, given);
+      assert.notEqual(parent, sent);
       assert.equal(message.headers["tracestate"], "a=1");
     }
   });
@@ -162,14 +154,14 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
     const { id } = flow();
     const door = createServer((client) => {
       connections++;
-      const server = connect(servers.nats.wsPort, "127.0.0.1");
+      const server = connect(given.servers.nats.wsPort, "127.0.0.1");
       client.pipe(server).pipe(client);
       for (const socket of [client, server]) socket.on("error", () => {});
       client.on("close", () => server.destroy());
     });
     await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
     const { port } = door.address() as AddressInfo;
-    const env = servers.natsEnvironment(`ws://127.0.0.1:${port}`);
+    const env = given.servers.natsEnvironment(`ws://127.0.0.1:${port}`);
     const handler = handlers.make({
       pipeline: PIPELINE,
       functions: FUNCTIONS,
@@ -219,7 +211,7 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
       const handler = handlers.make({
         pipeline: PIPELINE,
         functions: FUNCTIONS,
-        env: { ...servers.environment(), KFLOW_FLOW_ID: id },
+        env: { ...given.servers.environment(), KFLOW_FLOW_ID: id },
         limits: { requestMs: 1_000 },
       });
       const send = (key: string) =>
@@ -231,7 +223,7 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
           }),
         );
       assert.equal((await send("a")).status, 202);
-      await servers.nats.kill();
+      await given.servers.nats.kill();
       const away = await send("b");
       assert.ok([503, 408].includes(away.status), JSON.stringify(away));
       const late = await ask(make(), post("/tasks/twice?publish=true", { json: { value: 2 } }));
@@ -239,7 +231,7 @@ describe("POST /tasks/:id?publish=true", { skip: serverSkip("nats-server", "mini
       assert.equal(late.headers.get("retry-after"), "1");
       const called = await ask(handler, post("/tasks/twice", { json: { value: 2 } }));
       assert.equal(called.status, 200, "a call needs no NATS");
-      await servers.nats.restart();
+      await given.servers.nats.restart();
       let status = 0;
       for (const until = Date.now() + 20_000; status !== 202 && Date.now() < until;) {
         ({ status } = await send("b"));

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import type { Command, CommandLine, CommandOptions, Runtime } from "./command.ts";
 import { FlowFolder } from "./flow_folder.ts";
@@ -75,6 +76,11 @@ export class ServerFlow {
     return JSON.parse(new TextDecoder().decode(await this.folder.read("expected.json")));
   }
 
+  /** The keys in `expected.json`, sorted. */
+  async expectedKeys(): Promise<string[]> {
+    return Object.keys(await this.expected()).sort();
+  }
+
   /** What lies in the result bucket. */
   async stored(): Promise<Record<string, unknown>> {
     return resultsIn(await this.servers.objects(this.results));
@@ -89,6 +95,14 @@ export class ServerFlow {
       return String(schema.decode(body).key);
     });
     return keys.sort();
+  }
+
+  /** Fails unless there is every result, and every record was stored once on each edge. */
+  async isCompleteAndOnce(): Promise<void> {
+    assert.deepEqual(await this.stored(), await this.expected());
+    const keys = await this.expectedKeys();
+    assert.deepEqual(await this.keysOnEdge("describe"), keys);
+    assert.deepEqual(await this.keysOnEdge("store"), keys);
   }
 
   #start([command, ...rest]: string[], options: FlowRunOptions): Command {
