@@ -1,16 +1,18 @@
+import { type Linked, LinkedList } from "../linked_list.ts";
 import type { Delivery, QueueState } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryConsumer } from "./memory_consumer.ts";
 import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
 import type { Timers } from "../timers.ts";
+import { turn } from "../waiting.ts";
 
 /** A message on its way through one group. */
-export interface Entry {
+export interface Entry extends Linked<Entry> {
   readonly stored: StoredMessage;
   attempts: number;
   acked: boolean;
   /** The delivery that counts; an earlier one may still ack. */
-  current?: MemoryDelivery;
+  current: MemoryDelivery | undefined;
   /** By the group's timers, after which it is delivered again. */
   deadline: number;
 }
@@ -69,7 +71,7 @@ export class MemoryGroup {
   /** To be delivered again now. */
   readonly #again = new Fifo<Entry>();
   /** Held by a member, soonest deadline first: `working` moves an entry to the end. */
-  readonly #held = new Map<number, Entry>();
+  readonly #held = new LinkedList<Entry>();
   /** Handed back with a delay. */
   readonly #delayed = new Map<Entry, number>();
   #cancelTimer?: () => void;
@@ -77,11 +79,12 @@ export class MemoryGroup {
 
   readonly #timers: Timers;
   #spec: MemoryGroupSpec;
+  #willPump = false;
 
   constructor(readonly stream: MemoryStream, spec: MemoryGroupSpec, timers: Timers) {
     this.#spec = spec;
     this.#timers = timers;
-    for (const stored of stream.messages) if (this.#takes(stored)) this.#fresh.push(stored);
+    for (const stored of stream.messages) this.#receive(stored);
   }
 
   /** Members may bring different ideas: the last ack wait holds, and the largest limit. */
@@ -102,9 +105,14 @@ export class MemoryGroup {
 
   /** A new message of the stream. */
   offer(stored: StoredMessage): void {
-    if (!this.#takes(stored)) return;
+    if (this.#receive(stored)) this.pumpSoon();
+  }
+
+  #receive(stored: StoredMessage): boolean {
+    if (!this.#takes(stored)) return false;
+    stored.open++;
     this.#fresh.push(stored);
-    this.pump();
+    return true;
   }
 
   /** The stream's oldest message is dropped: whoever holds it may finish with it. */
@@ -112,43 +120,43 @@ export class MemoryGroup {
     if (this.#fresh.peek() === stored) this.#fresh.shift();
   }
 
-  /** Whether the group has still to ack the message. */
-  needs(stored: StoredMessage): boolean {
-    if (!this.#takes(stored)) return false;
-    const next = this.#fresh.peek();
-    if (next !== undefined && stored.sequence >= next.sequence) return true;
-    if (this.#held.has(stored.sequence)) return true;
-    for (const entry of this.#delayed.keys()) if (entry.stored === stored) return true;
-    for (const entry of this.#again) if (entry.stored === stored) return true;
-    return false;
-  }
-
   /** Gives what can be delivered to members with free slots, in turn. */
   pump(): void {
+    let now: number | undefined;
     for (;;) {
       if (this.#held.size >= this.#spec.maxAckPending) return;
       const member = this.#freeMember();
       if (member === undefined) return;
       const entry = this.#take();
       if (entry === undefined) return;
-      this.#deliver(entry, member);
+      this.#deliver(entry, member, now ??= this.#timers.now());
     }
+  }
+
+  /** Once for all that is published and settled in the same turn of the event loop: a batch of many costs much less than many of one. */
+  pumpSoon(): void {
+    if (this.#willPump) return;
+    this.#willPump = true;
+    void turn().then(() => {
+      this.#willPump = false;
+      this.pump();
+    });
   }
 
   ack(delivery: MemoryDelivery): void {
     const { entry } = delivery;
-    if (entry.acked) return this.pump();
+    if (entry.acked) return this.pumpSoon();
     entry.acked = true;
     this.#release(entry);
     if (this.#delayed.size > 0) this.#delayed.delete(entry);
     if (this.#again.size > 0) this.#again.take((waiting) => waiting === entry);
     this.stream.acked(entry.stored);
-    this.pump();
+    this.pumpSoon();
   }
 
   nak(delivery: MemoryDelivery, delayMs: number): void {
     const { entry } = delivery;
-    if (entry.acked || entry.current !== delivery) return this.pump();
+    if (entry.acked || entry.current !== delivery) return this.pumpSoon();
     this.#release(entry);
     if (delayMs > 0) {
       const at = this.#timers.now() + delayMs;
@@ -157,22 +165,23 @@ export class MemoryGroup {
     } else {
       this.#again.push(entry);
     }
-    this.pump();
+    this.pumpSoon();
   }
 
   working(delivery: MemoryDelivery): void {
     const { entry } = delivery;
     if (entry.acked || entry.current !== delivery) return;
-    this.#held.delete(entry.stored.sequence);
+    this.#held.delete(entry);
     entry.deadline = this.#timers.now() + this.#spec.ackWaitMs;
-    this.#held.set(entry.stored.sequence, entry);
+    this.#held.add(entry);
   }
 
   state(): QueueState {
     const oldest = [
       this.#fresh.peek()?.sequence,
-      ...this.#held.keys(),
-      ...[...this.#delayed.keys(), ...this.#again].map((entry) => entry.stored.sequence),
+      ...[...this.#held, ...this.#delayed.keys(), ...this.#again].map(({ stored }) =>
+        stored.sequence
+      ),
     ].filter((sequence) => sequence !== undefined);
     return {
       lastSequence: this.stream.lastSequence,
@@ -187,7 +196,7 @@ export class MemoryGroup {
   /** Since the oldest message that is not acked was stored; 0 if all is. */
   oldestAgeMs(): number {
     let oldest = this.#fresh.peek();
-    const entries = [...this.#held.values(), ...this.#delayed.keys(), ...this.#again];
+    const entries = [...this.#held, ...this.#delayed.keys(), ...this.#again];
     for (const { stored } of entries) {
       if (oldest === undefined || stored.sequence < oldest.sequence) oldest = stored;
     }
@@ -221,21 +230,30 @@ export class MemoryGroup {
     if (again !== undefined) return again;
     const stored = this.#fresh.shift();
     if (stored === undefined) return undefined;
-    return { stored, attempts: 0, acked: false, deadline: 0 };
+    return {
+      stored,
+      attempts: 0,
+      acked: false,
+      current: undefined,
+      deadline: 0,
+      isListed: false,
+      before: undefined,
+      after: undefined,
+    };
   }
 
-  #deliver(entry: Entry, member: MemoryConsumer): void {
+  #deliver(entry: Entry, member: MemoryConsumer, now: number): void {
     this.#turn = this.#members.indexOf(member);
-    const delivery = new MemoryDelivery(entry, ++entry.attempts, this.#timers.now());
+    const delivery = new MemoryDelivery(entry, ++entry.attempts, now);
     entry.current = delivery;
     entry.deadline = delivery.receivedAt + this.#spec.ackWaitMs;
-    this.#held.set(entry.stored.sequence, entry);
+    this.#held.add(entry);
     this.#wakeAt(entry.deadline);
     member.receive(delivery);
   }
 
   #release(entry: Entry): void {
-    this.#held.delete(entry.stored.sequence);
+    this.#held.delete(entry);
     entry.current = undefined;
   }
 
@@ -250,7 +268,7 @@ export class MemoryGroup {
   #onTimer(): void {
     this.#timerAt = Infinity;
     const now = this.#timers.now();
-    for (const entry of this.#held.values()) {
+    for (const entry of this.#held) {
       if (entry.deadline > now) break;
       this.#release(entry);
       this.#again.push(entry);
@@ -261,7 +279,7 @@ export class MemoryGroup {
       this.#again.push(entry);
     }
     this.pump();
-    const [soonest] = this.#held.values();
+    const soonest = this.#held.first;
     if (soonest !== undefined) this.#wakeAt(soonest.deadline);
     for (const at of this.#delayed.values()) this.#wakeAt(at);
   }

@@ -1,17 +1,20 @@
+import { type Linked, LinkedList } from "../linked_list.ts";
 import type { Origin, OutMessage, QueueSpec, Receipt } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryGroup } from "./memory_group.ts";
 import { RecentIds } from "./recent_ids.ts";
 
 /** A message as a memory stream holds it. */
-export interface StoredMessage {
+export interface StoredMessage extends Linked<StoredMessage> {
   readonly message: OutMessage;
   readonly sequence: number;
   readonly timestamp: string;
   readonly size: number;
-  readonly origin?: Origin;
+  readonly origin: Origin | undefined;
   /** Ids of the messages made from it, each with its stream: what a redelivery must not store again, even one that is still being worked on after an ack. */
-  outputs?: { stream: MemoryStream; id: string }[];
+  outputs: { stream: MemoryStream; id: string }[] | undefined;
+  /** Groups that have still to ack it. */
+  open: number;
 }
 
 /** What a message takes in memory besides its body, about: `maxBytes` is meant to bound memory. */
@@ -25,7 +28,7 @@ const MOST_IDS = 65_536;
  */
 export class MemoryStream {
   readonly groups = new Map<string, MemoryGroup>();
-  readonly #messages = new Map<number, StoredMessage>();
+  readonly #messages = new LinkedList<StoredMessage>();
   readonly #waiting = new Fifo<{ message: OutMessage; receipt: Receipt }>();
   readonly #ids: RecentIds;
   lastSequence = 0;
@@ -40,8 +43,9 @@ export class MemoryStream {
     this.#ids = new RecentIds({ windowMs: spec.duplicateWindowMs, most: MOST_IDS });
   }
 
+  /** In order. */
   get messages(): Iterable<StoredMessage> {
-    return this.#messages.values();
+    return this.#messages;
   }
 
   get size(): number {
@@ -67,10 +71,7 @@ export class MemoryStream {
 
   /** A group has acked the message; frees it when all have. */
   acked(stored: StoredMessage): void {
-    for (const group of this.groups.values()) {
-      if (group.needs(stored)) return;
-    }
-    if (!this.#remove(stored)) return;
+    if (--stored.open > 0 || !this.#remove(stored)) return;
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (!this.#hasRoom(next.message)) return;
       this.#waiting.shift();
@@ -89,7 +90,7 @@ export class MemoryStream {
   }
 
   #makeRoom(message: OutMessage): void {
-    for (const oldest of this.#messages.values()) {
+    for (const oldest of this.#messages) {
       if (this.#hasRoom(message)) return;
       for (const group of this.groups.values()) group.drop(oldest);
       this.#remove(oldest);
@@ -97,7 +98,7 @@ export class MemoryStream {
   }
 
   #remove(stored: StoredMessage): boolean {
-    if (!this.#messages.delete(stored.sequence)) return false;
+    if (!this.#messages.delete(stored)) return false;
     this.bytes -= stored.size;
     stored.origin?.release();
     return true;
@@ -116,9 +117,14 @@ export class MemoryStream {
       timestamp: this.#timestamp(),
       size: sizeOf(message),
       origin: message.origin ?? parent?.origin,
+      outputs: undefined,
+      open: 0,
+      isListed: false,
+      before: undefined,
+      after: undefined,
     };
     stored.origin?.hold();
-    this.#messages.set(stored.sequence, stored);
+    this.#messages.add(stored);
     this.bytes += stored.size;
     for (const group of this.groups.values()) group.offer(stored);
     return false;

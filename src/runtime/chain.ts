@@ -1,5 +1,6 @@
 import type { RecordValue } from "../codec/codec.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
+import type { Clock } from "./clock.ts";
 import type { Flight } from "./flight.ts";
 
 /**
@@ -22,6 +23,7 @@ export function processStep(
 }
 
 export interface MeasureOptions {
+  clock: Clock;
   metrics: Pick<TaskMetrics, "processed">;
   /** A call that holds the thread for longer is told of, ms. @default Infinity */
   heldLimitMs?: number;
@@ -30,14 +32,14 @@ export interface MeasureOptions {
 
 /** Times what is inside, well or not (`function_processing_time_ms`). */
 export function measureStep(inner: Step, options: MeasureOptions): Step {
-  const { metrics, heldLimitMs = Infinity, held } = options;
+  const { clock, metrics, heldLimitMs = Infinity, held } = options;
   const atOnce = (started: number) => {
-    const milliseconds = performance.now() - started;
+    const milliseconds = clock.now() - started;
     metrics.processed(milliseconds);
     if (milliseconds > heldLimitMs) held?.(milliseconds);
   };
   return (flight) => {
-    const started = performance.now();
+    const started = clock.now();
     let answer: unknown;
     try {
       answer = inner(flight);
@@ -49,9 +51,9 @@ export function measureStep(inner: Step, options: MeasureOptions): Step {
       atOnce(started);
       return answer;
     }
-    const milliseconds = performance.now() - started;
+    const milliseconds = clock.now() - started;
     if (milliseconds > heldLimitMs) held?.(milliseconds);
-    return settleWith(answer, () => metrics.processed(performance.now() - started));
+    return settleWith(answer, () => metrics.processed(clock.now() - started));
   };
 }
 

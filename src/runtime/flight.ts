@@ -1,5 +1,6 @@
 import type { Delivery, Receipt } from "../broker/broker.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import type { Linked } from "../linked_list.ts";
 import type { Download } from "./download.ts";
 import type { ReleasedGroup } from "./manual_ack.ts";
 import type { Trace } from "./trace.ts";
@@ -8,7 +9,10 @@ import type { Trace } from "./trace.ts";
  * One delivery on its way through a worker. It is the receipt of everything published for it, so that no promise is needed to know when the
  * last confirmation is there.
  */
-export class Flight implements Receipt {
+export class Flight implements Receipt, Linked<Flight> {
+  isListed = false;
+  before: Flight | undefined = undefined;
+  after: Flight | undefined = undefined;
   /** Absent until decoded. */
   record?: RecordValue;
   /** The schema it was written with. */

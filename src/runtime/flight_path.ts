@@ -58,6 +58,8 @@ export class FlightPath {
   readonly flights = new Flights();
   /** What is done for deliveries after their calls. */
   readonly running = new UnderWay();
+  /** Downloads of settled deliveries that are being removed. */
+  readonly #removals = new UnderWay();
   readonly #options: FlightPathOptions;
   readonly #landed = (flight: Flight) => this.#land(flight);
   /** Times of the calls that had to be awaited, since somebody asked. */
@@ -69,6 +71,11 @@ export class FlightPath {
       release: (flight, outputs) => this.#release(flight, outputs),
       landed: (group, error) => this.#landGroup(group, error),
     });
+  }
+
+  /** Deliveries begun and not done with. */
+  get size(): number {
+    return this.flights.size + this.#removals.size;
   }
 
   /** Mean time of the calls that had to be awaited since this was last asked, ms; 0 if there were none. */
@@ -182,7 +189,7 @@ export class FlightPath {
       acknowledge.done(flight);
       const { download } = flight;
       flight.download = undefined;
-      if (download !== undefined) this.running.add(manual!.settled(download));
+      if (download !== undefined) this.#remove(manual!.settled(download));
       this.#settled(flight);
     }
     this.#options.heldChanged();
@@ -224,8 +231,13 @@ export class FlightPath {
     if (download !== undefined) {
       flight.download = undefined;
       const { manual } = this.#options;
-      this.running.add(manual === undefined ? download.remove() : manual.abandoned(download));
+      this.#remove(manual === undefined ? download.remove() : manual.abandoned(download));
     }
     this.flights.delete(flight);
+  }
+
+  #remove(removal: Promise<void>): void {
+    this.running.add(removal);
+    this.#removals.add(removal);
   }
 }

@@ -1,8 +1,9 @@
+import { LinkedList } from "../linked_list.ts";
 import type { Flight } from "./flight.ts";
 
 /** The deliveries that a worker works on. */
 export class Flights implements Iterable<Flight> {
-  readonly #flights = new Set<Flight>();
+  readonly #flights = new LinkedList<Flight>();
   readonly #waiters: (() => void)[] = [];
 
   get size(): number {
@@ -25,7 +26,7 @@ export class Flights implements Iterable<Flight> {
 
   delete(flight: Flight): void {
     this.#flights.delete(flight);
-    if (this.#flights.size > 0) return;
+    if (this.#flights.size > 0 || this.#waiters.length === 0) return;
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 

@@ -1,5 +1,6 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
 import type { Bulk } from "./bulk.ts";
+import { Clock } from "./clock.ts";
 import { FlightPath, type FlightPathOptions } from "./flight_path.ts";
 import { turn } from "../waiting.ts";
 import { Slots } from "./slots.ts";
@@ -32,6 +33,8 @@ export interface TaskWorkerOptions extends Omit<FlightPathOptions, "timers" | "h
   finishMs?: number;
   /** @default the real ones */
   timers?: Timers;
+  /** That whoever measures calls looks at too. @default one of its own */
+  clock?: Clock;
 }
 
 /** A delivery that came this often may be what ended its earlier workers: it gets the worker for itself. */
@@ -51,6 +54,7 @@ export class TaskWorker {
   readonly #options: TaskWorkerOptions;
   readonly #slots: Slots;
   readonly #timers: Timers;
+  readonly #clock: Clock;
   readonly #path: FlightPath;
   /** Calls of the function. */
   readonly #calls = new UnderWay();
@@ -60,14 +64,18 @@ export class TaskWorker {
   /** After this time nothing more is begun. */
   #stopAt = Infinity;
   #turnAt = 0;
-  /** Deliveries taken from the consumer and not started. */
-  #waiting: Delivery[] = [];
+  /** Deliveries taken from the consumer; those from `#next` on are not started. */
+  #batch: readonly Delivery[] = [];
+  #next = 0;
+  /** What is worked through after this batch. */
+  #later: readonly Delivery[] = [];
   /** When the ack wait of everything that waited here was last started anew. */
   #touchedAt = 0;
 
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
     this.#timers = options.timers ?? REAL_TIMERS;
+    this.#clock = options.clock ?? new Clock(this.#timers);
     this.#path = new FlightPath({
       ...options,
       timers: this.#timers,
@@ -76,9 +84,10 @@ export class TaskWorker {
     this.#slots = new Slots({ ...options, most: options.maxInFlight });
   }
 
-  /** Deliveries taken and not settled. */
+  /** Deliveries taken and not done with. */
   get inFlight(): number {
-    return this.#path.flights.size + this.#waiting.length + this.held;
+    const waiting = this.#batch.length - this.#next + this.#later.length;
+    return this.#path.size + waiting + this.held;
   }
 
   /** Inputs that wait for the function's `requestAck()`. */
@@ -155,15 +164,18 @@ export class TaskWorker {
   }
 
   /** @param later What is worked through after this batch, and has to be kept alive meanwhile. */
-  async #workThrough(batch: Delivery[], later: Delivery[]): Promise<void> {
-    for (let i = 0; i < batch.length; i++) {
-      const delivery = batch[i]!;
-      let now = this.#timers.now();
+  async #workThrough(batch: readonly Delivery[], later: readonly Delivery[]): Promise<void> {
+    const clock = this.#clock;
+    let now = clock.now();
+    this.#batch = batch;
+    this.#next = 0;
+    this.#later = later;
+    while (this.#next < batch.length) {
       if (now - this.#turnAt > TURN_MS) {
-        this.#waiting = [...batch.slice(i), ...later];
         await turn();
-        now = this.#turnAt = this.#timers.now();
+        now = this.#turnAt = clock.now();
       }
+      const delivery = batch[this.#next++]!;
       if (now > this.#stopAt) {
         this.#options.acknowledge.handBack(delivery);
         continue;
@@ -173,14 +185,16 @@ export class TaskWorker {
         continue;
       }
       const answer = this.#path.begin(delivery, now);
-      if (answer === undefined) continue;
-      this.#waiting = [...batch.slice(i + 1), ...later];
+      if (answer === undefined) {
+        // Whoever measures has looked after the call.
+        now = clock.last > now ? clock.last : clock.now();
+        continue;
+      }
       this.#calls.add(answer);
       if (delivery.attempt >= SUSPECT_ATTEMPT) await this.#settled();
       while (this.#calls.size >= this.#options.concurrency) await this.#calls.one();
-      this.#turnAt = this.#timers.now();
+      now = this.#turnAt = clock.now();
     }
-    this.#waiting = later;
   }
 
   /** Resolves when nothing runs and everything begun has landed. */
@@ -227,7 +241,8 @@ export class TaskWorker {
     }
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
     if (this.hungMs(now) > ackWaitMs) return;
-    for (const delivery of this.#waiting) consumer.working(delivery);
+    for (let i = this.#next; i < this.#batch.length; i++) consumer.working(this.#batch[i]!);
+    for (const delivery of this.#later) consumer.working(delivery);
     consumer.workingAhead();
     this.#touchedAt = now;
   }

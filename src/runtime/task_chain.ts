@@ -4,6 +4,7 @@ import { REAL_TIMERS } from "../timers.ts";
 import type { Watched } from "./block_watch.ts";
 import { Bulk } from "./bulk.ts";
 import { CallContext, type CallScope } from "./call_context.ts";
+import type { Clock } from "./clock.ts";
 import { measureStep, processStep, type Step } from "./chain.ts";
 import { Downloads } from "./download.ts";
 import { downloadStep } from "./download_step.ts";
@@ -29,13 +30,14 @@ export interface TaskChainOptions {
   progress: TaskProgress;
   /** Present if bulk mode is on. */
   bulk?: BulkMeta;
+  clock: Clock;
   /** Who is told to hold the thread. */
   watched: Watched;
 }
 
 /** The function of a task with everything that goes around a call of it: measure, download, wait out an outage. */
 export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
-  const { task, scope, shared, progress, watched } = options;
+  const { task, scope, shared, progress, watched, clock } = options;
   const outage = { store: scope.store, log: scope.log, stop: shared.stop };
   // Without a download the total is the time of the function.
   const metrics: Pick<TaskMetrics, "processed"> = task.autoDownload ? progress : {
@@ -59,6 +61,7 @@ export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
     ? measureStep(
       processStep((record, flight) => process.process(record, contextOf(flight))),
       {
+        clock,
         metrics,
         heldLimitMs: watched.ackWaitMs / 3,
         held: (milliseconds) => shared.blocks.tell(watched, milliseconds),

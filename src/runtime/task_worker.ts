@@ -1,9 +1,11 @@
 import { isWorkedOff } from "../broker/broker.ts";
 import type { Logger } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
+import { REAL_TIMERS } from "../timers.ts";
 import { Acknowledge } from "./acknowledge.ts";
 import type { Watched } from "./block_watch.ts";
 import { type CallScope, manualOf } from "./call_context.ts";
+import { Clock } from "./clock.ts";
 import { closeFunction } from "./close_function.ts";
 import type { CloseContext } from "./context.ts";
 import type { ProcessFunction } from "./function.ts";
@@ -80,6 +82,7 @@ async function runSession(
     const queue = queueOf(task, names, shared.queueBytes);
     const consumer = await broker.consume(groupOf(task, queue, delivery));
     const watched: Watched = { task: task.id, ackWaitMs: delivery.ackWaitMs, log, progress };
+    const clock = new Clock(shared.timers ?? REAL_TIMERS);
     const { step, bulk } = await chainOf({
       task,
       process: made.process,
@@ -87,6 +90,7 @@ async function runSession(
       shared,
       progress,
       bulk: bulkSettings,
+      clock,
       watched,
     });
     const worker = new TaskWorker({
@@ -115,6 +119,7 @@ async function runSession(
       maxInFlight: delivery.maxInFlight,
       finishMs: shared.finishMs,
       timers: shared.timers,
+      clock,
       // A call that is ended after its time cannot keep its record for ever.
       longRunning: shared.settingsOf(task).longRunning ||
         task.meta.get("isolate") === true && task.meta.has("max.processing.ms"),

@@ -7,7 +7,6 @@ import { runTasks } from "../runtime/runner.ts";
 import { SCHEMA_HEADER, Schemas } from "../runtime/schemas.ts";
 import type { TaskStore } from "../runtime/task_store.ts";
 import type { Settings } from "../settings.ts";
-import { turn } from "../waiting.ts";
 import { KitGauges } from "./kit_gauges.ts";
 import type { KitRecord } from "./kit_record.ts";
 import { ManualTimers } from "./manual_timers.ts";
@@ -82,7 +81,7 @@ export class KitWorker {
 
   async advance(milliseconds: number): Promise<void> {
     const until = this.#timers.now() + milliseconds;
-    for (let i = 0; i < STILL; i++) await turn();
+    for (let i = 0; i < STILL; i++) await pause();
     const before = new Set(this.#options.tested.calls);
     await this.rest(before);
     for (
@@ -102,7 +101,7 @@ export class KitWorker {
       await this.#broker.state.put(this.#names.state("finished", RUN, TESTED.input), "");
     }
     while (!this.#over) {
-      await turn();
+      await pause();
       if (!await this.#waitsForTime()) continue;
       this.#timers.moveTo(this.#timers.nextAt ?? this.#timers.now());
     }
@@ -117,7 +116,7 @@ export class KitWorker {
   /** Resolves when nothing moves any more. @param hanging Calls that are not waited for. */
   async rest(hanging: ReadonlySet<object> = new Set()): Promise<void> {
     for (let still = 0; still < STILL && !this.#over;) {
-      await turn();
+      await pause();
       still = await this.#isAtRest(hanging) ? still + 1 : 0;
     }
     if (this.#over) await this.#run;
@@ -182,4 +181,9 @@ export class KitWorker {
     const state = await this.#broker.queueState(this.#names.stream(task.id), task.groupId);
     return state ?? { pending: 0, ackPending: 0 };
   }
+}
+
+/** Some turns of the event loop, for what the worker does with files meanwhile. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

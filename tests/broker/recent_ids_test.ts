@@ -30,4 +30,23 @@ describe("RecentIds", () => {
     for (let i = 99; i > 94; i--) assert.equal(ids.seen(String(i)), true, String(i));
     assert.equal(ids.seen("80"), false);
   });
+
+  it("tells ids apart however their hashes collide, as a plain map does", () => {
+    let [now, seed] = [0, 7];
+    const random = (below: number) => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return (seed >> 8) % below;
+    };
+    // Two slots for each id and ids of two letters: nearly every one meets another.
+    const ids = new RecentIds({ windowMs: 50, most: 1 << 12, now: () => now });
+    const known = new Map<string, number>();
+    for (let i = 0; i < 20_000; i++) {
+      const id = String.fromCharCode(97 + random(26), 0x4e00 + random(40));
+      const at = known.get(id);
+      const isKnown = at !== undefined && now - at <= 50;
+      assert.equal(ids.seen(id), isKnown, `${id} at ${now}`);
+      if (!isKnown) known.set(id, now);
+      now += random(2);
+    }
+  });
 });

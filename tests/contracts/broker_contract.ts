@@ -160,6 +160,8 @@ export function testBroker(
         consumer.slots = 10;
         const first = await receiveOne(consumer);
         await place.fill(broker, ["b", "c"]);
+        const held = async () => (await consumer.state()).ackPending === 3;
+        await eventually(held, "deliveries ahead");
         const heartbeat = setInterval(() => {
           consumer.working(first);
           consumer.workingAhead();
