@@ -92,19 +92,20 @@ export function natsCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
-const DECODER = new TextDecoder();
+const ENCODER = new TextEncoder();
 
 /**
- * The headers of a message as they came, "" if there are none. The client's own parser checks and copies each header, which costs
+ * The headers of a message as they came: at the beginning of the bytes, with their length. The client's own parser checks and copies each header, which costs
  * more than all the rest of a delivery; so this looks where the client keeps the bytes, and asks it only if they are not there.
  */
-export function headerText(msg: Msg): string {
+export function headerBytes(msg: Msg): { readonly bytes: Uint8Array; readonly length: number } {
   const { _rdata, _msg } = msg as unknown as { _rdata?: unknown; _msg?: { hdr?: unknown } };
   const length = _msg?.hdr;
   if (_rdata instanceof Uint8Array && typeof length === "number") {
-    return length > 0 ? DECODER.decode(_rdata.subarray(0, length)) : "";
+    return { bytes: _rdata, length: Math.max(0, length) };
   }
-  return String(msg.headers ?? "");
+  const bytes = ENCODER.encode(String(msg.headers ?? ""));
+  return { bytes, length: bytes.length };
 }
 
 function translate(error: unknown, address: NatsAddress): StartError {

@@ -1,5 +1,6 @@
 import type { Consumer, Delivery, QueueState } from "./broker.ts";
 import type { Msg, Subscription } from "./nats_client.ts";
+import { KnownHeaders } from "./known_headers.ts";
 import { attemptStart, NatsDelivery } from "./nats_delivery.ts";
 import type { NatsLink } from "./nats_link.ts";
 import { NatsPulls, PULL_EXPIRES_MS, PULL_HEARTBEAT_MS } from "./nats_pulls.ts";
@@ -52,6 +53,7 @@ export class NatsConsumer implements Consumer {
   #slots: number;
   #unsettled = 0;
   #ready: NatsDelivery[] = [];
+  readonly #knownHeaders = new KnownHeaders();
   #reader?: (deliveries: Delivery[]) => void;
   #woken = false;
   #stopped = false;
@@ -208,7 +210,7 @@ export class NatsConsumer implements Consumer {
     const from = reply.startsWith(this.#plainReply) ? this.#plainReply.length : attemptStart(reply);
     if (from < 0) return this.#status(msg);
     this.#pulls.delivered();
-    const delivery = new NatsDelivery(msg, reply, from);
+    const delivery = new NatsDelivery(msg, reply, from, this.#knownHeaders);
     this.#unsettled++;
     this.#held = 0;
     if (this.#ended) return this.nak(delivery);

@@ -1,10 +1,16 @@
 import type { Delivery } from "./broker.ts";
-import { headerText, type Msg } from "./nats_client.ts";
+import type { KnownHeaders } from "./known_headers.ts";
+import { headerBytes, type Msg } from "./nats_client.ts";
+
+const DECODER = new TextDecoder();
 
 /** A delivery as JetStream makes it: everything about it stands in the reply subject. */
 export class NatsDelivery implements Delivery {
   readonly #msg: Msg;
-  #headers?: string;
+  readonly #known: KnownHeaders;
+  /** Without the id; undefined until somebody asks. */
+  #values?: ReadonlyMap<string, string> | undefined;
+  #text?: string;
   /** Where its settlings go. */
   readonly reply: string;
   readonly body: Uint8Array;
@@ -18,9 +24,11 @@ export class NatsDelivery implements Delivery {
    * @param reply `$JS.ACK.<stream>.<consumer>.<attempt>.<sequence>.<consumer sequence>.<timestamp>.<pending>`, or with
    * `<domain>.<account>` before the stream and one token more at the end.
    * @param from Where the attempt begins in it.
+   * @param known Of the messages before.
    */
-  constructor(msg: Msg, reply: string, from: number) {
+  constructor(msg: Msg, reply: string, from: number, known: KnownHeaders) {
     this.#msg = msg;
+    this.#known = known;
     this.reply = reply;
     this.body = msg.data;
     const sequenceAt = reply.indexOf(".", from) + 1;
@@ -36,16 +44,36 @@ export class NatsDelivery implements Delivery {
   }
 
   get id(): string {
-    return this.header("Nats-Msg-Id") ?? "";
+    return findHeader(this.#all(), "Nats-Msg-Id") ?? "";
   }
 
   header(name: string): string | undefined {
-    return findHeader(this.#headers ??= headerText(this.#msg), name);
+    if (this.#text === undefined && name !== "Nats-Msg-Id") {
+      const values = this.#values ??= this.#find();
+      if (values !== undefined) return values.get(name);
+    }
+    return findHeader(this.#all(), name);
+  }
+
+  #find(): ReadonlyMap<string, string> | undefined {
+    const { bytes, length } = headerBytes(this.#msg);
+    const values = this.#known.of(bytes, length);
+    if (values === undefined) this.#known.learn(bytes, length, this.#all());
+    return values;
+  }
+
+  /** As they came. */
+  #all(): string {
+    if (this.#text === undefined) {
+      const { bytes, length } = headerBytes(this.#msg);
+      this.#text = DECODER.decode(bytes.subarray(0, length));
+    }
+    return this.#text;
   }
 
   headers(): Record<string, string> {
     const found: Record<string, string> = {};
-    const lines = (this.#headers ??= headerText(this.#msg)).split("\r\n");
+    const lines = this.#all().split("\r\n");
     for (const line of lines.slice(1)) {
       const colon = line.indexOf(":");
       if (colon < 0) continue;
