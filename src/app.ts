@@ -2,8 +2,7 @@ import type { Broker } from "./broker/broker.ts";
 import { createMemoryBroker } from "./broker/memory.ts";
 import type { NatsDial } from "./broker/nats.ts";
 import { AvroCodec } from "./codec/avro.ts";
-import { reasonOf, StartError } from "./errors.ts";
-import type { Files } from "./files/files.ts";
+import type { Failpoints } from "./failpoints/failpoints.ts";
 import { makeFunction } from "./functions/registry.ts";
 import type { Host } from "./host.ts";
 import type { Exporter, ExporterOptions } from "./http/exporter.ts";
@@ -14,7 +13,7 @@ import { DownloadFolders } from "./runtime/download_folders.ts";
 import { FileDeadLetters } from "./runtime/dead_letters.ts";
 import type { TaskProgress } from "./runtime/progress.ts";
 import { type RunReport, runTasks } from "./runtime/runner.ts";
-import type { RunnerOptions } from "./runtime/runner_options.ts";
+import type { RunnerOptions, TaskFunction } from "./runtime/runner_options.ts";
 import type { TaskCode } from "./runtime/task_code.ts";
 import { createTaskStore, type TaskStore } from "./runtime/task_store.ts";
 import { TransferLog } from "./runtime/transfer_log.ts";
@@ -22,6 +21,7 @@ import { readSettings, type Settings } from "./settings.ts";
 import { DirectoryStore } from "./store/directory.ts";
 import { MemoryStore } from "./store/memory.ts";
 import { S3Store } from "./store/s3.ts";
+import { openStateFolder, stateFileIn } from "./state_folder.ts";
 import { type Store, StoreError } from "./store/store.ts";
 import type { Spans } from "./tracing/spans.ts";
 import { VERSION } from "./version.ts";
@@ -45,6 +45,8 @@ export interface AppOptions {
   code?: ReadonlyMap<string, () => TaskCode>;
   /** A broker at hand, closed with the app. @default connects to the plan's */
   broker?: Broker;
+  /** For tests of faults. */
+  failpoints?: Failpoints;
 }
 
 export interface AppRunOptions {
@@ -85,12 +87,15 @@ export interface App {
 
 /** Picks an implementation for every port, and connects. @throws {StartError} naming the address that does not answer as it should. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { plan, host, log } = options;
+  const { plan, host, log, failpoints } = options;
   const stateFolder = options.stateFolder ?? `${plan.folder}/.kflow`;
   const openState = remembered(() => openStateFolder(host, stateFolder));
   const embedded = plan.nats.address.kind === "embedded";
-  const broker = options.broker ??
-    (embedded ? embeddedBroker(plan, openState, stateFolder) : await natsBroker(options));
+  const connected = options.broker ??
+    (embedded
+      ? createMemoryBroker({ stateFile: stateFileIn(stateFolder, plan.flowId, openState) })
+      : await natsBroker(options));
+  const broker = failpoints?.broker(connected) ?? connected;
   const stores = new Stores(host);
   const others = new OtherBrokers(options);
   const downloadFolders = new DownloadFolders({ host, log });
@@ -103,11 +108,19 @@ export async function createApp(options: AppOptions): Promise<App> {
   function storeOf(task: TaskPlan): TaskStore {
     const percent = settingsOf(task).progressPercent;
     const transfers = new TransferLog({ log: log.with({ task: task.id }), percent });
+    const store = stores.of(task);
     return createTaskStore({
-      store: stores.of(task),
+      store: failpoints?.store(store) ?? store,
       openFile: (path) => host.openFile(path),
       transfers,
     });
+  }
+
+  async function functionOf(task: TaskPlan): Promise<TaskFunction> {
+    const code = options.code?.get(task.id);
+    if (code !== undefined) return { kind: "process", ...code() };
+    const topicBroker = others.of(task.nats);
+    return await makeFunction(task, { host, store: storeOf(task), topicBroker });
   }
 
   return {
@@ -139,12 +152,13 @@ export async function createApp(options: AppOptions): Promise<App> {
         podName: host.env("HOSTNAME") || host.hostname,
         errorBrokerOf: (task) => others.of(errorsOf(task)),
         storeOf,
-        downloadFiles: (task) => downloadFolders.of(task),
+        async downloadFiles(task) {
+          const files = await downloadFolders.of(task);
+          return failpoints?.files(files) ?? files;
+        },
         async functionOf(task) {
-          const code = options.code?.get(task.id);
-          if (code !== undefined) return { kind: "process", ...code() };
-          const topicBroker = others.of(task.nats);
-          return await makeFunction(task, { host, store: storeOf(task), topicBroker });
+          const made = await functionOf(task);
+          return failpoints?.function(made) ?? made;
         },
         deadLetters: embedded
           ? new FileDeadLetters({
@@ -198,57 +212,6 @@ async function startSpans(host: Host, log: Logger): Promise<Spans | undefined> {
       ...(serviceName !== undefined && { "service.name": serviceName }),
     },
   });
-}
-
-function embeddedBroker(
-  plan: Plan,
-  openState: () => Promise<Files>,
-  stateFolder: string,
-): Broker {
-  const path = `${plan.flowId}.json`;
-  const place = `state file "${stateFolder}/${path}"`;
-  return createMemoryBroker({
-    stateFile: {
-      async load() {
-        const body = await (await openState()).read(path);
-        if (body === undefined) return undefined;
-        const text = await new Response(body).text();
-        const problem = problemOfState(text);
-        if (problem === undefined) return text;
-        throw new StartError(`Cannot read the ${place}: ${problem}; remove it to start anew`);
-      },
-      async save(text) {
-        try {
-          await (await openState()).write(path, new TextEncoder().encode(text));
-        } catch (error) {
-          throw new StartError(`Cannot write the ${place}: ${reasonOf(error)}`, { cause: error });
-        }
-      },
-    },
-  });
-}
-
-function problemOfState(text: string): string | undefined {
-  try {
-    const state: unknown = JSON.parse(text);
-    if (typeof state === "object" && state !== null && !Array.isArray(state)) return undefined;
-    return "it is no JSON object";
-  } catch (error) {
-    return `it is no JSON (${reasonOf(error)})`;
-  }
-}
-
-async function openStateFolder(host: Host, folder: string): Promise<Files> {
-  try {
-    return await host.files(folder);
-  } catch (error) {
-    throw new StartError(
-      `Cannot use the state folder "${folder}": ${
-        reasonOf(error)
-      }; give another with KFLOW_STATE_DIR`,
-      { cause: error },
-    );
-  }
 }
 
 /** Connects to the plan's server. @param config Another server than the pipeline's. */

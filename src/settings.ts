@@ -1,4 +1,5 @@
 import type { Finding } from "./errors.ts";
+import { FAILPOINTS, type FailpointSetting, readFailpoint } from "./failpoint.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { type OtlpSettings, readOtlp } from "./otlp_settings.ts";
 import { Secret } from "./secret.ts";
@@ -33,6 +34,8 @@ export interface Settings {
   readonly storePassword?: Secret;
   /** `KFLOW_HTTP_TOKEN` */
   readonly httpToken?: Secret;
+  /** `KFLOW_FAILPOINT` */
+  readonly failpoint?: FailpointSetting;
   /** `OTEL_*`; absent without `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly otlp?: OtlpSettings;
 }
@@ -142,6 +145,12 @@ export const VARIABLES = {
     meaning: "Streams for error records that are missing are created, named as `errorTopics` says",
     fallback: "false",
   },
+  KFLOW_FAILPOINT: {
+    wanted: `POINT[:TIME[:SIGNAL]] with POINT one of ${Object.keys(FAILPOINTS).join(", ")}`,
+    meaning:
+      "For tests of faults: `run` or `worker` gets the signal (SIGKILL) when it comes by that step for that time",
+    fallback: "none",
+  },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     wanted: "http or https URL without credentials",
     meaning: "Spans are posted to `URL/v1/traces` as OTLP/HTTP with JSON",
@@ -237,6 +246,7 @@ export function readSettings(
   const storeUser = text("KFLOW_STORE_USER");
   const storePassword = text("KFLOW_STORE_PASSWORD");
   const httpToken = text("KFLOW_HTTP_TOKEN");
+  const failpoint = read("KFLOW_FAILPOINT", readFailpoint);
   const otlp = readOtlp(read);
   const settings: Settings = {
     logLevel: logLevel ?? "INFO",
@@ -253,6 +263,7 @@ export function readSettings(
     ...(storeUser !== undefined && { storeUser }),
     ...(storePassword !== undefined && { storePassword: new Secret(storePassword) }),
     ...(httpToken !== undefined && { httpToken: new Secret(httpToken) }),
+    ...(failpoint !== undefined && { failpoint }),
     ...(otlp !== undefined && { otlp }),
   };
   return { settings, findings };

@@ -19,6 +19,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/runtime/"],
   ["src/isolate/"],
   ["src/functions/", "src/http/"],
+  ["src/failpoints/", "src/state_folder.ts"],
   ["src/app.ts", "src/test_kit/"],
   ["src/invoke/"],
   ["mod.ts"],

@@ -9,6 +9,7 @@ import type { RunReport } from "../../src/runtime/runner.ts";
 import type { TaskCode } from "../../src/runtime/task_code.ts";
 import { aborted, waitAtMost } from "../../src/waiting.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
+import { failpointsOf } from "./failpoint.ts";
 import { loadPipeline } from "./load_pipeline.ts";
 import { loggerOf } from "./logger_of.ts";
 import { dialTcp } from "./nats_tcp.ts";
@@ -32,7 +33,9 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
   try {
     const reportFile = options.report && await openReportFile(host, options.report);
     exporter = await startExporter({ plan, tasks: plan.tasks, host, log, stop: shutdown.stop });
-    const app = await createApp({ plan, host, log, dialTcp, stateFolder: settings.stateFolder });
+    const failpoints = await failpointsOf(plan, settings);
+    const { stateFolder } = settings;
+    const app = await createApp({ plan, host, log, dialTcp, stateFolder, failpoints });
     try {
       const runId = options.run ?? settings.runId;
       const run = runId ?? crypto.randomUUID();
@@ -98,7 +101,8 @@ export async function workerCommand(
     exporter = await startExporter({ plan, tasks: [task], host, log, stop: shutdown.stop });
     const report = await untilStarted(log, shutdown, async () => {
       const { stateFolder } = settings;
-      const app = await createApp({ plan, host, log, dialTcp, stateFolder, code });
+      const failpoints = await failpointsOf(plan, settings);
+      const app = await createApp({ plan, host, log, dialTcp, stateFolder, code, failpoints });
       try {
         return await workOn(app, { task, run, shutdown, exporter, log });
       } finally {

@@ -1,0 +1,55 @@
+import { Buffer } from "node:buffer";
+import avsc from "avsc";
+import type { StoredMessage, TestServers } from "../support/test_servers.ts";
+
+/** Where the numbered inputs of a flow have ended, as clients find it that are not ours. Each is there as often as it is stored. */
+export interface Ends {
+  readonly outputs: readonly number[];
+  readonly deadLetters: readonly number[];
+  /** Inputs that the function gave up with an `AckError`, by their error records. */
+  readonly givenUp: readonly number[];
+}
+
+export interface Verdict {
+  readonly lost: readonly number[];
+  /** More than once in the same place. */
+  readonly doubled: readonly number[];
+  /** In more than one place. */
+  readonly torn: readonly number[];
+}
+
+/** What is wrong with the ends of inputs 0 to `count` - 1. Error records come once for each attempt, so that they alone may be there again. */
+export function judge({ outputs, deadLetters, givenUp }: Ends, count: number): Verdict {
+  const inputs = Array.from({ length: count }, (_none, n) => n);
+  const times = (all: readonly number[], n: number) => all.filter((each) => each === n).length;
+  const places = (n: number) =>
+    [outputs, deadLetters, givenUp].filter((all) => all.includes(n)).length;
+  return {
+    lost: inputs.filter((n) => places(n) === 0),
+    doubled: inputs.filter((n) => times(outputs, n) > 1 || times(deadLetters, n) > 1),
+    torn: inputs.filter((n) => places(n) > 1),
+  };
+}
+
+/** The numbers in the records that a stream holds; none if there is no such stream. */
+export async function numbersIn(servers: TestServers, stream: string): Promise<number[]> {
+  const messages = await servers.messages(stream).catch(() => []);
+  const schemas = await servers.schemas();
+  const types = new Map<string, avsc.Type>();
+  return messages.map((message) => {
+    const fingerprint = message.headers["Kflow-Schema"] ?? "";
+    let type = types.get(fingerprint);
+    if (type === undefined) {
+      types.set(fingerprint, type = avsc.Type.forSchema(JSON.parse(schemas.get(fingerprint)!)));
+    }
+    return type.fromBuffer(Buffer.from(message.body)).n;
+  });
+}
+
+/** The numbers that error records name as `n=…` and say that are given up. */
+export function givenUpIn(messages: readonly StoredMessage[]): number[] {
+  return messages.flatMap(({ body }) => {
+    const [, n] = /given up n=(\d+)/.exec(new TextDecoder().decode(body)) ?? [];
+    return n === undefined ? [] : [Number(n)];
+  });
+}
