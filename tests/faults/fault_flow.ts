@@ -3,7 +3,14 @@ import { FlowFolder } from "../support/flow_folder.ts";
 import type { TestServers } from "../support/test_servers.ts";
 import { type Ends, givenUpIn, numbersIn } from "./oracle.ts";
 
-export type Mode = "automatic" | "manual" | "bulk" | "side-stream" | "download";
+export type Mode = "automatic" | "manual" | "bulk" | "side-stream" | "download" | "slow";
+
+export interface WorkerOptions {
+  /** As `KFLOW_FAILPOINT` has it. */
+  failpoint?: string;
+  /** Of `broken/main.ts`. @default none of them */
+  broken?: string;
+}
 
 export const COUNT = 24;
 export const DOCS = "fault-docs";
@@ -15,12 +22,13 @@ const OUTPUT = '{"type":"record","name":"output","fields":[{"name":"n","type":"i
 const MAKE =
   `export default Array.from({ length: ${COUNT} }, (_, n) => ({ n, bucket: "${DOCS}", key: n + ".txt" }));\n`;
 
-/** One in eight is given up where somebody is told, one never succeeds, one only when it comes again. */
+/** One in eight is given up where somebody is told, one never succeeds, one only when it comes again; one may take longer than the ack wait. */
 const WORK = `
 import { readFileSync } from "node:fs";
 import { AckError } from "kflow";
-export default (record, ctx) => {
+export default async (record, ctx) => {
   const { n } = record;
+  if (n === 4 && process.env.SLOW_MS) await new Promise((resolve) => setTimeout(resolve, Number(process.env.SLOW_MS)));
   if (n % 8 === 3 && process.env.TELLS) throw new AckError("given up n=" + n);
   if (n % 8 === 5) throw new Error("never");
   if (n % 8 === 6 && ctx.delivery.attempt === 1) throw new Error("not yet");
@@ -64,13 +72,17 @@ export class FaultFlow {
     return flow;
   }
 
-  worker(task: "make" | "work", failpoint?: string): Command {
+  worker(task: "make" | "work", { failpoint, broken }: WorkerOptions = {}): Command {
     const env = {
       ...this.servers.environment(),
       ...(failpoint !== undefined && { KFLOW_FAILPOINT: failpoint }),
+      ...(broken !== undefined && { BROKEN: broken }),
       ...(this.mode === "side-stream" && { TELLS: "1", KFLOW_CREATE_SIDESTREAM: "true" }),
+      ...(this.mode === "slow" && { SLOW_MS: "3500", KFLOW_LONG_RUNNING_PROCESSING: "true" }),
     };
-    return this.kflow.start(["worker", this.folder.file("pipeline.yaml"), "--task", task], { env });
+    const main = broken === undefined ? undefined : "tests/faults/broken/main.ts";
+    const args = ["worker", this.folder.file("pipeline.yaml"), "--task", task];
+    return this.kflow.start(args, { env, main });
   }
 
   async ends(): Promise<Ends> {
@@ -96,7 +108,8 @@ export class FaultFlow {
   }
 
   #yaml(): string {
-    const meta = "max.poll.interval.ms: 1000, max.attempts: 3, retry.delay.ms: 1";
+    const attempts = this.mode === "slow" ? 1 : 3;
+    const meta = `max.poll.interval.ms: 1000, max.attempts: ${attempts}, retry.delay.ms: 1`;
     const common = `meta: {${meta}${this.mode === "manual" ? ", ack.manual: true" : ""}}`;
     const work = this.mode === "bulk"
       ? `{id: work, type: s3-sink, format: ndjson, topics: "s3a://${this.#id}", meta: {${meta}, bulk.enabled: true, bulk.flush.size: 5, bulk.flush.timer: 200}}`

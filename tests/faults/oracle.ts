@@ -21,14 +21,19 @@ export interface Verdict {
 /** What is wrong with the ends of inputs 0 to `count` - 1. Error records come once for each attempt, so that they alone may be there again. */
 export function judge({ outputs, deadLetters, givenUp }: Ends, count: number): Verdict {
   const inputs = Array.from({ length: count }, (_none, n) => n);
-  const times = (all: readonly number[], n: number) => all.filter((each) => each === n).length;
-  const places = (n: number) =>
-    [outputs, deadLetters, givenUp].filter((all) => all.includes(n)).length;
+  const counted = [outputs, deadLetters, givenUp].map(countsOf);
+  const places = (n: number) => counted.filter((counts) => counts.has(n)).length;
   return {
     lost: inputs.filter((n) => places(n) === 0),
-    doubled: inputs.filter((n) => times(outputs, n) > 1 || times(deadLetters, n) > 1),
+    doubled: inputs.filter((n) => counted.slice(0, 2).some((counts) => (counts.get(n) ?? 0) > 1)),
     torn: inputs.filter((n) => places(n) > 1),
   };
+}
+
+function countsOf(numbers: readonly number[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const n of numbers) counts.set(n, (counts.get(n) ?? 0) + 1);
+  return counts;
 }
 
 /** The numbers in the records that a stream holds; none if there is no such stream. */

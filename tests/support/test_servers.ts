@@ -128,12 +128,12 @@ export class TestServers {
     const client = await this.client();
     const manager = await client.jetstreamManager();
     const { state } = await manager.streams.info(stream);
+    if (state.messages === 0) return [];
     const found: StoredMessage[] = [];
-    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-      const message = await manager.streams.getMessage(stream, { seq }).catch(() => undefined);
-      if (message === undefined) continue;
+    const reader = await client.jetstream().consumers.get(stream);
+    for await (const message of await reader.consume()) {
       const headers = Object.fromEntries(
-        [...message.header?.keys() ?? []].map((name) => [name, message.header.get(name)]),
+        [...message.headers?.keys() ?? []].map((name) => [name, message.headers!.get(name)]),
       );
       found.push({
         subject: message.subject,
@@ -141,6 +141,7 @@ export class TestServers {
         body: message.data.slice(),
         headers,
       });
+      if (message.seq >= state.last_seq) break;
     }
     return found;
   }
