@@ -10,6 +10,7 @@ import type {
 import type { StateStore } from "../broker/state.ts";
 import { FlowNames } from "../broker/subjects.ts";
 import { WrappedConsumer } from "../broker/wrapped_consumer.ts";
+import { WrappedPublisher } from "../broker/wrapped_publisher.ts";
 import type { Failpoint, Hit } from "../failpoint.ts";
 
 /** The same broker, with failpoints around what workers of the flow ask of it. */
@@ -53,22 +54,21 @@ const ERROR_RECORD: Points = {
 };
 const DEAD_LETTER: Points = { before: "before_dead_letter", afterConfirmed: "after_dead_letter" };
 
-class FailingPublisher implements Publisher {
-  readonly #inner: Publisher;
+class FailingPublisher extends WrappedPublisher {
   readonly #pointsOf: (subject: string) => Points;
   readonly #hit: Hit;
 
   constructor(inner: Publisher, pointsOf: (subject: string) => Points, hit: Hit) {
-    this.#inner = inner;
+    super(inner);
     this.#pointsOf = pointsOf;
     this.#hit = hit;
   }
 
-  publish(message: OutMessage, receipt: Receipt): void {
+  override publish(message: OutMessage, receipt: Receipt): void {
     const hit = this.#hit;
     const { before, after, beforeConfirmed, afterConfirmed } = this.#pointsOf(message.subject);
     hit(before);
-    this.#inner.publish(message, {
+    super.publish(message, {
       placed: receipt.placed && ((sequence) => receipt.placed!(sequence)),
       stored(duplicate) {
         if (beforeConfirmed !== undefined) hit(beforeConfirmed);
@@ -78,19 +78,6 @@ class FailingPublisher implements Publisher {
       failed: (error) => receipt.failed(error),
     });
     if (after !== undefined) hit(after);
-  }
-
-  get outstanding(): number {
-    return this.#inner.outstanding;
-  }
-  ready(signal?: AbortSignal): Promise<void> {
-    return this.#inner.ready(signal);
-  }
-  flush(signal?: AbortSignal): Promise<void> {
-    return this.#inner.flush(signal);
-  }
-  close(): void {
-    this.#inner.close();
   }
 }
 

@@ -7,6 +7,7 @@ import type {
   Receipt,
 } from "../broker/broker.ts";
 import { WrappedConsumer } from "../broker/wrapped_consumer.ts";
+import { WrappedPublisher } from "../broker/wrapped_publisher.ts";
 import { MemoryBroker, type MemoryBrokerOptions } from "../broker/memory.ts";
 
 /** Told what goes over a broker. */
@@ -41,30 +42,23 @@ export class RecordingBroker extends MemoryBroker {
   }
 }
 
-class RecordingPublisher implements Publisher {
-  constructor(readonly inner: Publisher, readonly recorder: Recorder) {}
+class RecordingPublisher extends WrappedPublisher {
+  readonly #recorder: Recorder;
 
-  publish(message: OutMessage, receipt: Receipt): void {
-    const { recorder } = this;
-    this.inner.publish(message, {
+  constructor(inner: Publisher, recorder: Recorder) {
+    super(inner);
+    this.#recorder = recorder;
+  }
+
+  override publish(message: OutMessage, receipt: Receipt): void {
+    const recorder = this.#recorder;
+    super.publish(message, {
       stored(duplicate) {
         if (!duplicate) recorder.stored(message);
         receipt.stored(duplicate);
       },
       failed: (error) => receipt.failed(error),
     });
-  }
-  get outstanding(): number {
-    return this.inner.outstanding;
-  }
-  ready(signal?: AbortSignal): Promise<void> {
-    return this.inner.ready(signal);
-  }
-  flush(signal?: AbortSignal): Promise<void> {
-    return this.inner.flush(signal);
-  }
-  close(): void {
-    this.inner.close();
   }
 }
 
