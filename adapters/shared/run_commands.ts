@@ -1,5 +1,5 @@
 import { type App, createApp, startExporter } from "../../src/app.ts";
-import { ConfigurationError, reasonOf, StartError } from "../../src/errors.ts";
+import { ConfigurationError } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
 import type { Exporter } from "../../src/http/exporter.ts";
 import type { Logger } from "../../src/log.ts";
@@ -7,7 +7,6 @@ import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import type { TaskCode } from "../../src/runtime/task_code.ts";
-import { aborted, waitAtMost } from "../../src/waiting.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
 import { failpointsOf } from "./failpoint.ts";
 import { loadPipeline } from "./load_pipeline.ts";
@@ -16,10 +15,8 @@ import { dialTcp } from "./nats_tcp.ts";
 import { formatReport } from "./report.ts";
 import { openReportFile } from "./report_file.ts";
 import { type Shutdown, watchSignals } from "./shutdown.ts";
+import { untilStarted } from "./until_started.ts";
 import { watchRun } from "./watch_run.ts";
-
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 15_000;
 
 /** `run`: all tasks of the pipeline in this process. */
 export async function runCommand(given: Host, file: string, options: RunOptions): Promise<number> {
@@ -99,7 +96,7 @@ export async function workerCommand(
     const reportFile = options.report && await openReportFile(host, options.report);
     // Before the servers are asked for: whoever watches the worker sees that it is alive and not ready.
     exporter = await startExporter({ plan, tasks: [task], host, log, stop: shutdown.stop });
-    const report = await untilStarted(log, shutdown, async () => {
+    const report = await untilStarted(log, shutdown.stop, async () => {
       const { stateFolder } = settings;
       const failpoints = await failpointsOf(plan, settings);
       const app = await createApp({ plan, host, log, dialTcp, stateFolder, code, failpoints });
@@ -146,25 +143,6 @@ async function workOn(
     });
   }
   return report;
-}
-
-/** Calls again with growing delays while a start fails for a reason that may pass; undefined if stopped meanwhile. */
-async function untilStarted<T>(
-  log: Logger,
-  shutdown: Shutdown,
-  start: () => Promise<T>,
-): Promise<T | undefined> {
-  for (let delayMs = FIRST_DELAY_MS;; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
-    try {
-      return await start();
-    } catch (error) {
-      if (!(error instanceof StartError) || !error.transient) throw error;
-      if (shutdown.stop.aborted) return undefined;
-      log.warning(`Cannot start yet, trying again in ${delayMs} ms`, { reason: reasonOf(error) });
-      await waitAtMost(aborted(shutdown.stop), delayMs);
-      if (shutdown.stop.aborted) return undefined;
-    }
-  }
 }
 
 /** What `validate` allows and a run needs: code for the tasks whose code is the user's. */

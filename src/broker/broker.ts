@@ -249,4 +249,11 @@ export interface Broker {
 /** The broker did not do what was asked, and asking again may help. */
 export class BrokerError extends Error {
   override readonly name = "BrokerError";
+  /** Whether it was away for longer than a call waits: asking again helps once it is back. */
+  readonly isAway: boolean;
+
+  constructor(message: string, options: { cause?: unknown; isAway?: boolean } = {}) {
+    super(message, { cause: options.cause });
+    this.isAway = options.isAway ?? false;
+  }
 }

@@ -98,6 +98,7 @@ export class NatsLink {
           `Cannot ask NATS at "${this.address}" for "${subject}": no answer within ${
             patience / 1000
           } s; try again`,
+          { isAway: true },
         );
       }
       if (!this.connected) {
