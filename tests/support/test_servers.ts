@@ -138,7 +138,7 @@ export class TestServers {
       found.push({
         subject: message.subject,
         id: headers["Nats-Msg-Id"],
-        body: message.data.slice(),
+        body: new Uint8Array(message.data),
         headers,
       });
       if (message.seq >= state.last_seq) break;
