@@ -2,7 +2,6 @@ import { after, before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { FAILPOINTS } from "../../src/failpoint.ts";
-import { OWN_RUNTIME } from "../support/command.ts";
 import { onServers } from "../support/on_servers.ts";
 import { COUNT, DOCS, FaultFlow, type Mode } from "./fault_flow.ts";
 import { judge } from "./oracle.ts";
@@ -67,9 +66,9 @@ const STEPS: Readonly<Record<Exclude<Mode, "slow">, readonly string[]>> = {
   ],
 };
 
-/** In the ordinary test run each runtime takes every second step, so that each is taken once; `npm run test:faults` takes all on both. */
+/** In the ordinary test run every second step is taken; `npm run test:faults` takes all. */
 const ALL = process.env.KFLOW_TEST_FAULTS === "all";
-const isTaken = (index: number) => ALL || index % 2 === (OWN_RUNTIME === "deno" ? 0 : 1);
+const isTaken = (index: number) => ALL || index % 2 === 0;
 
 onServers("a worker that is killed", (given) => {
   const flows: FaultFlow[] = [];
