@@ -2,14 +2,6 @@ import { reasonOf, StartError } from "./errors.ts";
 import type { Files } from "./files/files.ts";
 import type { Host } from "./host.ts";
 
-/** Where a flow's embedded broker keeps what is to outlive the process. */
-export interface StateFile {
-  /** Undefined if there is none yet. @throws {StartError} */
-  load(): Promise<string | undefined>;
-  /** @throws {StartError} */
-  save(text: string): Promise<void>;
-}
-
 /** @throws {StartError} with the remedy. */
 export async function openStateFolder(host: Host, folder: string): Promise<Files> {
   try {
@@ -23,12 +15,12 @@ export async function openStateFolder(host: Host, folder: string): Promise<Files
   }
 }
 
-/** @param open Opens the folder, when it is first needed. */
-export function stateFileIn(folder: string, flow: string, open: () => Promise<Files>): StateFile {
+/** The `StateFile` of a flow's embedded broker. @param open Opens the folder, when it is first needed. */
+export function stateFileIn(folder: string, flow: string, open: () => Promise<Files>) {
   const path = `${flow}.json`;
   const place = `state file "${folder}/${path}"`;
   return {
-    async load() {
+    async load(): Promise<string | undefined> {
       const body = await (await open()).read(path);
       if (body === undefined) return undefined;
       const text = await new Response(body).text();
@@ -36,7 +28,7 @@ export function stateFileIn(folder: string, flow: string, open: () => Promise<Fi
       if (problem === undefined) return text;
       throw new StartError(`Cannot read the ${place}: ${problem}; remove it to start anew`);
     },
-    async save(text) {
+    async save(text: string): Promise<void> {
       try {
         await (await open()).write(path, new TextEncoder().encode(text));
       } catch (error) {

@@ -4,8 +4,8 @@ import { createLogger } from "../../src/log.ts";
 import { ManualTimers } from "../../src/test_kit/manual_timers.ts";
 import { type OtlpOptions, OtlpSpans } from "../../src/tracing/otlp.ts";
 import type { Span } from "../../src/tracing/spans.ts";
+import { eventually } from "../support/broker_probes.ts";
 import { type SpanCollector, spansIn, startSpanCollector } from "../support/span_collector.ts";
-import { waitUntil } from "../support/wait_until.ts";
 
 const SLOW = { timeout: 30_000 };
 
@@ -62,7 +62,10 @@ describe("OtlpSpans", () => {
     assert.equal(timers.nextAt, 5000);
     assert.equal(collector.requests.length, 0);
     timers.moveTo(5000);
-    await waitUntil(() => collector!.requests.length === 1);
+    await eventually(
+      () => collector!.requests.length === 1,
+      "what the collector was to get",
+    );
     await spans.close();
     const [request] = collector.requests;
     assert.equal(request!.method, "POST");
@@ -123,7 +126,10 @@ describe("OtlpSpans", () => {
     collector = await startSpanCollector();
     const { spans } = make();
     for (let n = 1; n <= 1030; n++) spans.ended(span(n));
-    await waitUntil(() => collector!.requests.length === 2);
+    await eventually(
+      () => collector!.requests.length === 2,
+      "what the collector was to get",
+    );
     await spans.close();
     assert.deepEqual(collector.requests.map((each) => spansIn(each).length), [512, 512, 6]);
     assert.equal(new Set(collector.spans().map(({ spanId }) => spanId)).size, 1030);
@@ -141,11 +147,20 @@ describe("OtlpSpans", () => {
       const { spans, timers, messages } = make();
       spans.ended(span(1));
       timers.moveTo(5000);
-      await waitUntil(() => timers.nextAt === 6000);
+      await eventually(
+        () => timers.nextAt === 6000,
+        "what the collector was to get",
+      );
       timers.moveTo(6000);
-      await waitUntil(() => timers.nextAt === 8000);
+      await eventually(
+        () => timers.nextAt === 8000,
+        "what the collector was to get",
+      );
       timers.moveTo(8000);
-      await waitUntil(() => messages().length === 2);
+      await eventually(
+        () => messages().length === 2,
+        "what the collector was to get",
+      );
       assert.deepEqual(collector.requests.map((each) => spansIn(each).length), [1, 1, 1]);
       assert.deepEqual(messages(), [
         ["Cannot send spans", `answer ${status}`],
@@ -162,9 +177,15 @@ describe("OtlpSpans", () => {
     const { spans, timers } = make();
     spans.ended(span(1));
     timers.moveTo(5000);
-    await waitUntil(() => timers.nextAt === 14_000);
+    await eventually(
+      () => timers.nextAt === 14_000,
+      "what the collector was to get",
+    );
     timers.moveTo(14_000);
-    await waitUntil(() => collector!.requests.length === 2);
+    await eventually(
+      () => collector!.requests.length === 2,
+      "what the collector was to get",
+    );
   });
 
   const hopeless: [name: string, status: number, headers: Record<string, string>][] = [
@@ -182,7 +203,10 @@ describe("OtlpSpans", () => {
       spans.ended(span(1));
       spans.ended(span(2));
       timers.moveTo(5000);
-      await waitUntil(() => messages().length === 1);
+      await eventually(
+        () => messages().length === 1,
+        "what the collector was to get",
+      );
       spans.ended(span(3));
       await spans.close();
       assert.deepEqual(collector.requests.map(({ path }) => path), ["/v1/traces", "/v1/traces"]);
@@ -215,13 +239,13 @@ describe("OtlpSpans", () => {
     });
     const { spans, messages } = make({ queue: 600 });
     for (let n = 1; n <= 512; n++) spans.ended(span(n));
-    await waitUntil(() => held.length === 1);
+    await eventually(() => held.length === 1, "what the collector was to get");
     for (let n = 1; n <= 700; n++) spans.ended(span(n));
     held[0]!();
-    await waitUntil(() => held.length === 2);
+    await eventually(() => held.length === 2, "what the collector was to get");
     held[1]!();
     const closed = spans.close();
-    await waitUntil(() => held.length === 3);
+    await eventually(() => held.length === 3, "what the collector was to get");
     held[2]!();
     await closed;
     assert.deepEqual(messages(), [["Spans were dropped", 100]]);
