@@ -47,7 +47,10 @@ export class FlowNames {
   }
 
   /** State key; every part is a token. */
-  state(kind: "finished" | "checkpoint" | "schema" | "dead", ...parts: string[]): string {
+  state(
+    kind: "finished" | "checkpoint" | "schema" | "dead" | "begun",
+    ...parts: string[]
+  ): string {
     return [kind, ...(kind === "schema" ? [] : [this.#flow]), ...parts].map(token).join(".");
   }
 }

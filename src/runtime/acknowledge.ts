@@ -9,6 +9,7 @@ import { classOf } from "./error_record.ts";
 import type { ErrorStream } from "./error_stream.ts";
 import type { Flight } from "./flight.ts";
 import type { TaskProgress } from "./progress.ts";
+import type { Tries } from "./tries.ts";
 
 export interface AcknowledgeOptions {
   task: string;
@@ -18,8 +19,10 @@ export interface AcknowledgeOptions {
   errorStream?: ErrorStream;
   progress: TaskProgress;
   log: Logger;
-  /** After this many attempts a message is a dead letter (`max.attempts`). */
+  /** After this many tries a message is a dead letter (`max.attempts`). */
   maxAttempts: number;
+  /** Where they are noted, if anywhere. */
+  tries?: Pick<Tries, "forget">;
   /** Fixed delay before another attempt (`retry.delay.ms`); else 1 s doubling up to `maxDelayMs`. */
   retryDelayMs?: number;
   maxDelayMs: number;
@@ -33,7 +36,7 @@ export interface Settlement {
   done(flight: Flight): void;
   /** The worker stops: any worker may have it at once. */
   handBack(delivery: Delivery): void;
-  /** Whether the message was delivered too often to be tried once more. */
+  /** Whether the message was begun too often to be tried once more. */
   isExhausted(flight: Flight): boolean;
   /** An attempt failed. Resolves when it is settled; never rejects. */
   failed(flight: Flight, error: unknown): Promise<void>;
@@ -53,6 +56,7 @@ export class Acknowledge implements Settlement {
   done(flight: Flight): void {
     this.#options.consumer.ack(flight.delivery);
     this.#options.progress.add("acked");
+    this.#options.tries?.forget(flight.delivery);
   }
 
   /** The worker stops: any worker may have it at once. */
@@ -61,9 +65,9 @@ export class Acknowledge implements Settlement {
     this.#options.progress.add("naked");
   }
 
-  /** Whether the message was delivered too often to be tried once more: it may be what ended its earlier workers. */
+  /** Whether the message was begun too often to be tried once more: it may be what ended its earlier workers. */
   isExhausted(flight: Flight): boolean {
-    return flight.delivery.attempt > this.#options.maxAttempts;
+    return flight.tries > this.#options.maxAttempts;
   }
 
   /** An attempt failed. Resolves when it is settled; never rejects. */
@@ -86,7 +90,7 @@ export class Acknowledge implements Settlement {
       return;
     }
     const hopeless = error instanceof DecodeError || error instanceof RejectedError;
-    if (hopeless || delivery.attempt >= maxAttempts) {
+    if (hopeless || flight.tries >= maxAttempts) {
       await this.#bury(flight, reasonOf(error));
       return;
     }

@@ -40,12 +40,14 @@ export class Flight implements Receipt, Linked<Flight> {
 
   /**
    * @param startedAt `performance.now()`.
+   * @param tries How often its message was begun, with this time; at most the delivery's attempt.
    * @param landed Called once, when the flight is sealed and everything is answered.
    * @param trace Present if the message came with one, or one begins with it.
    */
   constructor(
     readonly delivery: Delivery,
     readonly startedAt: number,
+    readonly tries: number,
     landed: (flight: Flight) => void,
     readonly trace: Trace | undefined,
   ) {

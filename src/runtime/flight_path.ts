@@ -85,10 +85,13 @@ export class FlightPath {
     return calls === 0 ? 0 : milliseconds / calls;
   }
 
-  /** Starts on a delivery. The promise, if there is one, resolves when the function has returned; it never rejects. */
-  begin(delivery: Delivery, now: number): Promise<void> | undefined {
+  /**
+   * Starts on a delivery. The promise, if there is one, resolves when the function has returned; it never rejects.
+   * @param tries How often its message was begun, with this time.
+   */
+  begin(delivery: Delivery, now: number, tries: number): Promise<void> | undefined {
     const { schemas, acknowledge, progress } = this.#options;
-    const flight = new Flight(delivery, now, this.#landed, this.#traceOf(delivery));
+    const flight = new Flight(delivery, now, tries, this.#landed, this.#traceOf(delivery));
     this.flights.add(flight);
     progress.begun(delivery.body.length);
     if (delivery.attempt > 1) {

@@ -4,6 +4,7 @@ import { Clock } from "./clock.ts";
 import { FlightPath, type FlightPathOptions } from "./flight_path.ts";
 import { turn } from "../waiting.ts";
 import { Slots } from "./slots.ts";
+import { SUSPECT_ATTEMPT, type Tries } from "./tries.ts";
 import { UnderWay } from "./under_way.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
 
@@ -29,6 +30,8 @@ export interface TaskWorkerOptions extends Omit<FlightPathOptions, "timers" | "h
   longRunning: boolean;
   /** Present in bulk mode. */
   bulk?: Pick<Bulk, "flush">;
+  /** Present if a message may be handed over to a worker that ends without having begun it. */
+  tries?: Pick<Tries, "note">;
   /** How long a worker that is told to stop begins what it has taken, ms. @default 1000 */
   finishMs?: number;
   /** @default the real ones */
@@ -36,9 +39,6 @@ export interface TaskWorkerOptions extends Omit<FlightPathOptions, "timers" | "h
   /** That whoever measures calls looks at too. @default one of its own */
   clock?: Clock;
 }
-
-/** A delivery that came this often may be what ended its earlier workers: it gets the worker for itself. */
-const SUSPECT_ATTEMPT = 3;
 
 /**
  * A worker that is told to stop begins what it has taken for this long: handing a delivery back costs it an attempt. More than a second's work is
@@ -175,16 +175,24 @@ export class TaskWorker {
         await turn();
         now = this.#turnAt = clock.now();
       }
-      const delivery = batch[this.#next++]!;
+      const delivery = batch[this.#next]!;
       if (now > this.#stopAt) {
+        this.#next++;
         this.#options.acknowledge.handBack(delivery);
         continue;
       }
       if (now - Math.max(delivery.receivedAt, this.#touchedAt) > this.#options.ackWaitMs) {
+        this.#next++;
         this.#options.consumer.forget(delivery);
         continue;
       }
-      const answer = this.#path.begin(delivery, now);
+      let tries = delivery.attempt;
+      if (tries >= SUSPECT_ATTEMPT && this.#options.tries !== undefined) {
+        tries = await this.#options.tries.note(delivery);
+        now = clock.now();
+      }
+      this.#next++;
+      const answer = this.#path.begin(delivery, now, tries);
       if (answer === undefined) {
         // Whoever measures has looked after the call.
         now = clock.last > now ? clock.last : clock.now();

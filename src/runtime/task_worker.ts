@@ -21,6 +21,7 @@ import { TaskWorker } from "./task.ts";
 import { chainOf } from "./task_chain.ts";
 import { TaskSpans } from "./task_spans.ts";
 import { tidyNowAndThen } from "./tidying.ts";
+import { Tries } from "./tries.ts";
 
 /** For the confirmations of the last acks. */
 const CLOSE_MS = 5000;
@@ -93,9 +94,11 @@ async function runSession(
       clock,
       watched,
     });
+    const tries = Tries.of(task, { from: broker, shared, most: delivery.maxAttempts, log });
     const worker = new TaskWorker({
       task: task.id,
       consumer,
+      tries,
       schemas: shared.schemas,
       outputs,
       progress,
@@ -107,6 +110,7 @@ async function runSession(
         progress,
         log,
         maxAttempts: delivery.maxAttempts,
+        tries,
         retryDelayMs: delivery.retryDelayMs,
         maxDelayMs: delivery.ackWaitMs,
       }),
@@ -152,6 +156,7 @@ async function runSession(
       finished = await watching;
       endWatch();
       await tidying?.stop();
+      await tries?.settled();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }

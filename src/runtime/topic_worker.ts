@@ -16,6 +16,7 @@ import { TaskWorker } from "./task.ts";
 import { TaskSpans } from "./task_spans.ts";
 import { watchTopic } from "./topic_end.ts";
 import { TopicSchemas } from "./topic_schemas.ts";
+import { Tries } from "./tries.ts";
 
 /** For the confirmations of the last acks. */
 const CLOSE_MS = 5000;
@@ -58,9 +59,11 @@ export async function runTopic(
       limit: task.meta.getInteger("limit", Infinity),
       reached: () => worker.stop(),
     });
+    const tries = Tries.of(task, { from: origin, shared, most: delivery.maxAttempts, log });
     const worker: TaskWorker = new TaskWorker({
       task: task.id,
       consumer,
+      tries,
       schemas: new TopicSchemas({
         schema: outputs.schema(),
         written: new Schemas({ codec: shared.codec, state: origin.state, flow: plan.flowId }),
@@ -75,6 +78,7 @@ export async function runTopic(
         progress,
         log,
         maxAttempts: delivery.maxAttempts,
+        tries,
         retryDelayMs: delivery.retryDelayMs,
         maxDelayMs: delivery.ackWaitMs,
       }),
@@ -115,6 +119,7 @@ export async function runTopic(
       ended.abort();
       stop.removeEventListener("abort", onStop);
       isRead = await watching;
+      await tries?.settled();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }

@@ -25,8 +25,7 @@ export default async ({ n }) => {
   return { n };
 };
 `;
-/** What waits in a worker that is killed has used up an attempt, though nobody has begun it: with the usual 5 healthy records would end as dead letters here. */
-const META = "concurrency: 16, max.poll.interval.ms: 2000, max.attempts: 1000";
+const META = "concurrency: 16, max.poll.interval.ms: 2000";
 /** Records a second: they come for as long as the faults do. */
 const RATE = 800;
 

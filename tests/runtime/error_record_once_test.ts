@@ -33,7 +33,7 @@ onBothBrokers("the record of a failed attempt", (given) => {
       stop: new AbortController().signal,
       mayComplain: () => false,
     });
-    const flight = new Flight(delivery, performance.now(), () => {}, undefined);
+    const flight = new Flight(delivery, performance.now(), 1, () => {}, undefined);
     assert.equal(await stream.report(flight, new AckError("no")), true);
     stream.close();
   }
