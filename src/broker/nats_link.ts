@@ -25,6 +25,9 @@ export interface NatsLinkOptions {
   readonly callMs?: number;
 }
 
+const STUCK_MS = 20_000;
+/** A connection that does not answer pings has nothing to wait for. */
+const STALE_MS = 1_000;
 const WATCH_MS = 1_000;
 const CLOSE_MS = 2_000;
 /** Codes of the client that say that the answer did not come, not that it was no. */
@@ -43,12 +46,14 @@ export class NatsLink {
   /** When the client last showed that it is still at work on a lost connection. */
   #moved = performance.now();
   #redialing = false;
+  readonly #stuckMs: number;
 
   constructor(nc: NatsConnection, options: NatsLinkOptions) {
     this.address = options.address;
     this.#options = options;
     this.#log = options.log;
     this.#nc = nc;
+    this.#stuckMs = options.stuckMs ?? STUCK_MS;
     void this.#follow(nc);
     this.#watchdog = setInterval(() => this.#watch(), WATCH_MS);
   }
@@ -140,7 +145,8 @@ export class NatsLink {
     for await (const status of nc.status()) {
       if (nc !== this.#nc || this.closed) return;
       this.#moved = performance.now();
-      // Over TCP the client may never come from "stale" to "disconnect": it waits for what is unsent. The watchdog does not.
+      // Over TCP the client may never come from "stale" to "disconnect": it waits for what is unsent. The watchdog hardly does.
+      if (status.type === "staleConnection") this.#moved -= this.#stuckMs - STALE_MS;
       if (status.type === "disconnect" || status.type === "staleConnection") this.#lose();
       else if (status.type === "reconnect") this.#restore();
       else if (status.type === "error") {
@@ -179,7 +185,7 @@ export class NatsLink {
 
   #watch(): void {
     if (this.#connected || this.#redialing || this.closed) return;
-    if (performance.now() - this.#moved < (this.#options.stuckMs ?? 20_000)) return;
+    if (performance.now() - this.#moved < this.#stuckMs) return;
     this.#redialing = true;
     this.#log.warning("NATS client is stuck; making a new connection", { address: this.address });
     void this.#replace().finally(() => this.#redialing = false);
@@ -191,7 +197,7 @@ export class NatsLink {
     try {
       fresh = await this.#options.redial();
     } catch (error) {
-      this.#moved = performance.now() - (this.#options.stuckMs ?? 20_000) + 2 * WATCH_MS;
+      this.#moved = performance.now() - this.#stuckMs + 2 * WATCH_MS;
       const level = error instanceof StartError && error.transient ? "warning" : "error";
       this.#log[level](reasonOf(error));
       return;

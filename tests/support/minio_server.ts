@@ -15,6 +15,7 @@ export interface MinioServer {
   readonly endpoint: string;
   readonly user: string;
   readonly password: string;
+  readonly pid: number;
   /** Ends the server at once and removes its data. Safe to call twice. */
   stop(): Promise<void>;
   /** SIGKILL; the data stay. */
@@ -94,6 +95,9 @@ export async function startMinio({ webhook }: MinioOptions = {}): Promise<MinioS
     endpoint,
     user,
     password,
+    get pid() {
+      return child?.pid ?? 0;
+    },
     async stop() {
       await end();
       await rm(folder, { recursive: true, force: true });

@@ -1,43 +1,100 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
+/** Seen from the client. */
+export type Direction = "out" | "in";
+
 export interface TcpProxy {
   readonly port: number;
-  /** Breaks the connections there are; new ones are let through. */
+  /** Ends the connections there are; new ones are let through. */
   cut(): void;
-  /** Breaks the connections there are and refuses new ones until `up()`. */
+  /** The same with a TCP reset. */
+  reset(): void;
+  /** Ends the connections there are and refuses new ones until `up()`. */
   down(): Promise<void>;
   up(): Promise<void>;
-  /** Keeps connections open and lets nothing through, as if a cable had been pulled; new ones are let through. */
-  stall(): void;
+  /**
+   * Keeps the connections there are open and lets nothing through, as if a cable had been pulled; new ones are let through.
+   * @param direction Only what goes there is held. @default both
+   */
+  stall(direction?: Direction): void;
+  /** What was stalled goes on. */
+  resume(): void;
+  /** What comes from now on is let through so much later, ms, in each direction. */
+  delay(ms: number): void;
+  /** Whether new connections are accepted without an answer to anything. Those there are are ended. */
+  mute(on: boolean): void;
   stop(): Promise<void>;
+}
+
+/** One direction of one connection. */
+class Pipe {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #delayMs: () => number;
+  #dueAt = 0;
+
+  constructor(from: Socket, to: Socket, delayMs: () => number) {
+    this.#from = from;
+    this.#to = to;
+    this.#delayMs = delayMs;
+    from.setNoDelay(true);
+    from.on("data", (bytes) => this.#later(() => to.destroyed || to.write(bytes)));
+    from.on("error", () => {});
+    from.on("close", () => this.#later(() => from.isPaused() || to.destroy()));
+  }
+
+  stall(): void {
+    this.#from.pause();
+  }
+
+  resume(): void {
+    this.#from.resume();
+  }
+
+  end(how: "destroy" | "resetAndDestroy"): void {
+    this.#from.resume();
+    this.#from[how]();
+    this.#to[how]();
+  }
+
+  /** In the order of the calls, though the delay changes. */
+  #later(act: () => unknown): void {
+    const now = performance.now();
+    this.#dueAt = Math.max(this.#dueAt, now + this.#delayMs());
+    if (this.#dueAt <= now) act();
+    else setTimeout(act, this.#dueAt - now);
+  }
 }
 
 /** Stands between a client and a server at `port` of 127.0.0.1. */
 export async function startTcpProxy(port: number): Promise<TcpProxy> {
-  const pairs = new Set<readonly [Socket, Socket]>();
-  const stalled = new Set<Socket>();
+  const connections = new Set<
+    { readonly client: Socket; readonly pipes: Record<Direction, Pipe> }
+  >();
+  const muted = new Set<Socket>();
+  let delayMs = 0;
+  let mute = false;
 
   function accept(client: Socket): void {
-    const server = connect(port, "127.0.0.1");
-    const pair = [client, server] as const;
-    pairs.add(pair);
-    for (const [from, to] of [pair, [server, client] as const]) {
-      from.setNoDelay(true);
-      from.on("data", (bytes) => {
-        if (!stalled.has(from)) to.write(bytes);
-      });
-      from.on("error", () => {});
-      from.on("close", () => {
-        pairs.delete(pair);
-        if (!stalled.has(from)) to.destroy();
-      });
+    if (mute) {
+      muted.add(client);
+      client.on("error", () => {});
+      client.on("close", () => muted.delete(client));
+      return;
     }
+    const server = connect(port, "127.0.0.1");
+    const late = () => delayMs;
+    const connection = {
+      client,
+      pipes: { out: new Pipe(client, server, late), in: new Pipe(server, client, late) },
+    };
+    connections.add(connection);
+    client.on("close", () => connections.delete(connection));
   }
 
-  function cut(): void {
-    for (const pair of pairs) for (const socket of pair) socket.destroy();
-    for (const socket of stalled) socket.destroy();
-    stalled.clear();
+  function end(how: "destroy" | "resetAndDestroy"): void {
+    for (const { pipes } of connections) pipes.out.end(how);
+    for (const socket of muted) socket.destroy();
   }
 
   let server: Server = await listen(0, accept);
@@ -46,23 +103,32 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
   const own = address.port;
   const down = async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    cut();
+    end("destroy");
     await closed;
   };
+  const pipes = () => [...connections].flatMap((each) => Object.entries(each.pipes));
   return {
     port: own,
-    cut,
+    cut: () => end("destroy"),
+    reset: () => end("resetAndDestroy"),
     down,
     async up() {
       server = await listen(own, accept);
     },
-    stall() {
-      for (const pair of pairs) {
-        for (const socket of pair) {
-          stalled.add(socket);
-          socket.pause();
-        }
+    stall(direction) {
+      for (const [name, pipe] of pipes()) {
+        if (direction === undefined || direction === name) pipe.stall();
       }
+    },
+    resume() {
+      for (const [, pipe] of pipes()) pipe.resume();
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    mute(on) {
+      mute = on;
+      end("destroy");
     },
     stop: down,
   };

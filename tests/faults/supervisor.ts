@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { type Command, type CommandEnd, type Runtime, RUNTIMES } from "../support/command.ts";
+import type { Random } from "./random.ts";
+
+/** Keeps workers of every task running until each task is finished, whatever becomes of them. */
+export class Supervisor {
+  readonly #start: (task: string, runtime: Runtime) => Command;
+  readonly #random: Random;
+  readonly #withinMs: number;
+  readonly #alive = new Set<Command>();
+  readonly #failed: string[] = [];
+  kills = 0;
+
+  /** @param options.withinMs A worker that lives longer than that is a failure. */
+  constructor(options: {
+    readonly start: (task: string, runtime: Runtime) => Command;
+    readonly random: Random;
+    readonly withinMs: number;
+  }) {
+    this.#start = options.start;
+    this.#random = options.random;
+    this.#withinMs = options.withinMs;
+  }
+
+  /** Resolves when there is no worker any more. Rejects if one ended with an error. */
+  async keep(tasks: readonly string[]): Promise<void> {
+    await Promise.all(tasks.map((task) => this.#keepOne(task)));
+    assert.deepEqual(this.#failed, []);
+  }
+
+  get isOver(): boolean {
+    return this.#failed.length > 0 || this.#alive.size === 0;
+  }
+
+  /** Ends a worker. */
+  kill(): void {
+    const commands = [...this.#alive];
+    if (commands.length === 0) return;
+    this.#random.pick(commands).signal("SIGKILL");
+    this.kills++;
+  }
+
+  async #keepOne(task: string): Promise<void> {
+    for (;;) {
+      const command = this.#start(task, this.#random.pick(RUNTIMES));
+      this.#alive.add(command);
+      const end: CommandEnd = await command.end(this.#withinMs);
+      this.#alive.delete(command);
+      if (end.status === 0) return;
+      if (end.signal !== "SIGKILL") return void this.#failed.push(`${task}: ${end.stderr}`);
+    }
+  }
+}
