@@ -4,7 +4,7 @@ import type { Logger } from "../../src/log.ts";
 import { aborted, growingDelay, waitAtMost } from "../../src/waiting.ts";
 
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 15_000;
+const LONGEST_DELAY_MS = 4_000;
 
 /** Calls again with growing delays while a start fails for a reason that may pass, or a server that was there does not answer; undefined if stopped meanwhile. */
 export async function untilStarted<T>(

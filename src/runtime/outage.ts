@@ -5,7 +5,8 @@ import { aborted, waitAtMost } from "../waiting.ts";
 import { InterruptedCall } from "./interrupted_call.ts";
 
 const FIRST_DELAY_MS = 1000;
-const LONGEST_DELAY_MS = 30_000;
+/** So that no worker is idle for long once the other side is back. */
+const LONGEST_DELAY_MS = 4000;
 
 export interface OutageOptions {
   store: Store;

@@ -6,10 +6,13 @@ import { s3Url } from "./s3_url.ts";
 import { parseErrorBody } from "./s3_xml.ts";
 import type { StoreCall } from "./store_failure.ts";
 import { StoreError } from "./store.ts";
+import { growingDelay } from "../waiting.ts";
 
 /** A page of 1,000 keys of 1,024 bytes, percent-encoded, stays well below. */
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
+/** So that a server that is back does not stand idle for long. */
+const LONGEST_BACKOFF_MS = 3_200;
 
 type FetchInit = RequestInit & { decompress: boolean };
 
@@ -23,7 +26,7 @@ export interface S3Timing {
   bytesPerSecond?: number;
   /** Tries of one request. @default 8 */
   tries?: number;
-  /** First wait before trying again; doubles each time, and a random half of it is left out. @default 200 */
+  /** First wait before trying again; doubles each time up to 3.2 s, and a random half of it is left out. @default 200 */
   backoffMs?: number;
   /** No more waiting between the tries of one request than this; a Retry-After that is longer is not followed. @default 10_000 */
   patienceMs?: number;
@@ -123,7 +126,8 @@ export class S3Client {
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof S3Failure)) throw error;
-        const backoff = backoffMs * 2 ** (tried - 1) * (1 - this.#options.random() / 2);
+        const backoff = growingDelay(tried - 1, { first: backoffMs, longest: LONGEST_BACKOFF_MS }) *
+          (1 - this.#options.random() / 2);
         const { retryAfterMs = 0 } = error;
         // MinIO asks for a minute with every 503, also while it starts, which takes a second.
         const wait = retryAfterMs > patienceMs ? backoff : Math.max(backoff, retryAfterMs);

@@ -150,16 +150,17 @@ onServers("a network", (given) => {
       const command: Command = flow.run({
         env: { ...servers.environment(), ...link.environment(servers, proxy.port) },
       });
+      const acked = () => flow.standing("store").then((standing) => standing.acked, () => 0);
       const reaches = async (count: number, withinMs: number, what: string) => {
         const deadline = performance.now() + withinMs;
-        while (await flow.acked("store") < count) {
+        while (await acked() < count) {
           assert.ok(performance.now() < deadline, `${what}\n${command.output}`);
           await pause(100);
         }
       };
       await reaches(RATE, 30_000, "no record before the fault");
       await fault.act(proxy);
-      const before = await flow.acked("store");
+      const before = await acked();
       const { backMs = link.patienceMs } = fault;
       await reaches(before + 1, backMs, `no record within ${backMs} ms after it`);
       const { status, stderr } = await command.end(60_000);

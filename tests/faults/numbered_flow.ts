@@ -3,7 +3,7 @@ import type { JetStreamManager } from "nats";
 import type { Command, CommandLine, CommandOptions } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import type { TestServers } from "../support/test_servers.ts";
-import { judge, numbersIn } from "./oracle.ts";
+import { type Ends, givenUpIn, judge, numbersIn } from "./oracle.ts";
 
 export interface NumberedFlowOptions {
   readonly records: number;
@@ -14,6 +14,11 @@ export interface NumberedFlowOptions {
   /** How long a function takes for a record, ms. @default 0 */
   readonly workMs?: number;
   readonly ackWaitMs: number;
+  /**
+   * Whether every record has an object of its own to be downloaded, and some fail: one in a hundred is given up, one in five hundred never succeeds, one in fifty only
+   * when it comes again. @default false
+   */
+  readonly mixed?: boolean;
 }
 
 const TASKS = ["make", "first", "second", "store"] as const;
@@ -22,8 +27,42 @@ export type NumberedTask = (typeof TASKS)[number];
 const SCHEMA = JSON.stringify({
   type: "record",
   name: "number",
-  fields: [{ name: "n", type: "int" }, { name: "padding", type: "string" }],
+  fields: [
+    { name: "n", type: "int" },
+    { name: "padding", type: "string" },
+    { name: "bucket", type: "string" },
+    { name: "key", type: "string" },
+  ],
 });
+
+/** So that what is acknowledged is still there to be read at the end. */
+const WINDOW_MS = 3_600_000;
+
+/** Objects that the records name in turn. */
+const OBJECTS = 100;
+
+const MIXED = `
+import { readFileSync } from "node:fs";
+import { AckError } from "kflow";
+export default async (record, ctx) => {
+  const { n, key } = record;
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  if (readFileSync(ctx.localPath, "utf8") !== key) throw new Error("another file");
+  if (n % 100 === 3) throw new AckError("given up n=" + n);
+  if (n % 500 === 7) throw new Error("never");
+  if (n % 50 === 11 && ctx.delivery.attempt === 1) throw new Error("not yet");
+  return record;
+};
+`;
+
+export interface Standing {
+  /** Messages that nobody has yet. */
+  readonly waiting: number;
+  /** Handings-over so far. */
+  readonly delivered: number;
+  /** Every message up to it in the stream is acknowledged. */
+  readonly acked: number;
+}
 
 /** Numbered records from a source through two functions into a bucket, in bulks. */
 export class NumberedFlow {
@@ -43,11 +82,18 @@ export class NumberedFlow {
   ): Promise<NumberedFlow> {
     const flow = new NumberedFlow(kflow, servers, await FlowFolder.make(), options);
     const { folder, id } = flow;
-    const { records, padding = 0, workMs = 0 } = options;
+    const { records, padding = 0, workMs = 0, mixed = false } = options;
     await folder.write(
       "make.ts",
-      `export default function* () { for (let n = 0; n < ${records}; n++) yield { n, padding: "x".repeat(${padding}) }; }\n`,
+      `
+export default function* () {
+  for (let n = 0; n < ${records}; n++) {
+    yield { n, padding: "x".repeat(${padding}), bucket: "${flow.#docs}", key: "docs/" + n % ${OBJECTS} };
+  }
+}
+`,
     );
+    if (mixed) await folder.write("mixed.ts", MIXED);
     const wait = `await new Promise((resolve) => setTimeout(resolve, ${workMs})); `;
     await folder.write(
       "pass.ts",
@@ -55,6 +101,14 @@ export class NumberedFlow {
     );
     await folder.write("pipeline.yaml", flow.#yaml());
     await servers.makeBuckets(id);
+    if (mixed) {
+      await servers.makeBuckets(flow.#docs);
+      const keys = Array.from({ length: OBJECTS }, (_none, i) => `docs/${i}`);
+      await servers.put(
+        flow.#docs,
+        new Map(keys.map((key) => [key, new TextEncoder().encode(key)])),
+      );
+    }
     return flow;
   }
 
@@ -67,30 +121,33 @@ export class NumberedFlow {
     return this.kflow.start(["run", this.folder.file("pipeline.yaml"), "--run", "once"], options);
   }
 
-  /** How many of its inputs a task has acknowledged. */
-  async acked(task: NumberedTask): Promise<number> {
+  /** How a task stands with its inputs. */
+  async standing(task: NumberedTask): Promise<Standing> {
     this.#manager ??= await (await this.servers.client()).jetstreamManager();
-    const stream = `kflow-${this.id}-${task}`;
-    try {
-      const [consumer] = await this.#manager.consumers.list(stream).next();
-      return consumer?.ack_floor.stream_seq ?? 0;
-    } catch {
-      return 0;
-    }
+    const [consumer] = await this.#manager.consumers.list(`kflow-${this.id}-${task}`).next();
+    return {
+      waiting: consumer?.num_pending ?? 0,
+      delivered: consumer?.delivered.consumer_seq ?? 0,
+      acked: consumer?.ack_floor.stream_seq ?? 0,
+    };
   }
 
-  /** Fails unless every record was stored once on each edge and in the bucket. */
+  /** Fails unless every record was stored once on each edge and in the bucket, or ended otherwise and once where some fail. */
   async isCompleteAndOnce(): Promise<void> {
-    const { records } = this.options;
+    const { servers, id, options } = this;
+    const deadLetters = await numbersIn(servers, `kflow-${id}-dead`);
+    const errors = await servers.messages(this.#errors).catch(() => []);
+    const failed = { deadLetters, givenUp: givenUpIn(errors) };
+    const succeeds = { deadLetters: [], givenUp: [] };
     const clean = { lost: [], doubled: [], torn: [] };
+    const judged = (ends: Ends) => judge(ends, options.records);
     for (const task of ["first", "second", "store"]) {
-      const outputs = await numbersIn(this.servers, `kflow-${this.id}-${task}`);
-      const verdict = judge({ outputs, deadLetters: [], givenUp: [] }, records);
-      assert.deepEqual(verdict, clean, `on the way to ${task}`);
+      const outputs = await numbersIn(servers, `kflow-${id}-${task}`);
+      const others = task === "first" ? succeeds : failed;
+      assert.deepEqual(judged({ outputs, ...others }), clean, `on the way to ${task}`);
     }
-    const outputs = await this.#written();
-    assert.deepEqual(judge({ outputs, deadLetters: [], givenUp: [] }, records), clean, "stored");
-    assert.deepEqual(await numbersIn(this.servers, `kflow-${this.id}-dead`), []);
+    assert.deepEqual(judged({ outputs: await this.#written(), ...failed }), clean, "stored");
+    if (options.mixed !== true) assert.deepEqual(failed, succeeds);
   }
 
   /** A bulk that was written and not acknowledged is written again, cut as it comes: each line counts once (DESIGN.md 7, P6). */
@@ -108,17 +165,28 @@ export class NumberedFlow {
     await this.folder.remove();
   }
 
+  get #docs(): string {
+    return `${this.id}-docs`;
+  }
+
+  get #errors(): string {
+    return `errors-${this.id}`;
+  }
+
   #yaml(): string {
-    const { rate, ackWaitMs } = this.options;
-    const meta = `max.poll.interval.ms: ${ackWaitMs}`;
-    const pass =
-      `type: raw, module: ./pass.ts, schema: '${SCHEMA}', meta: {${meta}, concurrency: 16}`;
+    const { rate, ackWaitMs, mixed = false } = this.options;
+    const meta = `max.poll.interval.ms: ${ackWaitMs}, duplicate.window.ms: ${WINDOW_MS}`;
+    const work = `schema: '${SCHEMA}', meta: {${meta}, retry.delay.ms: 100, concurrency: 16}`;
+    const pass = `type: raw, module: ./pass.ts, ${work}`;
+    const first = mixed
+      ? `type: raw, module: ./mixed.ts, ${work}, globalConfig: {store: {autoDownload: true}, sideStream: {enabled: true, errorTopics: ${this.#errors}.first, format: json}}`
+      : pass;
     return `
 mode: batch
 name: ${this.id}
 dag:
-  - {id: make, type: raw-source, module: ./make.ts, schema: '${SCHEMA}', out: [first], meta: {rate: ${rate}}}
-  - {id: first, ${pass}, out: [second]}
+  - {id: make, type: raw-source, module: ./make.ts, schema: '${SCHEMA}', out: [first], meta: {rate: ${rate}, duplicate.window.ms: ${WINDOW_MS}}}
+  - {id: first, ${first}, out: [second]}
   - {id: second, ${pass}, out: [store]}
   - {id: store, type: s3-sink, format: ndjson, topics: "s3a://${this.id}", meta: {${meta}, bulk.enabled: true, bulk.flush.size: 200, bulk.flush.timer: 200}}
 `;

@@ -7,19 +7,25 @@ export class Supervisor {
   readonly #start: (task: string, runtime: Runtime) => Command;
   readonly #random: Random;
   readonly #withinMs: number;
+  readonly #statuses: readonly number[];
   readonly #alive = new Set<Command>();
   readonly #failed: string[] = [];
   kills = 0;
 
-  /** @param options.withinMs A worker that lives longer than that is a failure. */
+  /**
+   * @param options.withinMs A worker that lives longer than that is a failure.
+   * @param options.statuses With which a worker may end: 1 where there are dead letters. @default only 0
+   */
   constructor(options: {
     readonly start: (task: string, runtime: Runtime) => Command;
     readonly random: Random;
     readonly withinMs: number;
+    readonly statuses?: readonly number[];
   }) {
     this.#start = options.start;
     this.#random = options.random;
     this.#withinMs = options.withinMs;
+    this.#statuses = options.statuses ?? [0];
   }
 
   /** Resolves when there is no worker any more. Rejects if one ended with an error. */
@@ -46,7 +52,7 @@ export class Supervisor {
       this.#alive.add(command);
       const end: CommandEnd = await command.end(this.#withinMs);
       this.#alive.delete(command);
-      if (end.status === 0) return;
+      if (this.#statuses.includes(end.status ?? -1)) return;
       if (end.signal !== "SIGKILL") return void this.#failed.push(`${task}: ${end.stderr}`);
     }
   }
