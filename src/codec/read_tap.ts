@@ -195,6 +195,8 @@ export class ReadTap {
   }
 
   #memory(length: number): Uint8Array {
+    // A few bytes can say that there are 65,536 of these.
+    if (length === 0) return EMPTY;
     if (length > SMALL_SIZE) return new Uint8Array(length);
     if (this.#blockUsed + length > this.#block.length) {
       this.#block = new Uint8Array(BLOCK_SIZE);

@@ -108,6 +108,15 @@ describe("AvroCodec and hostile messages", () => {
     refuses(schemaOf("int"), [2, 2], /1 bytes follow the record/);
   });
 
+  it("decode() makes one value of all those that have no bytes", () => {
+    const none = { type: "array", items: { type: "fixed", name: "F", size: 0 } };
+    const schema = schemaOf(none, { type: "array", items: "bytes" });
+    const body = [...long(60_000), 0, ...long(1_000), ...new Array<number>(1_000).fill(0), 0];
+    const record = schema.decode(Uint8Array.from(body)) as Record<string, Uint8Array[]>;
+    assert.deepEqual([record.f0?.length, record.f1?.length], [60_000, 1_000]);
+    assert.equal(new Set([...record.f0!, ...record.f1!]).size, 1);
+  });
+
   it("decode() works after a refused message", () => {
     const schema = schemaOf("string");
     refuses(schema, long(10), /exceeds/);
