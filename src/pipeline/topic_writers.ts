@@ -29,7 +29,8 @@ function reachedFrom(start: TaskPlan, plan: Tasks): ReadonlySet<TaskPlan> {
   const next = [start];
   for (const task of next) {
     const behind = [
-      ...task.outputs.flatMap(({ consumers }) => consumers.map((id) => byId.get(id)!)),
+      // A task with a mistake has no plan.
+      ...task.outputs.flatMap(({ consumers }) => consumers.flatMap((id) => byId.get(id) ?? [])),
       ...readers.filter((reader) => writesTo(task, reader, plan)),
     ];
     for (const one of behind) {

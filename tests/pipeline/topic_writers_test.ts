@@ -34,6 +34,18 @@ describe("the writers of the topic that a nats-source reads", () => {
     assert.deepEqual((await load(text)).warnings, []);
   });
 
+  it("are found though a task behind the source has a mistake, which is told", async () => {
+    const text = flow(
+      reader("read", "e.two", "tell"),
+      "id: tell, type: print, name: x",
+      "id: more, type: print",
+    );
+    const { plan, errors } = await load(text);
+    assert.equal(plan, undefined);
+    assert.equal(errors.length, 2);
+    assert.match(errors[0]!, /unknown key "name"/);
+  });
+
   it("are no tasks without side stream, with another topic or on another server", async () => {
     const text = flow(
       make.replace("[work]", "[work, off, other]"),
