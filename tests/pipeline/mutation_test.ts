@@ -1,100 +1,126 @@
-import { describe, it } from "@std/testing/bdd";
+import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { runCommandLine } from "../../adapters/shared/command_line.ts";
+import type { Host } from "../../src/host.ts";
+import { pick, type Random, seededRandom } from "../codec/random_avro.ts";
+import { CommandLine } from "../support/command.ts";
+import { FlowFolder } from "../support/flow_folder.ts";
+import { testSeed } from "../support/test_seed.ts";
 import { load } from "./support/load.ts";
+import { mutateStructure, mutateText } from "./support/mutate_pipeline.ts";
 
-const ROUNDS = 2000;
-const SEED = 20_260_401;
-const SCRAPS = [
-  ..."\t\n :-[]{}'\"#&*!|>%@,$~.0",
-  "${",
-  "${A:-",
-  "${file:/x}",
-  "<<: ",
-  "- ",
-  "null",
-  "&a ",
-  "*a",
-  "---\n",
-  "\u0000",
-  "\u{1f600}",
-  "\ud800",
-  "__proto__: 1\n",
-  "constructor: 1\n",
-  "dag:\n",
-  "1e999",
-  "[".repeat(200),
-  "out: [demo, s3, process]\n",
-];
+const FILES = 5_000;
+const SAMPLE = 8;
+const SLOWEST_MS = 1_000;
+/** `p.yaml:3:7 dag[0].id: what is wrong; what to do`, and the same as a warning. */
+const FINDING = /^(warning: )?p\.yaml(:\d+:\d+)?( [^\n]+)?: [^\n]+$/;
 
-/** A small generator of the linear congruential kind: the same files on each run and platform. */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `kflow ARGS` in this process, with nothing there but `p.yaml`. */
+async function command(args: readonly string[], text: string): Promise<Ended> {
+  let [stdout, stderr] = ["", ""];
+  const output = (write: (text: string) => void) => ({ write, isTerminal: false, columns: 80 });
+  const host: Partial<Host> = {
+    platform: "test",
+    env: () => undefined,
+    stdout: output((text) => void (stdout += text)),
+    stderr: output((text) => void (stderr += text)),
+    resolvePath: (path, from) => resolve(from ?? "/flows", path),
+    readText: (path) =>
+      path === "/flows/p.yaml" ? Promise.resolve(text) : Promise.reject(new Error("ENOENT")),
   };
+  const status = await runCommandLine(host as Host, args);
+  return { status, stdout, stderr };
 }
 
-function mutate(text: string, random: (below: number) => number): string {
-  const edits = 1 + random(4);
-  for (let edit = 0; edit < edits; edit++) {
-    const from = random(text.length + 1);
-    const to = Math.min(text.length, from + random(random(2) === 0 ? 3 : 120));
-    switch (random(5)) {
-      case 0:
-        text = text.slice(0, from) + text.slice(to);
-        break;
-      case 1:
-        text = text.slice(0, from) + SCRAPS[random(SCRAPS.length)] + text.slice(from);
-        break;
-      case 2: {
-        const target = random(text.length + 1);
-        text = text.slice(0, target) + text.slice(from, to) + text.slice(target);
-        break;
+function endsWell({ status, stdout, stderr }: Ended, where: string): void {
+  assert.ok(status === 0 || status === 2, `status ${status}: ${stderr}, ${where}`);
+  const lines = stderr.split("\n").filter((line) => line !== "");
+  for (const line of lines) assert.match(line, FINDING, where);
+  const mistakes = lines.filter((line) => !line.startsWith("warning: "));
+  assert.equal(mistakes.length > 0, status === 2, where);
+  assert.equal(stdout !== "", status === 0, where);
+}
+
+async function sources(): Promise<string[]> {
+  const folders = ["./fixtures/", "../../examples/"].map((path) => new URL(path, import.meta.url));
+  const found = await Promise.all(folders.map(async (folder) => {
+    const names = await readdir(folder, { recursive: true });
+    const files = names.filter((name) => name.endsWith(".yaml")).sort();
+    return await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")));
+  }));
+  return found.flat();
+}
+
+const WAYS: Readonly<Record<string, (text: string, random: Random) => string>> = {
+  "damaged text": mutateText,
+  "damaged structure": mutateStructure,
+};
+
+describe("kflow validate on mutated files", () => {
+  const kflow = new CommandLine();
+  const seed = testSeed();
+  after(() => kflow.endAll());
+
+  for (const [what, mutate] of Object.entries(WAYS)) {
+    it(`ends within a second with status 0 or 2 and findings only, on each of ${FILES} of ${what}`, async () => {
+      const texts = await sources();
+      const random = seededRandom(seed);
+      let wrong = 0;
+      for (let round = 0; round < FILES; round++) {
+        const text = mutate(pick(random, texts), random);
+        const where = `seed ${seed}, round ${round}: ${JSON.stringify(text.slice(0, 5000))}`;
+        let [took, ended] = await timed(() => command(["validate", "p.yaml"], text));
+        // Once more for a machine that was busy elsewhere: what is slow is slow again.
+        for (let again = 0; again < 2 && took > SLOWEST_MS; again++) {
+          [took, ended] = await timed(() => command(["validate", "p.yaml"], text));
+        }
+        assert.ok(took < SLOWEST_MS, `${took} ms, ${where}`);
+        endsWell(ended, where);
+        if (ended.status === 0) endsWell(await command(["graph", "p.yaml"], text), where);
+        else wrong++;
       }
-      case 3: {
-        const lines = text.split("\n");
-        const [line] = lines.splice(random(lines.length), 1);
-        lines.splice(random(lines.length + 1), 0, " ".repeat(random(5)) + line!.trimStart());
-        text = lines.join("\n");
-        break;
-      }
-      default:
-        text = text.slice(0, from) + SCRAPS[random(SCRAPS.length)] + text.slice(to);
-    }
+      // Neither everything nor nothing: the damage is neither always fatal nor always harmless.
+      assert.ok(wrong > FILES / 4 && wrong < FILES, `${wrong} of ${FILES} had mistakes`);
+    });
   }
-  return text;
-}
 
-describe("loadPlan() on damaged files", () => {
-  it(`ends within a second, with a plan or findings, on each of ${ROUNDS}`, async () => {
-    const folder = new URL("./fixtures/", import.meta.url);
-    const names = (await readdir(folder)).filter((name) => name.endsWith(".yaml")).sort();
-    const texts = await Promise.all(names.map((name) => readFile(new URL(name, folder), "utf8")));
-    const random = createRandom(SEED);
-    let wrong = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      const text = mutate(texts[random(texts.length)]!, random);
-      const start = performance.now();
-      let found;
-      try {
-        found = await load(text);
-      } catch (error) {
-        throw new Error(`Round ${round} threw on ${JSON.stringify(text)}`, { cause: error });
+  it(
+    `says the same as a command of its own, on ${SAMPLE} of each`,
+    { timeout: 90_000 },
+    async () => {
+      const folder = await FlowFolder.make();
+      const texts = await sources();
+      const random = seededRandom(seed + 1);
+      for (let round = 0; round < SAMPLE; round++) {
+        for (const mutate of Object.values(WAYS)) {
+          const text = mutate(pick(random, texts), random).toWellFormed();
+          await folder.write("p.yaml", text);
+          const where = `seed ${seed}: ${JSON.stringify(text.slice(0, 5000))}`;
+          const ended = await kflow.run(["validate", "p.yaml"], { cwd: folder.path });
+          endsWell({ ...ended, status: ended.status ?? -1 }, where);
+          const here = await command(["validate", "p.yaml"], text);
+          assert.equal(ended.status, here.status, where);
+          assert.equal(ended.stderr, here.stderr, where);
+        }
       }
-      const took = performance.now() - start;
-      assert.ok(took < 1000, `Round ${round} took ${took} ms on ${JSON.stringify(text)}`);
-      assert.equal(found.plan === undefined, found.errors.length > 0, JSON.stringify(text));
-      for (const error of found.errors) {
-        assert.match(error, /^(p\.yaml(:\d+:\d+)?)( [^\n]+)?: [^\n]+$/, JSON.stringify(text));
-      }
-      if (found.errors.length > 0) wrong++;
-    }
-    // Neither everything nor nothing: the damage is neither always fatal nor always harmless.
-    assert.ok(wrong > ROUNDS / 4 && wrong < ROUNDS, `${wrong} of ${ROUNDS} had errors`);
-  });
+      await folder.remove();
+    },
+  );
 });
+
+async function timed<T>(work: () => Promise<T>): Promise<[number, T]> {
+  const start = performance.now();
+  const made = await work();
+  return [performance.now() - start, made];
+}
 
 describe("loadPlan() on files made to be slow", () => {
   const many = (count: number, line: (index: number) => string) =>
