@@ -72,16 +72,17 @@ export class NatsDelivery implements Delivery {
   }
 
   headers(): Record<string, string> {
-    const found: Record<string, string> = {};
+    const found = new Map<string, string>();
     const lines = this.#all().split("\r\n");
     for (const line of lines.slice(1)) {
       const colon = line.indexOf(":");
       if (colon < 0) continue;
       const name = line.slice(0, colon);
       // Of several of one name header() finds the first.
-      if (!Object.hasOwn(found, name)) found[name] = line.slice(colon + 1).trim();
+      if (!found.has(name)) found.set(name, line.slice(colon + 1).trim());
     }
-    return found;
+    // Assigned, a header of the name `__proto__` would be lost.
+    return Object.fromEntries(found);
   }
 }
 
