@@ -42,6 +42,8 @@ export class S3Failure extends Error {
   }
 }
 
+const MAX_CODE = 100;
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -93,7 +95,8 @@ export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failu
   const { status, headers } = answer;
   const found = parseErrorBody(answer.body);
   // MinIO names the error in a header where there is no body.
-  const code = found?.code || headers.get("x-minio-error-code") || undefined;
+  const named = found?.code || headers.get("x-minio-error-code") || "";
+  const code = oneLine(named).slice(0, MAX_CODE) || undefined;
   const failure = (kind: StoreErrorKind, message: string) => new S3Failure(message, { kind, code });
 
   if (status >= 300 && status < 400 && status !== 304) return redirected(answer, context);
@@ -137,11 +140,12 @@ export function failureOfConnection(cause: unknown): S3Failure {
 function redirected({ status, headers, body }: Answer, context: AnswerContext): S3Failure {
   let target = "elsewhere";
   try {
-    target = `to ${new URL(headers.get("location") ?? "", context.address).origin}`;
+    const { origin, host } = new URL(headers.get("location") ?? "", context.address);
+    if (host !== "") target = `to ${origin.slice(0, MAX_CODE)}`;
   } catch {
     // No address that could be named.
   }
-  const region = headers.get("x-amz-bucket-region");
+  const region = headers.get("x-amz-bucket-region")?.slice(0, MAX_CODE);
   const code = parseErrorBody(body)?.code;
   const hint = region
     ? `set the region to ${region}`
@@ -153,7 +157,7 @@ function redirected({ status, headers, body }: Answer, context: AnswerContext): 
 }
 
 function skewed(headers: Headers, { now }: AnswerContext): S3Failure {
-  const theirs = headers.get("date") ?? "unknown";
+  const theirs = oneLine(headers.get("date") ?? "unknown").slice(0, MAX_CODE);
   return new S3Failure(
     `this machine's clock (${
       new Date(now).toUTCString()

@@ -20,6 +20,11 @@ export interface S3ErrorBody {
 
 type XmlNode = Readonly<Record<string, unknown>>;
 
+/** A page of 1,000 objects has less than 30 tags for each. */
+const MAX_TAGS = 100_000;
+/** Of one tag or the text between two: a key of 1,024 bytes, escaped in the longest way, has a third of it. */
+const MAX_LENGTH = 64 * 1024;
+
 // Entities stay as they are, to be decoded below: what the library expands can be declared by the document.
 const parser = new XMLParser({
   ignoreAttributes: true,
@@ -83,6 +88,7 @@ export function unquoted(etag: string): string {
 
 function rootOf(xml: string, name: string): XmlNode {
   if (/<!DOCTYPE/i.test(xml)) throw new SyntaxError("the answer declares a document type");
+  checkParts(xml);
   let document: unknown;
   try {
     document = parser.parse(xml.trim(), true);
@@ -96,6 +102,20 @@ function rootOf(xml: string, name: string): XmlNode {
   return root;
 }
 
+/** For megabytes of tags, or one of text, the parser takes seconds and a hundred times the memory. */
+function checkParts(xml: string): void {
+  let tags = 0;
+  let end = -1;
+  for (let at = xml.indexOf("<"); at >= 0; at = xml.indexOf("<", end)) {
+    const text = at - end;
+    end = xml.indexOf(">", at);
+    if (end < 0) throw new SyntaxError("the answer is no XML: a tag does not end");
+    if (++tags > MAX_TAGS || Math.max(text, end - at) > MAX_LENGTH) {
+      throw new SyntaxError("the answer has too many parts, or one that is too long");
+    }
+  }
+}
+
 function listedObject(entry: unknown, encoded: boolean): ListedObject {
   if (!isNode(entry)) throw new SyntaxError("a listed object has no fields");
   const raw = textOf(entry.Key);
@@ -105,7 +125,9 @@ function listedObject(entry: unknown, encoded: boolean): ListedObject {
   if (
     key === "" || !Number.isSafeInteger(size) || size < 0 || Number.isNaN(lastModifiedUnixMilli)
   ) {
-    throw new SyntaxError(`a listed object lacks key, size or date: ${JSON.stringify(entry)}`);
+    throw new SyntaxError(
+      `a listed object lacks key, size or date: ${JSON.stringify(entry).slice(0, 200)}`,
+    );
   }
   return { key, size, etag: unquoted(textOf(entry.ETag)), lastModifiedUnixMilli };
 }
