@@ -136,7 +136,7 @@ class NodeFiles implements Files {
     const name = segments.pop()!;
     const folder = await resolved(nodePath.join(this.root, ...segments));
     if (folder === undefined) return undefined;
-    this.#mustBeInside(folder, path);
+    this.#mustBeInside(folder, segments);
     return nodePath.join(folder, name);
   }
 
@@ -155,10 +155,10 @@ class NodeFiles implements Files {
           if (codeOf(error) !== "EEXIST") throw error;
         });
         folder = await fs.realpath(next);
-        this.#mustBeInside(folder, path);
+        this.#mustBeInside(folder, segments);
       }
     }
-    this.#mustBeInside(folder, path);
+    this.#mustBeInside(folder, segments);
     if (!(await fs.stat(folder)).isDirectory()) {
       throw new FilesError(`Cannot write below "${path}" in ${this.root}: it is not a folder`, {
         kind: "conflict",
@@ -168,11 +168,15 @@ class NodeFiles implements Files {
     return folder;
   }
 
-  #mustBeInside(folder: string, path: string): void {
-    const inside = this.root.endsWith(nodePath.sep) ? this.root : this.root + nodePath.sep;
-    if (folder === this.root || folder.startsWith(inside)) return;
+  /** A link may lead elsewhere in the same child of the root, which is a bucket for a store, and nowhere else. */
+  #mustBeInside(folder: string, [first, ...rest]: readonly string[]): void {
+    if (first === undefined) return;
+    const child = nodePath.join(this.root, first);
+    if (folder === child || folder.startsWith(child + nodePath.sep)) return;
     throw new RangeError(
-      `Cannot use "${path}": a symbolic link in it leads out of ${this.root} to ${folder}`,
+      `Cannot use "${
+        [first, ...rest].join("/")
+      }": a symbolic link in it leads out of ${child} to ${folder}`,
     );
   }
 

@@ -35,7 +35,7 @@ export class FilesError extends Error {
 
 /**
  * Port: a writable area under one root. Paths are relative to the root, with `/`; a path with an empty, `.` or `..` segment or NUL is
- * refused with `RangeError`, and no symbolic link is followed out of the root. A missing file or folder reads as `undefined` or as an
+ * refused with `RangeError`, and no symbolic link is followed out of the root, nor from one child of the root to another. A missing file or folder reads as `undefined` or as an
  * empty list; so does a folder read as a file, a file listed as a folder, and a symbolic link. Everything else the system refuses is a
  * `FilesError`. An error of a body and the reason of an abort are passed on as they are.
  *

@@ -137,6 +137,26 @@ describe("Files of a folder", () => {
     assert.deepEqual((await files.list("")).map((info) => info.path), ["file", "own"]);
   });
 
+  it("a link from one child of the root to another leads nowhere, one inside of a child does", async () => {
+    const root = fresh();
+    const files = await openNodeFiles(root);
+    await files.write("one/in/own", new Uint8Array(1));
+    await files.write("other/secret", new TextEncoder().encode("theirs"));
+    await fs.symlink(join(root, "other"), join(root, "one/link"));
+    await fs.symlink(join(root, "one/in"), join(root, "one/again"));
+    await fs.symlink(root, join(root, "one/up"));
+    await fs.symlink(root, join(root, "up"));
+    assert.deepEqual(await files.list("one/link"), []);
+    for (const path of ["one/link/secret", "one/up/other/secret", "one/up/x", "up/x"]) {
+      await assert.rejects(() => files.stat(path), RangeError);
+      await assert.rejects(() => files.read(path), RangeError);
+      await assert.rejects(() => files.write(path, new Uint8Array(1)), RangeError);
+      await assert.rejects(() => files.remove(path), RangeError);
+    }
+    assert.equal((await files.stat("one/again/own"))?.size, 1);
+    assert.equal(await fs.readFile(join(root, "other/secret"), "utf8"), "theirs");
+  });
+
   it("no unfinished file stays on the disk after a failure", async () => {
     const root = fresh();
     const files = await openNodeFiles(root);
