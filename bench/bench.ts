@@ -1,148 +1,79 @@
-// `npm run bench`: starts a NATS server of its own, fills a stream, and lets the contenders work it off in turn, on Deno and on Bun; then the
-// embedded run beside the codec alone. Options: --records N (200000), --rounds N (3), --tcp (TCP instead of websockets for our worker),
-// --memory (our worker only, once on each, over a million records: its memory early and late).
-import { spawn } from "node:child_process";
+// `npm run bench`: starts NATS servers of its own and lets our worker and others work off the same streams in turn, on Deno and on Bun.
 import { parseArgs } from "node:util";
-import { connect } from "nats.ws";
-import { AvroCodec } from "../src/codec/avro.ts";
-import { startNats } from "../tests/support/nats_server.ts";
-import { type Contender, memory, ratios, type Row, table } from "./results.ts";
-import {
-  FLOW,
-  INPUT_STREAM,
-  INPUT_SUBJECT,
-  OUTPUT_STREAM,
-  recordOf,
-  type Result,
-  SCHEMA,
-} from "./setting.ts";
+import process from "node:process";
+import type { BenchOptions } from "./comparison.ts";
+import { COMPARISONS } from "./comparisons.ts";
+import { type Runtime, RUNTIMES } from "./program.ts";
+import { short } from "./short.ts";
 
-const { values } = parseArgs({
-  options: {
-    records: { type: "string", default: "200000" },
-    rounds: { type: "string", default: "3" },
-    tcp: { type: "boolean", default: false },
-    memory: { type: "boolean", default: false },
-  },
-});
-const records = values.memory ? 1_000_000 : Number(values.records);
-const rounds = values.memory ? 1 : Number(values.rounds);
-const contenders: Contender[] = values.memory ? ["kflow"] : ["bare", "kflow", "js-publish"];
+const USAGE = `npm run bench -- [options]
+  --only NAME       one comparison; may be repeated
+  --rounds N        rounds of each instead of its own number
+  --records N       no more records than this in any, to try it out
+  --runtime NAME    deno or bun alone
+  --tcp             our worker speaks TCP to the server instead of websockets
+  --short           the form for CI: ends with status 1 if our worker is slower than --least
+  --least RATIO     of the loop by hand (0.75)
 
-const RUNTIMES = {
-  deno: ["deno", "run", "-A", "--no-check", "--quiet"],
-  bun: ["bun"],
-} as const;
-type Runtime = keyof typeof RUNTIMES;
+${COMPARISONS.map(({ name, about }) => `  ${name.padEnd(16)}  ${about}`).join("\n")}`;
 
-const server = await startNats();
-try {
-  await fill();
-  const rows: Row[] = [];
-  for (let round = 1; round <= rounds; round++) {
-    for (const runtime of Object.keys(RUNTIMES) as Runtime[]) {
-      for (const contender of contenders) {
-        const result = await compete(runtime, contender, `${contender}-${runtime}-${round}`);
-        rows.push({
-          runtime,
-          contender,
-          rate: result.records / (result.milliseconds / 1000),
-          rss: result.rss,
-        });
-        console.error(
-          `round ${round} ${runtime} ${contender}: ${Math.round(rows.at(-1)!.rate)} records/s`,
-        );
-      }
-    }
-  }
-  console.log(table(rows));
-  if (values.memory) console.log(memory(rows));
-  else {
-    console.log(ratios(rows));
-    await embedded();
-  }
-} finally {
-  await server.stop();
-}
+process.exit(await main());
 
-/** The embedded run against the codec's own rate, in the same process. */
-async function embedded(): Promise<void> {
-  for (const [runtime, [command, ...before]] of Object.entries(RUNTIMES)) {
-    const text = await output(command, [...before, "bench/embedded_run.ts", "300000"]);
-    const { run, codec, ratio } = JSON.parse(text.trim().split("\n").at(-1)!);
-    console.log(`${runtime}: embedded run ${run} records/s, codec alone ${codec}, ratio ${ratio}`);
-  }
-}
-
-/** Publishes the input with many in flight and waits for the last confirmation. */
-async function fill(): Promise<void> {
-  const nc = await connect({ servers: server.wsUrl });
-  const jsm = await nc.jetstreamManager();
-  await addStream(jsm, INPUT_STREAM, `kflow.${FLOW}.work.>`);
-  const js = nc.jetstream();
-  const schema = new AvroCodec().parse(SCHEMA);
-  const kv = await js.views.kv("kflow-state", { history: 1 }).catch(() => undefined);
-  await kv?.destroy();
-  const { headers } = await import("nats.ws");
-  const fixed = headers();
-  fixed.set("Kflow-Schema", schema.fingerprint);
-  for (let i = 0; i < records; i++) {
-    nc.publish(INPUT_SUBJECT, schema.encode(recordOf(i)), { headers: fixed });
-    if (i % 2000 === 0) await nc.flush();
-  }
-  await nc.flush();
-  // The server has received everything and may still be storing it.
-  for (const deadline = performance.now() + 30_000;;) {
-    const { state } = await jsm.streams.info(INPUT_STREAM);
-    if (state.messages === records) break;
-    if (performance.now() > deadline) {
-      throw new Error(`${state.messages} of ${records} records are there`);
-    }
-  }
-  await nc.close();
-}
-
-type Manager = Awaited<ReturnType<Awaited<ReturnType<typeof connect>>["jetstreamManager"]>>;
-
-async function addStream(jsm: Manager, name: string, subjects: string): Promise<void> {
-  await jsm.streams.add({
-    name,
-    subjects: [subjects],
-    max_bytes: 1 << 30,
-    discard: "new" as never,
-    duplicate_window: 600_000_000_000,
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string", multiple: true, default: [] },
+      rounds: { type: "string" },
+      records: { type: "string" },
+      runtime: { type: "string" },
+      tcp: { type: "boolean", default: false },
+      short: { type: "boolean", default: false },
+      least: { type: "string", default: "0.75" },
+      help: { type: "boolean", default: false },
+    },
   });
-}
-
-/** One contender on its own, with an output stream as new. */
-async function compete(runtime: Runtime, contender: Contender, group: string): Promise<Result> {
-  const nc = await connect({ servers: server.wsUrl });
-  const jsm = await nc.jetstreamManager();
-  await jsm.streams.delete(OUTPUT_STREAM).catch(() => {});
-  await addStream(jsm, OUTPUT_STREAM, `kflow.${FLOW}.sink.>`);
-  const script = contender === "kflow" ? "bench/kflow_worker.ts" : "bench/bare_loop.ts";
-  const address = contender === "kflow" && values.tcp ? server.tcpUrl : server.wsUrl;
-  const way = contender === "js-publish" ? "js-publish" : "wildcard";
-  const [command, ...before] = RUNTIMES[runtime];
-  const text = await output(command, [...before, script, address, group, String(records), way]);
-  const { state } = await jsm.streams.info(OUTPUT_STREAM);
-  if (state.messages !== records) {
-    throw new Error(`${group} stored ${state.messages} of ${records} records`);
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
   }
-  await jsm.consumers.delete(INPUT_STREAM, group);
-  await nc.close();
-  return JSON.parse(text.trim().split("\n").at(-1)!);
+  const options: BenchOptions = {
+    rounds: values.rounds === undefined ? undefined : count("--rounds", values.rounds),
+    records: values.records === undefined ? undefined : count("--records", values.records),
+    runtimes: runtimesOf(values.runtime),
+    tcp: values.tcp,
+    say: (line) => console.error(line),
+  };
+  if (values.short) {
+    const { text, problem } = await short(options, Number(values.least));
+    console.log(problem === undefined ? text : `${text}\n${problem}`);
+    return problem === undefined ? 0 : 1;
+  }
+  for (const name of values.only) {
+    if (!COMPARISONS.some((each) => each.name === name)) wrong(`no comparison is named "${name}"`);
+  }
+  for (const { name, about, run } of COMPARISONS) {
+    if (values.only.length > 0 && !values.only.includes(name)) continue;
+    console.log(`\n== ${name}: ${about}`);
+    const say = (line: string) => options.say(`${name}: ${line}`);
+    console.log(await run({ ...options, say }));
+  }
+  return 0;
 }
 
-function output(command: string, args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], timeout: 300_000 });
-    let text = "";
-    child.stdout.on("data", (part) => text += part);
-    child.on("error", reject);
-    child.on("close", (status) => {
-      if (status === 0) resolve(text);
-      else reject(new Error(`${command} ${args.join(" ")} ended with ${status}`));
-    });
-  });
+function count(name: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) wrong(`${name} is "${text}": 1 or more`);
+  return number;
+}
+
+function runtimesOf(name: string | undefined): Runtime[] {
+  const all = Object.keys(RUNTIMES) as Runtime[];
+  const found = all.filter((each) => name === undefined || each === name);
+  if (found.length === 0) wrong(`no runtime is named "${name}"`);
+  return found;
+}
+
+function wrong(problem: string): never {
+  console.error(`${problem}\n\n${USAGE}`);
+  process.exit(2);
 }

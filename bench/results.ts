@@ -1,68 +1,92 @@
-export type Contender = "bare" | "kflow" | "js-publish";
-
+/** How fast one contender was in one round. */
 export interface Row {
-  runtime: string;
-  contender: Contender;
+  readonly round: number;
+  readonly runtime: string;
+  readonly contender: string;
   /** Records per second. */
-  rate: number;
-  rss?: { first: number; last: number };
+  readonly rate: number;
+  readonly rss?: { readonly first: number; readonly last: number };
+}
+
+/** Of one contender on one runtime, over all rounds, divided by another of the same round. */
+export interface Ratio {
+  readonly runtime: string;
+  readonly contender: string;
+  readonly median: number;
+  readonly lowest: number;
+  readonly highest: number;
 }
 
 /** Median with the lowest and the highest, per contender and runtime. */
 export function table(rows: readonly Row[]): string {
-  const lines = ["runtime  contender     median records/s   lowest  highest"];
-  for (const [name, rates] of grouped(rows)) {
-    const sorted = rates.toSorted((a, b) => a - b);
-    const [runtime, contender] = name.split(" ") as [string, string];
-    lines.push(
-      `${runtime.padEnd(8)} ${contender.padEnd(12)} ${
-        String(Math.round(median(rates))).padStart(17)
-      } ` +
-        `${String(Math.round(sorted[0]!)).padStart(8)} ${
-          String(Math.round(sorted.at(-1)!)).padStart(8)
-        }`,
-    );
-  }
-  return lines.join("\n");
+  const groups = grouped(rows);
+  const width = Math.max(12, ...rows.map(({ contender }) => contender.length));
+  return [
+    `runtime  ${"contender".padEnd(width)}  median records/s    lowest   highest`,
+    ...[...groups.values()].map((group) => {
+      const { runtime, contender } = group[0]!;
+      const { median, lowest, highest } = spread(group.map(({ rate }) => rate));
+      return `${runtime.padEnd(8)} ${contender.padEnd(width)} ${whole(median, 17)} ${
+        whole(lowest, 9)
+      } ${whole(highest, 9)}`;
+    }),
+  ].join("\n");
 }
 
-/** Our worker and the js.publish loop against the bare loop of the same round: median of the ratios. */
-export function ratios(rows: readonly Row[]): string {
-  const by = grouped(rows);
-  const lines: string[] = [];
-  for (const runtime of new Set(rows.map((row) => row.runtime))) {
-    const bare = by.get(`${runtime} bare`)!;
-    for (const contender of ["kflow", "js-publish"]) {
-      const rates = by.get(`${runtime} ${contender}`) ?? [];
-      const ratio = median(rates.map((rate, round) => rate / bare[round]!));
-      lines.push(`${runtime}: ${contender} / bare = ${ratio.toFixed(2)}`);
-    }
-  }
-  return lines.join("\n");
+/** Every contender but `against`, divided by it: by the one on the same runtime, or by the only one there is. */
+export function ratios(rows: readonly Row[], against: string): Ratio[] {
+  const bases = rows.filter(({ contender }) => contender === against);
+  return [...grouped(rows).values()].flatMap((group) => {
+    const { runtime, contender } = group[0]!;
+    if (contender === against) return [];
+    const quotients = group.map(({ round, rate }) => {
+      const ofRound = bases.filter((base) => base.round === round);
+      const base = ofRound.find((each) => each.runtime === runtime) ?? ofRound[0];
+      if (base === undefined) throw new Error(`Round ${round} has no "${against}"`);
+      return rate / base.rate;
+    });
+    return [{ runtime, contender, ...spread(quotients) }];
+  });
 }
 
-/** Resident set of our worker, early and late. */
-export function memory(rows: readonly Row[]): string {
-  return rows.filter((row) => row.rss !== undefined).map(({ runtime, rss }) =>
-    `${runtime}: resident set ${mib(rss!.first)} in the first third, ${mib(rss!.last)} in the last`
-  ).join("\n");
+/** The table, and below it the ratios. */
+export function withRatios(rows: readonly Row[], against: string): string {
+  const lines = ratios(rows, against).map(({ runtime, contender, median, lowest, highest }) =>
+    `${runtime}: ${contender} / ${against} = ${median.toFixed(2)} ` +
+    `(${lowest.toFixed(2)} to ${highest.toFixed(2)})`
+  );
+  return [table(rows), ...lines].join("\n");
 }
 
-function mib(bytes: number): string {
-  return `${Math.round(bytes / (1 << 20))} MiB`;
+/** The table, and below it what each contender spends on a record more than another, in per cent. */
+export function withCosts(rows: readonly Row[], against: string): string {
+  const percent = (ratio: number) => `${((1 / ratio - 1) * 100).toFixed(1)} %`;
+  const lines = ratios(rows, against).map(({ runtime, contender, median, lowest, highest }) =>
+    `${runtime}: a record costs ${contender} ${percent(median)} more than ${against} ` +
+    `(${percent(highest)} to ${percent(lowest)})`
+  );
+  return [table(rows), ...lines].join("\n");
 }
 
-function grouped(rows: readonly Row[]): Map<string, number[]> {
-  const groups = new Map<string, number[]>();
-  for (const { runtime, contender, rate } of rows) {
-    const name = `${runtime} ${contender}`;
-    groups.set(name, [...groups.get(name) ?? [], rate]);
-  }
-  return groups;
-}
-
-function median(values: readonly number[]): number {
+/** Median, lowest and highest. */
+export function spread(values: readonly number[]) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const median = sorted.length % 2 === 1
+    ? sorted[middle]!
+    : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { median, lowest: sorted[0]!, highest: sorted.at(-1)! };
+}
+
+function whole(value: number, width: number): string {
+  return String(Math.round(value)).padStart(width);
+}
+
+function grouped(rows: readonly Row[]): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const name = `${row.runtime} ${row.contender}`;
+    groups.set(name, [...groups.get(name) ?? [], row]);
+  }
+  return groups;
 }

@@ -1,17 +1,17 @@
 // The embedded run: source, function and a sink that drops everything, in one process. Prints records/s of the run and of the codec alone, which
 // encodes and decodes each record once where the run does it twice. Argument: records.
 import process from "node:process";
-import { createMemoryBroker } from "../src/broker/memory.ts";
-import { AvroCodec } from "../src/codec/avro.ts";
-import { createLogger } from "../src/log.ts";
-import { loadPlan } from "../src/pipeline/load_plan.ts";
-import { toProcessFunction } from "../src/runtime/function.ts";
-import type { SourceContext } from "../src/runtime/source_function.ts";
-import { runTasks } from "../src/runtime/runner.ts";
-import { MemoryFiles } from "../src/files/memory.ts";
-import { MemoryStore } from "../src/store/memory.ts";
-import { taskStoreOf } from "../tests/support/task_store.ts";
-import { recordOf, type S3List, SCHEMA, work } from "./setting.ts";
+import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { AvroCodec } from "../../src/codec/avro.ts";
+import { createLogger } from "../../src/log.ts";
+import { loadPlan } from "../../src/pipeline/load_plan.ts";
+import { toProcessFunction } from "../../src/runtime/function.ts";
+import type { SourceContext } from "../../src/runtime/source_function.ts";
+import { runTasks } from "../../src/runtime/runner.ts";
+import { MemoryFiles } from "../../src/files/memory.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
+import { taskStoreOf } from "../../tests/support/task_store.ts";
+import { recordOf, type S3List, SCHEMA, work } from "../setting.ts";
 
 const records = Number(process.argv[2] ?? 300_000);
 const { plan } = await loadPlan({

@@ -1,0 +1,36 @@
+import { loadPlan } from "../../src/pipeline/load_plan.ts";
+import type { Plan } from "../../src/pipeline/plan.ts";
+import { FLOW, type Job, SCHEMA } from "../setting.ts";
+
+/** The plan of our worker: the task `work` between what has filled its queue and those whose queues it fills. */
+export async function loadJob(job: Job): Promise<Plan> {
+  const { server, group, outs, inFlight, metricsPort, errorStream } = job;
+  const { plan, errors } = await loadPlan({
+    file: "bench.yaml",
+    folder: "/",
+    env: () => undefined,
+    readText: () => Promise.reject(new Error("ENOENT")),
+    resolvePath: (path) => path,
+    text: `
+name: ${FLOW}
+mode: batch
+globalConfig:
+  store: {addr: "memory:"}
+  nats: {addr: "${server}"}
+  metrics: {enabled: ${metricsPort !== undefined}, port: ${metricsPort ?? 9002}}
+  sideStream: {enabled: ${errorStream === true}, errorTopics: bench-errors.error}
+dag:
+  - {id: gen, type: fs-source, format: list, topics: "s3a://docs", out: [work]}
+  - id: work
+    type: raw
+    module: work.ts
+    groupId: ${group}
+    meta: {max.in.flight: ${inFlight}}
+    schema: ${JSON.stringify(SCHEMA)}
+    out: [${outs.join(", ")}]
+${outs.map((id) => `  - {id: ${id}, type: print}`).join("\n")}
+`,
+  });
+  if (plan === undefined) throw new Error(JSON.stringify(errors));
+  return plan;
+}

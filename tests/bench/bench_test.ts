@@ -1,0 +1,62 @@
+import { after, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { CommandLine, OWN_RUNTIME } from "../support/command.ts";
+import { serverSkip } from "../support/server_binary.ts";
+
+const SMALL = ["--records", "300", "--rounds", "1", "--runtime", OWN_RUNTIME];
+const RATE = String.raw`\d+ +\d+ +\d+`;
+
+describe("npm run bench", { skip: serverSkip("nats-server") }, () => {
+  const commands = new CommandLine();
+  after(() => commands.endAll());
+
+  async function bench(...args: string[]) {
+    return await commands.run(args, { main: "bench/bench.ts" });
+  }
+
+  async function compare(name: string): Promise<string> {
+    const { status, stdout, stderr } = await bench("--only", name, ...SMALL);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, new RegExp(`^\n== ${name}: .+\n`));
+    return stdout;
+  }
+
+  it("lets the loop by hand and our worker send each output to two streams", async () => {
+    const text = await compare("fan-out");
+    assert.match(text, new RegExp(`bare +${RATE}\n.*kflow +${RATE}\n.*kflow / bare = \\d`));
+  });
+
+  it("lets two processes share a consumer", async () => {
+    const text = await compare("two-workers");
+    assert.match(text, new RegExp(`bare +${RATE}\n.*kflow +${RATE}\n.*kflow / bare = \\d`));
+  });
+
+  it("tells what metrics, an error stream and long calls cost", async () => {
+    const text = await compare("costs");
+    for (const name of ["metrics", "error-stream", "long-running"]) {
+      assert.match(text, new RegExp(`a record costs ${name} -?\\d+\\.\\d % more than kflow`));
+    }
+  });
+
+  it("runs a whole pipeline in one process", async () => {
+    assert.match(await compare("embedded"), /embedded run \d+ records\/s, codec alone \d+/);
+  });
+
+  it("ends with status 0 in its short form if our worker is as fast as asked", async () => {
+    const { status, stdout, stderr } = await bench("--short", "--least", "0.001", ...SMALL);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, new RegExp(`${OWN_RUNTIME}: kflow / bare = .+\n$`));
+  });
+
+  it("ends with status 1 and one line in its short form if it is not", async () => {
+    const { status, stdout } = await bench("--short", "--least", "1000", ...SMALL);
+    assert.equal(status, 1);
+    assert.match(stdout, /\nkflow \/ bare is \d+\.\d\d on (deno|bun): less than 1000 of .+\n$/);
+  });
+
+  it("ends with status 2 where there is no such comparison", async () => {
+    const { status, stderr } = await bench("--only", "nothing");
+    assert.equal(status, 2);
+    assert.match(stderr, /^no comparison is named "nothing"\n/);
+  });
+});
