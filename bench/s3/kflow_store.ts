@@ -1,0 +1,12 @@
+// Contender: kflow's own store, as tasks have it.
+import { Secret } from "../../src/secret.ts";
+import { S3Store } from "../../src/store/s3.ts";
+import { compete } from "./setting.ts";
+
+await compete(({ endpoint, user, password }) => {
+  const store = new S3Store({ endpoint, user, password: new Secret(password) });
+  return {
+    put: (bucket, key, body) => store.put(bucket, key, body, { contentType: "application/json" }),
+    list: (bucket, prefix) => store.list(bucket, prefix),
+  };
+});
