@@ -16,6 +16,7 @@ import { unprovenRows } from "./unproven_rows.ts";
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const FILE_LIMIT_MS = 240_000;
 const RUNTIME_LIMIT_MS = 15 * 60_000;
+const BENCH_LIMIT_MS = 5 * 60_000;
 
 const say = (line: string) => console.log(line);
 
@@ -137,6 +138,27 @@ function checkRows(
   tally.check("conformance: every named test passed", unprovenRows(rows, reports), 0);
 }
 
+/** Alone at the end, where nothing else takes its time. */
+async function runShortBench(tally: Tally, commands: Commands): Promise<void> {
+  say("\n== bench, the short form");
+  const started = performance.now();
+  const { status, output } = await commands.run("deno", [
+    "run",
+    "-A",
+    "--no-lock",
+    "--node-modules-dir=manual",
+    "bench/bench.ts",
+    "--short",
+  ], { cwd: ROOT, timeoutMs: BENCH_LIMIT_MS });
+  if (status === 0) say(output.trimEnd());
+  const problems = status === 0 ? [] : [output];
+  tally.check(
+    "a worker is nearly as fast as a loop by hand",
+    problems,
+    performance.now() - started,
+  );
+}
+
 async function runAll(options: TestOptions, commands: Commands): Promise<Tally> {
   const tally = new Tally(say);
   const files = testFiles(options.filters);
@@ -156,6 +178,7 @@ async function runAll(options: TestOptions, commands: Commands): Promise<Tally> 
   if (isWhole && hasServers) checkRows(tally, results);
   else if (isWhole) tally.skipReason(`${CONFORMANCE_FILE} is not checked without all servers`);
   searchSecrets(tally, [...results.values()], options.filters.length === 0);
+  if (isWhole && hasServers) await runShortBench(tally, commands);
   return tally;
 }
 
