@@ -21,7 +21,7 @@ import { type StoreCall, storeError } from "./store_failure.ts";
 
 /** What a header can carry; anything else in one would be an error of its own, or another header. */
 const HEADER_TEXT = /^[\x20-\x7e]*$/;
-const PART_SIZE = 8 * 1024 * 1024;
+const PART_SIZE = 5 * 1024 * 1024;
 /** Pages in a row without an object; a server may have a few after a mass deletion. */
 const MAX_EMPTY_PAGES = 100;
 
@@ -37,7 +37,7 @@ export interface S3StoreOptions {
   region?: string;
   /** `check` says after so long that the server does not answer. @default 12_000 */
   checkMs?: number;
-  /** Bytes of an upload held at once, and from which on it goes in parts; at least 5 MiB on most servers. @default 8 MiB */
+  /** Bytes of an upload held at once, and from which on it goes in parts; at least 5 MiB on most servers. @default 5 MiB */
   partSize?: number;
   /** How long to wait, and how often to try again. */
   timing?: S3Timing;

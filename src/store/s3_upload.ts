@@ -1,4 +1,4 @@
-import { bodyChunks, joinChunks } from "../body_chunks.ts";
+import { bodyChunks } from "../body_chunks.ts";
 import { reasonOf } from "../errors.ts";
 import type { S3Client, S3Request } from "./s3_request.ts";
 import { completeUploadXml, parseCompletedEtag, parseUploadId, unquoted } from "./s3_xml.ts";
@@ -135,32 +135,33 @@ class MultipartUpload {
   }
 }
 
-/** Pieces of exactly `partSize`, the last one excepted; an empty body is one empty piece. */
+/** Pieces of exactly `partSize`, the last one excepted; an empty body is one empty piece. Each holds only until the next is asked for: they share their memory. */
 async function* parts(
   body: Uint8Array | ReadableStream<Uint8Array>,
   options: { partSize: number; signal?: AbortSignal },
 ): AsyncGenerator<{ bytes: Uint8Array<ArrayBuffer>; last: boolean }> {
   const { partSize, signal } = options;
-  let waiting: Uint8Array[] = [];
+  let part = new Uint8Array(0);
   let size = 0;
   for await (const chunk of bodyChunks(body, signal)) {
-    let rest = chunk;
-    // A full part goes out only when there is more: it might have been the last one.
-    while (size + rest.length > partSize) {
-      const room = partSize - size;
-      waiting.push(rest.subarray(0, room));
-      const bytes = joinChunks(waiting);
-      waiting = [];
-      size = 0;
-      yield { bytes, last: false };
-      rest = rest.subarray(room);
+    for (let taken = 0; taken < chunk.length;) {
+      // A full part goes out only when there is more: it might have been the last one.
+      if (size === partSize) {
+        yield { bytes: part, last: false };
+        size = 0;
+      }
+      const some = chunk.subarray(taken, taken + partSize - size);
+      if (size + some.length > part.length) {
+        const larger = new Uint8Array(Math.min(partSize, Math.max(2 * size, size + some.length)));
+        larger.set(part.subarray(0, size));
+        part = larger;
+      }
+      part.set(some, size);
+      size += some.length;
+      taken += some.length;
     }
-    waiting.push(rest);
-    size += rest.length;
   }
-  const bytes = joinChunks(waiting);
-  waiting = [];
-  yield { bytes, last: true };
+  yield { bytes: part.subarray(0, size), last: true };
 }
 
 function understood<T>(call: StoreCall, parse: () => T): T {
