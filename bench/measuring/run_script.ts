@@ -56,7 +56,7 @@ export async function outputOf(
   throw new Error(`${command} ${args.join(" ")} ended with ${status}\n${text}`);
 }
 
-/** That of this process with the programs of node_modules first, and no variable of kflow's but those given. */
+/** That of this process with the programs of node_modules first, and of kflow's variables those given and a log that tells of trouble alone. */
 export function environment(
   env: Readonly<Record<string, string>> = {},
 ): Record<string, string | undefined> {
@@ -65,6 +65,7 @@ export function environment(
     ...Object.fromEntries(kept),
     PATH: `${join(ROOT, "node_modules", ".bin")}:${process.env.PATH}`,
     NO_COLOR: "1",
+    KFLOW_RUNTIME_LOG_LEVEL: "WARNING",
     ...env,
   };
 }
