@@ -15,6 +15,12 @@ export async function short(
 ): Promise<{ text: string; problem: string | undefined }> {
   const race = { contenders: [BARE, KFLOW], records: RECORDS, warmUp: WARM_UP, rounds: ROUNDS };
   const rows = await run(race, options);
+  // A machine that was busy for a moment gets as many rounds again, and all of them count.
+  if (tooSlow(rows, least) !== undefined) {
+    const before = Math.max(...rows.map(({ round }) => round));
+    const again = await run(race, options);
+    rows.push(...again.map((row) => ({ ...row, round: row.round + before })));
+  }
   return { text: withRatios(rows, "bare"), problem: tooSlow(rows, least) };
 }
 
