@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import process from "node:process";
 import type { BenchOptions } from "./comparison.ts";
 import { COMPARISONS } from "./comparisons.ts";
-import { type Runtime, RUNTIMES } from "./program.ts";
+import { type Runtime, RUNTIMES } from "./measuring/run_script.ts";
 import { short } from "./short.ts";
 
 const USAGE = `npm run bench -- [options]

@@ -1,4 +1,4 @@
-import type { Runtime } from "./program.ts";
+import type { Runtime } from "./measuring/run_script.ts";
 
 export interface BenchOptions {
   /** Instead of each comparison's own number. */

@@ -3,13 +3,6 @@ import type { Result } from "./setting.ts";
 
 const LIMIT_MS = 300_000;
 
-/** How a program of the bench is started. */
-export const RUNTIMES = {
-  deno: ["deno", "run", "-A", "--no-check", "--no-lock", "--quiet"],
-  bun: ["bun"],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
-export type Runtime = keyof typeof RUNTIMES;
-
 /** One process of a contender: says that it is ready, begins at a word, and prints its result as its last line. */
 export class Program {
   readonly #child: ChildProcess;

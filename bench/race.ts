@@ -1,7 +1,8 @@
 import { Arena } from "./arena.ts";
 import type { BenchOptions } from "./comparison.ts";
 import { pythonFor } from "./python.ts";
-import { Program, type Runtime, RUNTIMES } from "./program.ts";
+import { type Runtime, RUNTIMES } from "./measuring/run_script.ts";
+import { Program } from "./program.ts";
 import type { Row } from "./results.ts";
 import { scrape } from "./scrape.ts";
 import { type Job, OUTPUT_TASKS, type Result } from "./setting.ts";

@@ -1,3 +1,5 @@
+import { spreadOf } from "./measuring/spread.ts";
+
 /** How fast one contender was in one round. */
 export interface Row {
   readonly round: number;
@@ -25,7 +27,7 @@ export function table(rows: readonly Row[]): string {
     `runtime  ${"contender".padEnd(width)}  median records/s    lowest   highest`,
     ...[...groups.values()].map((group) => {
       const { runtime, contender } = group[0]!;
-      const { median, lowest, highest } = spread(group.map(({ rate }) => rate));
+      const { median, lowest, highest } = spreadOf(group.map(({ rate }) => rate));
       return `${runtime.padEnd(8)} ${contender.padEnd(width)} ${whole(median, 17)} ${
         whole(lowest, 9)
       } ${whole(highest, 9)}`;
@@ -45,7 +47,7 @@ export function ratios(rows: readonly Row[], against: string): Ratio[] {
       if (base === undefined) throw new Error(`Round ${round} has no "${against}"`);
       return rate / base.rate;
     });
-    return [{ runtime, contender, ...spread(quotients) }];
+    return [{ runtime, contender, ...spreadOf(quotients) }];
   });
 }
 
@@ -66,16 +68,6 @@ export function withCosts(rows: readonly Row[], against: string): string {
     `(${percent(highest)} to ${percent(lowest)})`
   );
   return [table(rows), ...lines].join("\n");
-}
-
-/** Median, lowest and highest. */
-export function spread(values: readonly number[]) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 === 1
-    ? sorted[middle]!
-    : (sorted[middle - 1]! + sorted[middle]!) / 2;
-  return { median, lowest: sorted[0]!, highest: sorted.at(-1)! };
 }
 
 function whole(value: number, width: number): string {

@@ -1,5 +1,6 @@
 import type { Comparison } from "../comparison.ts";
-import { Program, RUNTIMES } from "../program.ts";
+import { RUNTIMES } from "../measuring/run_script.ts";
+import { Program } from "../program.ts";
 
 const RECORDS = 300_000;
 

@@ -4,31 +4,24 @@ import process from "node:process";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { createLogger } from "../../src/log.ts";
-import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import { toProcessFunction } from "../../src/runtime/function.ts";
 import type { SourceContext } from "../../src/runtime/source_function.ts";
 import { runTasks } from "../../src/runtime/runner.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { planOf } from "../../tests/support/flow.ts";
 import { taskStoreOf } from "../../tests/support/task_store.ts";
 import { recordOf, type S3List, SCHEMA, work } from "../setting.ts";
 
 const records = Number(process.argv[2] ?? 300_000);
-const { plan } = await loadPlan({
-  file: "bench.yaml",
-  folder: "/",
-  env: () => undefined,
-  readText: () => Promise.reject(new Error("ENOENT")),
-  resolvePath: (path) => path,
-  text: `
+const plan = await planOf(`
 mode: batch
 globalConfig: {store: {addr: "memory:"}}
 dag:
   - {id: gen, type: fs-source, format: list, topics: "s3a://docs", out: [work]}
   - {id: work, type: raw, module: work.ts, schema: ${JSON.stringify(SCHEMA)}, out: [sink]}
   - {id: sink, type: print}
-`,
-});
+`);
 
 async function emitAll(ctx: SourceContext): Promise<void> {
   for (let i = 0; i < records; i++) await ctx.emit({ ...recordOf(i) }, { id: `r${i}` });
@@ -37,8 +30,8 @@ async function emitAll(ctx: SourceContext): Promise<void> {
 const never = new AbortController().signal;
 const started = performance.now();
 const { tasks } = await runTasks({
-  plan: plan!,
-  tasks: plan!.tasks,
+  plan,
+  tasks: plan.tasks,
   run: "bench",
   broker: createMemoryBroker(),
   codec: new AvroCodec(),

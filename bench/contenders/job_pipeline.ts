@@ -1,17 +1,11 @@
-import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
+import { planOf } from "../../tests/support/flow.ts";
 import { FLOW, type Job, SCHEMA } from "../setting.ts";
 
 /** The plan of our worker: the task `work` between what has filled its queue and those whose queues it fills. */
 export async function loadJob(job: Job): Promise<Plan> {
   const { server, group, outs, inFlight, metricsPort, errorStream } = job;
-  const { plan, errors } = await loadPlan({
-    file: "bench.yaml",
-    folder: "/",
-    env: () => undefined,
-    readText: () => Promise.reject(new Error("ENOENT")),
-    resolvePath: (path) => path,
-    text: `
+  return await planOf(`
 name: ${FLOW}
 mode: batch
 globalConfig:
@@ -29,8 +23,5 @@ dag:
     schema: ${JSON.stringify(SCHEMA)}
     out: [${outs.join(", ")}]
 ${outs.map((id) => `  - {id: ${id}, type: print}`).join("\n")}
-`,
-  });
-  if (plan === undefined) throw new Error(JSON.stringify(errors));
-  return plan;
+`);
 }

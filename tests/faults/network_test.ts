@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import type { Command } from "../support/command.ts";
 import { onServers } from "../support/on_servers.ts";
+import { pause } from "../support/pause.ts";
 import { type Direction, startTcpProxy, type TcpProxy } from "../support/tcp_proxy.ts";
 import type { TestServers } from "../support/test_servers.ts";
 import { NumberedFlow } from "./numbered_flow.ts";
@@ -125,10 +126,6 @@ function stalled(direction: Direction | undefined): Fault["act"] {
     await pause(4_000);
     proxy.resume();
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 onServers("a network", (given) => {

@@ -2,6 +2,8 @@ import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { onServers } from "../support/on_servers.ts";
+import { pause } from "../support/pause.ts";
+import { testSeed } from "../support/test_seed.ts";
 import { NumberedFlow, type NumberedTask } from "./numbered_flow.ts";
 import { Random } from "./random.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -29,9 +31,7 @@ onServers("random faults", (given) => {
   const title =
     "of workers and servers leave nothing lost and nothing doubled, by a seed that is printed";
   it(title, LONG, async () => {
-    const seed = Number(process.env.KFLOW_TEST_SEED ?? Date.now() % 1_000_000);
-    console.log(`seed ${seed}: KFLOW_TEST_SEED=${seed} repeats the order of the faults`);
-    const random = new Random(seed);
+    const random = new Random(testSeed());
     const { servers } = given;
     const { nats, minio } = servers;
     // Slow enough that a worker always has some in its hands, and for as long as the faults come.
@@ -84,8 +84,4 @@ async function frozen(pid: number): Promise<void> {
   process.kill(pid, "SIGSTOP");
   await pause(FREEZE_MS);
   process.kill(pid, "SIGCONT");
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
 import process from "node:process";
+import { pause } from "../support/pause.ts";
 import type { TestServers } from "../support/test_servers.ts";
 import type { TcpProxy } from "../support/tcp_proxy.ts";
 import type { Random } from "../faults/random.ts";
@@ -106,8 +107,4 @@ export class Storm {
     await pause(1_000 + this.#options.random.below(FROZEN_MS));
     process.kill(pid, "SIGCONT");
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
