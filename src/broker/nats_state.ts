@@ -63,8 +63,12 @@ export class NatsState implements StateStore {
   }
 
   async delete(key: string): Promise<void> {
-    if (await this.get(key) === undefined) return;
-    const mark = await this.#publish(key, { body: NO_BYTES, operation: "DEL" });
+    const last = await this.#last(key);
+    if (last === undefined) return;
+    // A mark that is there already was left by somebody who ended before erasing it.
+    const mark = isRemoval(last)
+      ? last.seq
+      : await this.#publish(key, { body: NO_BYTES, operation: "DEL" });
     await this.#erase(key, mark);
   }
 

@@ -157,6 +157,7 @@ async function runSession(
       endWatch();
       await tidying?.stop();
       await tries?.settled();
+      if (finished === true) await tries?.sweep();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }
@@ -164,6 +165,7 @@ async function runSession(
     // Its input seemed to be at its end: whether it was shows once everything is acknowledged.
     const state = await broker.queueState(queue.stream, task.groupId);
     if (state !== undefined && !isWorkedOff(state)) return true;
+    await tries?.sweep();
     await end.finish(task.id);
     return false;
   } finally {

@@ -120,6 +120,7 @@ export async function runTopic(
       stop.removeEventListener("abort", onStop);
       isRead = await watching;
       await tries?.settled();
+      if (isRead === true) await tries?.sweep();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }

@@ -74,6 +74,16 @@ export class Tries {
     return this.#removals.all();
   }
 
+  /** Everything is acknowledged: removes what workers left that were killed between an acknowledgement and its note. Never rejects. */
+  async sweep(): Promise<void> {
+    const { state, names, task, log } = this.#options;
+    try {
+      for (const key of await state.keys(names.state("begun", task))) await state.delete(key);
+    } catch (error) {
+      log.debug("Cannot remove notes of tries", { reason: reasonOf(error) });
+    }
+  }
+
   #key({ sequence, timestamp }: Delivery): string {
     const { names, task } = this.#options;
     return names.state("begun", task, `${sequence}-${timestamp}`);

@@ -1,5 +1,6 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { connect, headers } from "nats";
 import type { Broker } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
@@ -88,4 +89,24 @@ dag:
     assert.deepEqual([calls, counts.errors, counts.dead], [3, 3, 1]);
     assert.deepEqual(await broker.state.keys("begun"), []);
   });
+
+  it(
+    "are not kept after a batch, though a worker was killed before it removed them",
+    LONG,
+    async () => {
+      await handedOver("left", 1);
+      await broker.state.put("begun.left.work.1-1", "1");
+      // What remains of a deletion that was cut off.
+      const connection = await connect({ servers: server.tcpUrl });
+      const mark = headers();
+      mark.set("KV-Operation", "DEL");
+      await connection.jetstream().publish("$KV.kflow-state.begun.left.work.2-2", undefined, {
+        headers: mark,
+      });
+      await connection.close();
+      assert.equal((await broker.state.keys("begun")).length, 2);
+      await work("left", () => ({ n: 7 }));
+      assert.deepEqual(await broker.state.keys("begun"), []);
+    },
+  );
 });
