@@ -216,10 +216,10 @@ async function startSpans(host: Host, log: Logger): Promise<Spans | undefined> {
 
 /** Connects to the plan's server. @param config Another server than the pipeline's. */
 export async function natsBroker(
-  options: Pick<AppOptions, "plan" | "log" | "dialTcp">,
+  options: Pick<AppOptions, "plan" | "host" | "log" | "dialTcp">,
   config?: NatsConfig,
 ): Promise<Broker> {
-  const { plan, log, dialTcp } = options;
+  const { plan, host, log, dialTcp } = options;
   const { address, user, password, token } = config ?? plan.nats;
   if (address.kind === "embedded") throw new TypeError("There is no NATS address to connect to");
   // Loaded when it is needed: a handler that answers calls only has no use for it.
@@ -231,6 +231,7 @@ export async function natsBroker(
     password,
     token,
     dial: dialTcp,
+    openSocket: host.openSocket,
     log,
   });
 }

@@ -81,6 +81,7 @@ export const DOORS: Readonly<Record<string, RegExp>> = {
   "nats.ws": /^src\/broker\/nats[a-z_]*\.ts$/,
   "node:buffer": /^src\/codec\/avro\.ts$/,
   "prom-client": /^src\/metrics\/prometheus\.ts$/,
+  "ws": /^adapters\/deno\/open_socket\.ts$/,
   "yaml": /^src\/pipeline\/parse\.ts$/,
 };
 

@@ -35,6 +35,8 @@ function createHost(): NodeHost {
     platform: `deno ${process.versions.deno}`,
     loadModule,
     startThread,
+    // Loaded when it is needed: a pipeline without a server has no use for it.
+    openSocket: async (url) => (await import("./open_socket.ts")).openSocket(url),
   });
 }
 

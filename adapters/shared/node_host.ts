@@ -18,6 +18,7 @@ export interface NodeHostOptions {
   /** Loads a module by absolute path. */
   loadModule: Host["loadModule"];
   startThread: Host["startThread"];
+  openSocket?: Host["openSocket"];
 }
 
 export interface NodeHost extends Host {
@@ -41,6 +42,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     files: openNodeFiles,
     loadModule: options.loadModule,
     startThread: options.startThread,
+    openSocket: options.openSocket,
     serve: serveNode,
     onShutdown,
     exit: (status) => process.exit(status),

@@ -14,7 +14,7 @@ const job = JSON.parse(process.argv[2]!) as Job;
 const { group, inFlight, take, warmUp = 0 } = job;
 const subjects = job.outs.map(outputSubject);
 const type = avsc.Type.forSchema(JSON.parse(JSON.stringify(SCHEMA)));
-const nc = await connect({ servers: job.server });
+const nc = await connect({ servers: job.server, ...await socketOf() });
 const jsm = await nc.jetstreamManager();
 await jsm.consumers.add(INPUT_STREAM, {
   durable_name: group,
@@ -64,6 +64,15 @@ function settle(reply: string): void {
 function end(): void {
   isOver = true;
   finished.resolve();
+}
+
+/** The same websocket as our worker has: on Deno the one of its adapter. */
+async function socketOf(): Promise<object> {
+  if (!("Deno" in globalThis)) return {};
+  const { openSocket } = await import("../../adapters/deno/open_socket.ts");
+  return {
+    wsFactory: (url: string) => Promise.resolve({ socket: openSocket(url), encrypted: false }),
+  };
 }
 
 const idPrefix = encoder.encode("NATS/1.0\r\nNats-Msg-Id: ");

@@ -27,7 +27,15 @@ const { address } = plan.nats;
 if (address.kind === "embedded") throw new Error("The bench needs a server");
 const tasks = plan.tasks.filter((task) => task.id === "work");
 const log = createLogger({ level: "WARNING", write: (line) => console.error(line) });
-const broker = await connectNats({ url: address.url, kind: address.kind, dial: dialTcp, log });
+const broker = await connectNats({
+  url: address.url,
+  kind: address.kind,
+  dial: dialTcp,
+  openSocket: "Deno" in globalThis
+    ? async (url) => (await import("../../adapters/deno/open_socket.ts")).openSocket(url)
+    : undefined,
+  log,
+});
 // The stream was filled before: its producer is finished.
 const run = job.group;
 const end = new BatchEnd({ state: broker.state, names: new FlowNames(FLOW), run, log });

@@ -36,6 +36,8 @@ export interface NatsOptions {
   readonly token?: Secret;
   /** Connects over TCP, on platforms that have sockets. */
   readonly dial?: NatsDial;
+  /** @default the platform's WebSocket */
+  readonly openSocket?: (url: string) => Promise<WebSocket>;
   readonly log: Logger;
   /** Flow id, for the connection's name in the server's lists. @default none */
   readonly flow?: string;

@@ -25,6 +25,8 @@ export interface NatsAddress {
   readonly token?: Secret;
   /** Needed for `tcp`. */
   readonly dial?: NatsDial;
+  /** @default the platform's WebSocket */
+  readonly openSocket?: (url: string) => Promise<WebSocket>;
   /** Name of the connection in the server's lists. */
   readonly name: string;
   /** A connection is dead when two of its pings, sent so far apart, were not answered, ms. @default 5000 */
@@ -63,7 +65,8 @@ export async function dialNats(address: NatsAddress): Promise<NatsConnection> {
     ignoreClusterUpdates: true,
     noAsyncTraces: true,
   };
-  const overSocket = { ...options, wsFactory: openSocket };
+  const open = address.openSocket ?? ((url: string) => Promise.resolve(new WebSocket(url)));
+  const overSocket = { ...options, wsFactory: (url: string) => openSocket(open, url) };
   for (let isFirst = true;; isFirst = false) {
     try {
       if (kind === "tcp" && dial !== undefined) return await dial(options);
@@ -79,10 +82,13 @@ export async function dialNats(address: NatsAddress): Promise<NatsConnection> {
  * The client waits for `bufferedAmount` to reach zero before it gives a socket up, and on a half-open connection it never does:
  * neither reconnect nor close would end.
  */
-function openSocket(url: string): Promise<{ socket: WebSocket; encrypted: boolean }> {
-  const socket = new WebSocket(url);
+async function openSocket(
+  open: (url: string) => Promise<WebSocket>,
+  url: string,
+): Promise<{ socket: WebSocket; encrypted: boolean }> {
+  const socket = await open(url);
   Object.defineProperty(socket, "bufferedAmount", { get: () => 0 });
-  return Promise.resolve({ socket, encrypted: url.startsWith("wss:") });
+  return { socket, encrypted: url.startsWith("wss:") };
 }
 
 /** The client's code of an error, such as `503`, `TIMEOUT` or `AUTHORIZATION_VIOLATION`. */

@@ -2,12 +2,14 @@ import { natsBroker } from "../app.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { NatsDial } from "../broker/nats.ts";
 import { reasonOf, StartError } from "../errors.ts";
+import type { Host } from "../host.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { Logger } from "../log.ts";
 import type { Plan } from "../pipeline/plan.ts";
 
 export interface NatsDoorOptions {
   plan: Plan;
+  host: Host;
   log: Logger;
   dialTcp?: NatsDial;
 }
