@@ -2,6 +2,7 @@ import type { Consumer, Delivery, QueueState } from "./broker.ts";
 import type { Msg, Subscription } from "./nats_client.ts";
 import { KnownHeaders } from "./known_headers.ts";
 import { attemptStart, NatsDelivery } from "./nats_delivery.ts";
+import { newInbox } from "./nats_inbox.ts";
 import type { NatsLink } from "./nats_link.ts";
 import { NatsPulls, PULL_EXPIRES_MS, PULL_HEARTBEAT_MS } from "./nats_pulls.ts";
 import { NatsSettlements } from "./nats_settlements.ts";
@@ -53,7 +54,9 @@ export class NatsConsumer implements Consumer {
   #slots: number;
   #unsettled = 0;
   #ready: NatsDelivery[] = [];
-  readonly #knownHeaders = new KnownHeaders();
+  /** What the deliveries of a frame have in common: when it came, and headers of the messages before. */
+  readonly #seen = { known: new KnownHeaders(), now: 0 };
+  #inFrame = false;
   #reader?: (deliveries: Delivery[]) => void;
   #woken = false;
   #stopped = false;
@@ -210,13 +213,22 @@ export class NatsConsumer implements Consumer {
     const from = reply.startsWith(this.#plainReply) ? this.#plainReply.length : attemptStart(reply);
     if (from < 0) return this.#status(msg);
     this.#pulls.delivered();
-    const delivery = new NatsDelivery(msg, reply, from, this.#knownHeaders);
+    if (!this.#inFrame) this.#beginFrame();
+    const delivery = new NatsDelivery(msg, reply, from, this.#seen);
     this.#unsettled++;
     this.#held = 0;
     if (this.#ended) return this.nak(delivery);
     this.#ready.push(delivery);
-    // The reader runs after the frame these deliveries came in was read, and takes them all.
-    if (this.#reader !== undefined && this.#ready.length === 1) queueMicrotask(() => this.#hand());
+  }
+
+  /** The reader runs after the frame these deliveries came in was read, and takes them all. */
+  #beginFrame(): void {
+    this.#inFrame = true;
+    this.#seen.now = performance.now();
+    queueMicrotask(() => {
+      this.#inFrame = false;
+      this.#hand();
+    });
   }
 
   #hand(): void {
@@ -303,7 +315,7 @@ export class NatsConsumer implements Consumer {
   }
 
   #open(): void {
-    this.#inbox = `_INBOX.${crypto.randomUUID()}.`;
+    this.#inbox = newInbox();
     this.#subscription = this.#link.nc.subscribe(`${this.#inbox}*`, {
       callback: (error, msg) => {
         if (error === null) this.#receive(msg);

@@ -17,18 +17,19 @@ export class NatsDelivery implements Delivery {
   readonly sequence: number;
   readonly timestamp: string;
   readonly attempt: number;
-  readonly receivedAt = performance.now();
+  readonly receivedAt: number;
   settled = false;
 
   /**
    * @param reply `$JS.ACK.<stream>.<consumer>.<attempt>.<sequence>.<consumer sequence>.<timestamp>.<pending>`, or with
    * `<domain>.<account>` before the stream and one token more at the end.
    * @param from Where the attempt begins in it.
-   * @param known Of the messages before.
+   * @param seen The headers of the messages before, and when it came.
    */
-  constructor(msg: Msg, reply: string, from: number, known: KnownHeaders) {
+  constructor(msg: Msg, reply: string, from: number, seen: { known: KnownHeaders; now: number }) {
     this.#msg = msg;
-    this.#known = known;
+    this.#known = seen.known;
+    this.receivedAt = seen.now;
     this.reply = reply;
     this.body = msg.data;
     const sequenceAt = reply.indexOf(".", from) + 1;

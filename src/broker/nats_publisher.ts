@@ -2,6 +2,7 @@ import { BrokerError, type OutMessage, type Publisher, type Receipt } from "./br
 import type { Msg, MsgHdrs, Subscription } from "./nats_client.ts";
 import { natsCode } from "./nats_client.ts";
 import { HeaderEncoder } from "./nats_headers.ts";
+import { newInbox } from "./nats_inbox.ts";
 import type { NatsLink } from "./nats_link.ts";
 import { NatsRoute, type PendingMessage } from "./nats_route.ts";
 import { readPubAck, sequenceIn } from "./nats_pub_ack.ts";
@@ -38,7 +39,7 @@ export class NatsPublisher implements Publisher {
   readonly #pending = new Map<number, PendingMessage>();
   readonly #routes = new Map<string, NatsRoute>();
   readonly #readers: { at: () => boolean; done: () => void }[] = [];
-  readonly #inbox = `_INBOX.${crypto.randomUUID()}.`;
+  readonly #inbox = newInbox();
   readonly #unlisten: () => void;
   /** One object for all publications: the client reads it at once and asks of the headers only `encode()`. */
   readonly #header = { bytes: NO_BYTES, encode: () => this.#header.bytes };

@@ -1,5 +1,6 @@
 import type { NatsDelivery } from "./nats_delivery.ts";
 import type { Msg, PublishSettings, Subscription } from "./nats_client.ts";
+import { newInbox } from "./nats_inbox.ts";
 import type { NatsLink } from "./nats_link.ts";
 import type { Logger } from "../log.ts";
 
@@ -17,7 +18,7 @@ const MOST_TRIES = 6;
 export class NatsSettlements {
   readonly #link: NatsLink;
   readonly #log: Logger;
-  readonly #inbox = `_INBOX.${crypto.randomUUID()}.`;
+  readonly #inbox = newInbox();
   readonly #options: PublishSettings = { reply: "" };
   /** What is not confirmed, in the order sent; the token of the first of them. */
   readonly #replies: string[] = [];

@@ -4,6 +4,8 @@ import type { Timers } from "../timers.ts";
 export class Clock {
   /** As `Timers.now()` gave it. */
   last: number;
+  /** Whether a worker has just looked and is still at what it looked for, so that `last` will do. */
+  isFresh = false;
   readonly #timers: Timers;
 
   constructor(timers: Timers) {
@@ -13,5 +15,10 @@ export class Clock {
 
   now(): number {
     return this.last = this.#timers.now();
+  }
+
+  /** The time when a worker looked, if it is still at that. */
+  recent(): number {
+    return this.isFresh ? this.last : this.now();
   }
 }

@@ -148,11 +148,11 @@ export class TaskWorker {
   async #work(batch: Delivery[]): Promise<void> {
     const { consumer, progress } = this.#options;
     const started = this.#timers.now();
-    const suspects = batch.filter((delivery) => delivery.attempt >= SUSPECT_ATTEMPT);
-    if (suspects.length === 0) {
+    if (batch.every(isTrusted)) {
       await this.#workThrough(batch, []);
     } else {
-      const others = batch.filter((delivery) => delivery.attempt < SUSPECT_ATTEMPT);
+      const suspects = batch.filter((delivery) => !isTrusted(delivery));
+      const others = batch.filter(isTrusted);
       await this.#workThrough(others, suspects);
       consumer.slots = 1;
       await this.#settled();
@@ -192,7 +192,9 @@ export class TaskWorker {
         now = clock.now();
       }
       this.#next++;
+      clock.isFresh = true;
       const answer = this.#path.begin(delivery, now, tries);
+      clock.isFresh = false;
       if (answer === undefined) {
         // Whoever measures has looked after the call.
         now = clock.last > now ? clock.last : clock.now();
@@ -254,4 +256,8 @@ export class TaskWorker {
     consumer.workingAhead();
     this.#touchedAt = now;
   }
+}
+
+function isTrusted({ attempt }: Delivery): boolean {
+  return attempt < SUSPECT_ATTEMPT;
 }
