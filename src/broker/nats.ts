@@ -11,7 +11,7 @@ import type {
 } from "./broker.ts";
 import { BrokerError } from "./broker.ts";
 import { API, ApiError } from "./nats_api.ts";
-import { dialNats, type NatsConnection, type NatsDial } from "./nats_client.ts";
+import { dialNats, maskOf, type NatsConnection, type NatsDial } from "./nats_client.ts";
 import { NatsConsumer } from "./nats_consumer.ts";
 import { tidyStream } from "./nats_janitor.ts";
 import { NatsLink } from "./nats_link.ts";
@@ -65,11 +65,12 @@ export async function connectNats(options: NatsOptions): Promise<Broker> {
     address: options.url,
     log: options.log,
     redial: () => dialNats(address),
+    mask: maskOf(address),
     stuckMs: options.stuckMs,
   });
   try {
     checkVersion(nc, options.url);
-    await checkJetStream(nc, options.url);
+    await checkJetStream(link, options.url);
   } catch (error) {
     await link.close();
     throw error;
@@ -195,13 +196,13 @@ function checkVersion(nc: NatsConnection, url: string): void {
   );
 }
 
-async function checkJetStream(nc: NatsConnection, url: string): Promise<void> {
+async function checkJetStream(link: NatsLink, url: string): Promise<void> {
   const start = `Cannot use NATS at "${url}"`;
   const off =
     `${start}: JetStream is off; start the server with "jetstream {}" in its configuration or with -js`;
   let answer: { error?: { err_code?: number; description?: string } };
   try {
-    answer = (await nc.request("$JS.API.INFO", "", { timeout: START_MS })).json();
+    answer = (await link.nc.request("$JS.API.INFO", "", { timeout: START_MS })).json();
   } catch (error) {
     if (reasonOf(error) === "503") throw new StartError(off, { cause: error });
     throw new StartError(
@@ -213,7 +214,8 @@ async function checkJetStream(nc: NatsConnection, url: string): Promise<void> {
   }
   const { error } = answer;
   if (error === undefined) return;
-  const reason = new ApiError(error.err_code ?? 0, error.description ?? "no description");
+  const description = link.said(String(error.description ?? "no description"));
+  const reason = new ApiError(error.err_code ?? 0, description);
   if (reason.code === API.notEnabled) throw new StartError(off, { cause: reason });
   if (reason.code === API.notEnabledForAccount) {
     throw new StartError(`${start}: JetStream is off for the user's account; enable it there`, {

@@ -93,7 +93,7 @@ export interface StoredMessage {
 /** Calls `$JS.API.<name>` and returns the answer; throws `ApiError` for a refusal, `BrokerError` for none. */
 export async function callApi<T>(link: NatsLink, name: string, body?: unknown): Promise<T> {
   const payload = body === undefined ? "" : JSON.stringify(body);
-  return parseAnswer<T>(await link.call(`$JS.API.${name}`, payload));
+  return parseAnswer<T>(link, await link.call(`$JS.API.${name}`, payload));
 }
 
 /** Publishes one message to a stream and waits for its sequence. For the few that are not on the hot path. */
@@ -102,7 +102,7 @@ export async function publishOnce(
   subject: string,
   options: { body: Uint8Array; headers: HeaderBytes },
 ): Promise<{ seq: number; duplicate?: boolean }> {
-  return parseAnswer(await link.call(subject, options.body, options.headers));
+  return parseAnswer(link, await link.call(subject, options.body, options.headers));
 }
 
 /** The answer, or undefined if it is one of these refusals. */
@@ -122,11 +122,12 @@ export function streamInfo(link: NatsLink, stream: string): Promise<StreamInfo |
   return unless([API.streamNotFound], callApi<StreamInfo>(link, `STREAM.INFO.${stream}`));
 }
 
-function parseAnswer<T>(data: Uint8Array): T {
+function parseAnswer<T>(link: NatsLink, data: Uint8Array): T {
   const answer = JSON.parse(new TextDecoder().decode(data));
   const error = answer.error;
   if (error) {
-    throw new ApiError(error.err_code ?? error.code, error.description ?? "no description");
+    const description = link.said(String(error.description ?? "no description"));
+    throw new ApiError(error.err_code ?? error.code, description);
   }
   return answer;
 }

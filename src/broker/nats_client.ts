@@ -1,6 +1,7 @@
 import { connect, type ConnectionOptions, NatsError } from "nats.ws";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
+import { SecretMask } from "../secret_mask.ts";
 
 export type {
   ConnectionOptions,
@@ -114,11 +115,16 @@ export function headerBytes(msg: Msg): { readonly bytes: Uint8Array; readonly le
   return { bytes, length: bytes.length };
 }
 
+/** For what a server says, which may be what we have told it. */
+export function maskOf({ password, token }: Pick<NatsAddress, "password" | "token">): SecretMask {
+  return new SecretMask([password, token]);
+}
+
 function translate(error: unknown, address: NatsAddress): StartError {
   const { url, kind, user } = address;
   const start = `Cannot connect to NATS at "${url}"`;
   const code = natsCode(error);
-  const reason = reasonOf(error) || "no reason given";
+  const reason = maskOf(address).apply(reasonOf(error)) || "no reason given";
   const fail = (text: string, transient = false) =>
     new StartError(`${start}: ${text}`, { transient, cause: error });
 

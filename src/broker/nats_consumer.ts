@@ -249,7 +249,7 @@ export class NatsConsumer implements Consumer {
     const token = +msg.subject.slice(msg.subject.lastIndexOf(".") + 1);
     const left = msg.headers?.get("Nats-Pending-Messages");
     this.#pulls.ended(token, left ? +left : undefined);
-    const description = msg.headers?.description ?? "";
+    const description = this.#link.said(msg.headers?.description ?? "");
     if (code === 404 || code === 408) return this.#ask();
     if (code === 409 && !/deleted|push based/i.test(description)) {
       // Another leader, the server going down, or a limit: the next request finds out.

@@ -2,6 +2,7 @@ import { BrokerError } from "./broker.ts";
 import { natsCode, type NatsConnection } from "./nats_client.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import type { SecretMask } from "../secret_mask.ts";
 import { waitAtMost } from "../waiting.ts";
 
 /** Told about the connection by `NatsLink`. None of them may throw. */
@@ -17,6 +18,8 @@ export interface LinkListener {
 export interface NatsLinkOptions {
   readonly address: string;
   readonly log: Logger;
+  /** Takes out what the server repeats of our credentials. @default nothing */
+  readonly mask?: SecretMask;
   /** Makes a connection to take the place of one that is stuck. */
   readonly redial: () => Promise<NatsConnection>;
   /** A lost connection in which nothing moves for so long is given up for a new one, ms. @default 20000 */
@@ -72,6 +75,11 @@ export class NatsLink {
 
   get maxPayload(): number {
     return this.#nc.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /** What the server says, fit for messages and logs. */
+  said(text: string): string {
+    return this.#options.mask?.apply(text) ?? text;
   }
 
   /** Adds a listener; returns how to take it away. */
@@ -156,7 +164,7 @@ export class NatsLink {
         } else if (this.#connected) {
           this.#log.error("NATS reports an error", {
             address: this.address,
-            error: status.data,
+            error: this.said(String(status.data)),
             ...denied,
           });
         }

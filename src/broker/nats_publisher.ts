@@ -158,9 +158,10 @@ export class NatsPublisher implements Publisher {
       if (route.full) { for (const next of route.released(2)) this.#send(next); }
       if (this.#readers.length > 0) this.#notify();
     } else if (ack.permanent) {
+      const reason = this.#link.said(ack.reason);
       this.#fail(
         pending,
-        new BrokerError(`Cannot publish to "${pending.message.subject}": ${ack.reason}`),
+        new BrokerError(`Cannot publish to "${pending.message.subject}": ${reason}`),
       );
     } else if (ack.full) {
       if (!pending.waiting) pending.route.refused(pending, this.#beat);
@@ -254,7 +255,7 @@ export class NatsPublisher implements Publisher {
     this.#complained = this.#beat;
     this.#log.warning("NATS does not take messages; trying again", {
       subject: pending.message.subject,
-      reason,
+      reason: this.#link.said(reason),
       outstanding: this.#pending.size,
     });
   }

@@ -1,3 +1,5 @@
+import type { SecretMask } from "../secret_mask.ts";
+
 /**
  * What a server says of one document of a `_bulk` request:
  * `written`; `busy`: it has no room or is not ready, and may have in a moment; `broken`: it failed; `barred`: nobody may write into the index, or it is not there;
@@ -18,7 +20,11 @@ const BARRED = new Set([401, 403, 404]);
  * The items of an answer to `_bulk`, judged one by one (its HTTP status and `errors` do not say which). Undefined if the text is no such answer, or has not one item for each
  * document that was sent: then nothing is known of any of them.
  */
-export function readBulkAnswer(text: string, sent: number): ItemAnswer[] | undefined {
+export function readBulkAnswer(
+  text: string,
+  sent: number,
+  mask: SecretMask,
+): ItemAnswer[] | undefined {
   const items = parseJson(text)?.items;
   if (!Array.isArray(items) || items.length !== sent) return undefined;
   const answers: ItemAnswer[] = [];
@@ -29,7 +35,7 @@ export function readBulkAnswer(text: string, sent: number): ItemAnswer[] | undef
     const { status, error } = answer;
     const { type, reason } = readError(error);
     const verdict = verdictOn({ status, type, operation: entry[0] });
-    answers.push({ verdict, reason: described(status, type, reason) });
+    answers.push({ verdict, reason: described({ status, type, reason }, mask) });
   }
   return answers;
 }
@@ -47,9 +53,12 @@ function verdictOn(
 }
 
 /** What the body of an answer says is wrong, after its status. */
-export function describeAnswer(status: number, text: string): string {
+export function describeAnswer(
+  { status, text }: { status: number; text: string },
+  mask: SecretMask,
+): string {
   const { type, reason } = readError(parseJson(text)?.error);
-  return described(status, type, reason);
+  return described({ status, type, reason }, mask);
 }
 
 /** A JSON object; undefined if the text is something else. */
@@ -73,9 +82,12 @@ function readError(error: unknown): { type?: string; reason?: string } {
   };
 }
 
-function described(status: number, type: string | undefined, reason: string | undefined): string {
+function described(
+  { status, type, reason }: { status: number; type?: string; reason?: string },
+  mask: SecretMask,
+): string {
   const details = [type, reason].filter((part) => part).join(": ");
-  return details === "" ? String(status) : `${status} (${oneLine(details)})`;
+  return details === "" ? String(status) : `${status} (${oneLine(mask.apply(details))})`;
 }
 
 function oneLine(text: string): string {

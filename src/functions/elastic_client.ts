@@ -1,6 +1,7 @@
 import { Attempt } from "../attempt.ts";
 import { joinChunks } from "../body_chunks.ts";
 import type { Secret } from "../secret.ts";
+import { SecretMask } from "../secret_mask.ts";
 import { describeAnswer, type ItemAnswer, parseJson, readBulkAnswer } from "./elastic_answer.ts";
 import { type ElasticAnswer, failureOf, unreachable } from "./elastic_failure.ts";
 
@@ -26,11 +27,14 @@ export type BulkAnswer =
 export class ElasticClient {
   readonly #options: ElasticClientOptions;
   readonly #authorization: string | undefined;
+  readonly #mask: SecretMask;
 
   constructor(options: ElasticClientOptions) {
     this.#options = options;
     const { user, password } = options;
     this.#authorization = user === undefined ? undefined : basic(user, password?.reveal() ?? "");
+    const both = password && `${user ?? ""}:${password.reveal()}`;
+    this.#mask = new SecretMask([both, password]);
   }
 
   get address(): string {
@@ -46,8 +50,8 @@ export class ElasticClient {
     const { status, text } = answer;
     const isJson = parseJson(text) !== undefined;
     if (status === 200 && isJson) return undefined;
-    if (status === 403 && isJson) return describeAnswer(status, text);
-    throw failureOf(answer, this.#options);
+    if (status === 403 && isJson) return describeAnswer({ status, text }, this.#mask);
+    throw failureOf(answer, this.#options, this.#mask);
   }
 
   /** @param lines NDJSON, ending with a line break. @param documents In it. @throws {ElasticFailure} */
@@ -63,13 +67,17 @@ export class ElasticClient {
     const answer = await this.#request("POST", path, { body: lines, signal, traceparent });
     const { status, text } = answer;
     if (status === 200) {
-      const items = readBulkAnswer(text, documents);
+      const items = readBulkAnswer(text, documents, this.#mask);
       if (items !== undefined) return { kind: "items", items };
     }
-    if (status === 413) return { kind: "too-large", reason: describeAnswer(status, text) };
+    if (status === 413) {
+      return { kind: "too-large", reason: describeAnswer({ status, text }, this.#mask) };
+    }
     // One document that it does not understand makes it refuse all of them.
-    if (status === 400) return { kind: "refused", reason: describeAnswer(status, text) };
-    throw failureOf(answer, this.#options);
+    if (status === 400) {
+      return { kind: "refused", reason: describeAnswer({ status, text }, this.#mask) };
+    }
+    throw failureOf(answer, this.#options, this.#mask);
   }
 
   async #request(

@@ -1,6 +1,7 @@
 import { AttemptTimeout } from "../attempt.ts";
 import { reasonOf } from "../errors.ts";
 import { retryAfter } from "../retry_after.ts";
+import type { SecretMask } from "../secret_mask.ts";
 import { describeAnswer } from "./elastic_answer.ts";
 
 /** A whole request failed, through no fault of a document. The message begins with the address and says what to do. */
@@ -44,12 +45,16 @@ export function unreachable(cause: unknown, address: string): ElasticFailure {
 }
 
 /** What an answer means that is none to the question. */
-export function failureOf(answer: ElasticAnswer, asked: Asked): ElasticFailure {
+export function failureOf(
+  answer: ElasticAnswer,
+  asked: Asked,
+  mask: SecretMask,
+): ElasticFailure {
   const { status, headers, text } = answer;
   const transient = status === 408 || status === 429 || status >= 500;
   return new ElasticFailure(
     `${asked.address}: ${
-      reasonFor({ status, headers, said: describeAnswer(status, text) }, asked)
+      reasonFor({ status, headers, said: describeAnswer({ status, text }, mask) }, asked, mask)
     }`,
     { transient, retryAfterMs: retryAfter(headers, Date.now()) },
   );
@@ -58,6 +63,7 @@ export function failureOf(answer: ElasticAnswer, asked: Asked): ElasticFailure {
 function reasonFor(
   { status, headers, said }: { status: number; headers: Headers; said: string },
   { address, index, user }: Asked,
+  mask: SecretMask,
 ): string {
   const who = user === undefined ? "without a user" : `to user ${JSON.stringify(user)}`;
   if (status === 401) {
@@ -70,7 +76,7 @@ function reasonFor(
   }
   if (status >= 300 && status < 400) {
     return `it redirects ${
-      targetOf(headers, address)
+      mask.apply(targetOf(headers, address))
     } (${status}), which is not followed; give the address of the server itself`;
   }
   if (status === 408 || status === 429 || status >= 500) return `it answered ${said}`;

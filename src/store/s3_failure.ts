@@ -1,6 +1,7 @@
 import { AttemptTimeout } from "../attempt.ts";
 import { reasonOf } from "../errors.ts";
 import { retryAfter } from "../retry_after.ts";
+import type { SecretMask } from "../secret_mask.ts";
 import { parseErrorBody } from "./s3_xml.ts";
 import type { StoreError, StoreErrorKind } from "./store.ts";
 import { REASONS, type StoreCall, storeError } from "./store_failure.ts";
@@ -54,6 +55,8 @@ export interface Answer {
 export interface AnswerContext {
   readonly address: string;
   readonly user?: string;
+  /** Of what the request said of who sends it. */
+  readonly mask: SecretMask;
   /** Of this machine, ms. */
   readonly now: number;
 }
@@ -96,13 +99,14 @@ export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failu
   const found = parseErrorBody(answer.body);
   // MinIO names the error in a header where there is no body.
   const named = found?.code || headers.get("x-minio-error-code") || "";
-  const code = oneLine(named).slice(0, MAX_CODE) || undefined;
+  const code = named || undefined;
+  const said = describing(status, { code, message: found?.message }, context.mask);
   const failure = (kind: StoreErrorKind, message: string) => new S3Failure(message, { kind, code });
 
   if (status >= 300 && status < 400 && status !== 304) return redirected(answer, context);
   if (code === "RequestTimeTooSkewed") return skewed(headers, context);
   if (RETRIED_STATUS.has(status) || (code !== undefined && RETRIED_CODES.has(code))) {
-    return new S3Failure(described(status, code, found?.message), {
+    return new S3Failure(said, {
       kind: "unavailable",
       retry: true,
       retryAfterMs: retryAfter(headers, context.now),
@@ -110,17 +114,17 @@ export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failu
     });
   }
   if (status === 401 || status === 403 || (code !== undefined && DENIED_CODES.has(code))) {
-    return denied(answer, { code, message: found?.message }, context);
+    return denied(answer, code, context);
   }
   if (code === "NoSuchBucket") return failure("missing-bucket", REASONS.missingBucket);
   if (code === "NoSuchKey") return failure("missing-key", REASONS.missingKey);
   if (status === 412) return failure("precondition", REASONS.changed);
   if (code !== undefined && BAD_NAME_CODES.has(code)) {
-    return failure("bad-name", described(status, code, found?.message));
+    return failure("bad-name", said);
   }
   if (status === 404 && answer.body === "") return failure("missing-key", REASONS.missingKey);
   const hint = code ? "" : "; is this the address of an S3 server?";
-  return failure("unavailable", described(status, code, found?.message) + hint);
+  return failure("unavailable", said + hint);
 }
 
 /** What an error of the connection means. */
@@ -138,14 +142,15 @@ export function failureOfConnection(cause: unknown): S3Failure {
 }
 
 function redirected({ status, headers, body }: Answer, context: AnswerContext): S3Failure {
+  const { mask } = context;
   let target = "elsewhere";
   try {
     const { origin, host } = new URL(headers.get("location") ?? "", context.address);
-    if (host !== "") target = `to ${origin.slice(0, MAX_CODE)}`;
+    if (host !== "") target = `to ${mask.apply(origin).slice(0, MAX_CODE)}`;
   } catch {
     // No address that could be named.
   }
-  const region = headers.get("x-amz-bucket-region")?.slice(0, MAX_CODE);
+  const region = mask.apply(headers.get("x-amz-bucket-region") ?? "").slice(0, MAX_CODE);
   const code = parseErrorBody(body)?.code;
   const hint = region
     ? `set the region to ${region}`
@@ -156,8 +161,8 @@ function redirected({ status, headers, body }: Answer, context: AnswerContext): 
   );
 }
 
-function skewed(headers: Headers, { now }: AnswerContext): S3Failure {
-  const theirs = oneLine(headers.get("date") ?? "unknown").slice(0, MAX_CODE);
+function skewed(headers: Headers, { now, mask }: AnswerContext): S3Failure {
+  const theirs = oneLine(mask.apply(headers.get("date") ?? "unknown")).slice(0, MAX_CODE);
   return new S3Failure(
     `this machine's clock (${
       new Date(now).toUTCString()
@@ -168,19 +173,27 @@ function skewed(headers: Headers, { now }: AnswerContext): S3Failure {
 
 function denied(
   { status }: Answer,
-  found: { code?: string; message?: string },
-  { address, user }: AnswerContext,
+  code: string | undefined,
+  { address, user, mask }: AnswerContext,
 ): S3Failure {
-  const said = found.code ? ` (${found.code})` : ` (status ${status})`;
+  const said = code ? ` (${shownCode(code, mask)})` : ` (status ${status})`;
   const who = user === undefined
     ? `without a user${said}; give a user and a password for ${address}`
     : `to user ${JSON.stringify(user)}${said}; check user, password and permissions at ${address}`;
-  return new S3Failure(`access is denied ${who}`, { kind: "denied", code: found.code });
+  return new S3Failure(`access is denied ${who}`, { kind: "denied", code });
 }
 
-function described(status: number, code: string | undefined, message: string | undefined): string {
-  const details = [code, message].filter((part) => part).join(": ");
+function describing(
+  status: number,
+  { code = "", message = "" }: { code?: string; message?: string },
+  mask: SecretMask,
+): string {
+  const details = [shownCode(code, mask), mask.apply(message)].filter((part) => part).join(": ");
   return `the server answered ${status}${details ? ` (${oneLine(details)})` : ""}`;
+}
+
+function shownCode(code: string, mask: SecretMask): string {
+  return oneLine(mask.apply(code)).slice(0, MAX_CODE);
 }
 
 function oneLine(text: string): string {

@@ -6,6 +6,7 @@ import { s3Url } from "./s3_url.ts";
 import { parseErrorBody } from "./s3_xml.ts";
 import type { StoreCall } from "./store_failure.ts";
 import { StoreError } from "./store.ts";
+import { SecretMask } from "../secret_mask.ts";
 import { growingDelay } from "../waiting.ts";
 
 /** A page of 1,000 keys of 1,024 bytes, percent-encoded, stays well below. */
@@ -56,6 +57,8 @@ export interface OpenAnswer {
   readonly response: Response;
   /** Covers the body too: the reader waits with it and ends it. */
   readonly attempt: Attempt;
+  /** The headers of the request. */
+  readonly sent: Headers;
 }
 
 export interface TextAnswer {
@@ -91,14 +94,14 @@ export class S3Client {
 
   /** A successful answer with its whole text. An error in the body of a success is a failure like any other. */
   async text(request: S3Request): Promise<TextAnswer> {
-    return await this.#withRetries(request, async ({ response, attempt }) => {
+    return await this.#withRetries(request, async ({ response, attempt, sent }) => {
       const { text, whole } = await this.#read(response, attempt, MAX_TEXT_BYTES);
       attempt.end();
       if (!whole) {
         const message = `the answer has more than ${MAX_TEXT_BYTES} bytes`;
         throw new S3Failure(message, { kind: "unavailable" });
       }
-      if (parseErrorBody(text)) throw this.#failure(response, text);
+      if (parseErrorBody(text)) throw this.#failure(response, text, sent);
       return { text, headers: response.headers };
     });
   }
@@ -172,9 +175,9 @@ export class S3Client {
       );
       if (!response.ok) {
         const { text } = await this.#read(response, attempt, MAX_ERROR_BYTES);
-        throw this.#failure(response, text);
+        throw this.#failure(response, text, headers);
       }
-      return await use({ response, attempt });
+      return await use({ response, attempt, sent: headers });
     } catch (error) {
       attempt.end();
       throw this.failureOf(error, request.signal);
@@ -191,10 +194,12 @@ export class S3Client {
     return failureOfConnection(error);
   }
 
-  #failure(response: Response, body: string): S3Failure {
+  #failure(response: Response, body: string, sent: Headers): S3Failure {
     const { status, headers } = response;
     const { base, credentials, now } = this.#options;
-    const context = { address: base, user: credentials?.user, now: now() };
+    const [, signature] = /Signature=(\w+)/.exec(sent.get("authorization") ?? "") ?? [];
+    const mask = new SecretMask([credentials?.password, signature]);
+    const context = { address: base, user: credentials?.user, mask, now: now() };
     return failureOfAnswer({ status, headers, body }, context);
   }
 

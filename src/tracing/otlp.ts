@@ -2,6 +2,7 @@ import { Attempt } from "../attempt.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { retryAfter } from "../retry_after.ts";
+import { SecretMask } from "../secret_mask.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
 import { growingDelay, waitAtMost } from "../waiting.ts";
 import { otlpJson, type Sender } from "./otlp_json.ts";
@@ -32,6 +33,8 @@ const LONGEST_DELAY_MS = 16_000;
 const CLOSE_MS = 5000;
 /** Answers after which the same request may be sent again (OTLP/HTTP, "Retryable Response Codes"). */
 const RETRYABLE = new Set([429, 502, 503, 504]);
+/** A header's value of fewer characters, such as the number of a tenant, is no secret. */
+const LEAST_SECRET = 6;
 
 /** What became of one request: a reason, and how long to wait before it may be sent again; without that it is of no use. */
 interface Refusal {
@@ -48,6 +51,7 @@ export class OtlpSpans implements Spans {
   readonly #queueSize: number;
   /** Traces whose id ends in a smaller number are sent (W3C Trace Context Level 2: the last 7 bytes are random). */
   readonly #bound: number;
+  readonly #mask: SecretMask;
   readonly #closing = new AbortController();
   #waiting: Span[] = [];
   #cancelTimer?: () => void;
@@ -63,6 +67,7 @@ export class OtlpSpans implements Spans {
     this.#timers = options.timers ?? REAL_TIMERS;
     this.#queueSize = options.queue ?? 4096;
     this.#bound = options.ratio * 2 ** 52;
+    this.#mask = maskOf(options.headers);
   }
 
   samples(traceId: string): boolean {
@@ -157,10 +162,10 @@ export class OtlpSpans implements Spans {
           redirect: "manual",
         });
         const text = await response.text();
-        return refusalIn(response, text);
+        return refusalIn(response, this.#mask.apply(text));
       });
     } catch (error) {
-      return { reason: reasonOf(error), retryMs: 0 };
+      return { reason: this.#mask.apply(reasonOf(error)), retryMs: 0 };
     } finally {
       attempt.end();
     }
@@ -171,6 +176,12 @@ export class OtlpSpans implements Spans {
     this.#options.log.warning("Spans were dropped", { count: this.#dropped });
     this.#dropped = 0;
   }
+}
+
+/** Of the values, and of what follows a scheme such as `Bearer`. */
+function maskOf(headers: Readonly<Record<string, string>>): SecretMask {
+  const values = Object.values(headers).flatMap((value) => [value, value.replace(/^\S+ +/, "")]);
+  return new SecretMask(values.filter((value) => value.length >= LEAST_SECRET));
 }
 
 function refusalIn(response: Response, text: string): Refusal | undefined {

@@ -84,7 +84,7 @@ describe("SecretSearch", () => {
     });
   }
 
-  const record = (secrets: string[], logged = "") => ({ secrets, logged });
+  const record = (secrets: string[], logged = "", stored = "x") => ({ secrets, logged, stored });
 
   it("finds the secret of one test in what another has logged", () => {
     const search = new SecretSearch();
@@ -93,13 +93,31 @@ describe("SecretSearch", () => {
     assert.deepEqual(search.problems({ whole: true }), ["other: user:***@host"]);
   });
 
+  it("finds a secret in what a stream holds, and encoded", () => {
+    const search = new SecretSearch();
+    const secret = "s3cret of/many";
+    search.add("one", {
+      output: "a",
+      record: record([secret], "b", `x: 1\nKflow-Error: ${secret}`),
+    });
+    const user = btoa(`somebody:${secret}!`);
+    search.add("two", { output: encodeURIComponent(secret), record: record([], `Basic ${user}`) });
+    const hex = Array.from(new TextEncoder().encode(secret), (byte) => byte.toString(16));
+    search.add("three", { output: "a", record: record([], `x ${hex.join("")} y`) });
+    const problems = search.problems({ whole: true });
+    assert.deepEqual(problems.slice(0, 2), ["one: Kflow-Error: ***", "two: ***"]);
+    assert.match(problems[2]!, /^two: Basic \S+\*\*\*\S*$/);
+    assert.deepEqual(problems.slice(3), ["three: x *** y"]);
+  });
+
   it("fails a whole run that registered no secret, or in which there was nothing to search", () => {
     const search = new SecretSearch();
-    search.add("one", { output: "", record: record([]) });
-    assert.deepEqual(search.problems({ whole: true }), [
+    search.add("one", { output: "", record: record([], "", "") });
+    assert.deepEqual(search.problems({ whole: true, servers: true }), [
       "no test has registered a secret",
       "nothing was searched: no test has printed anything",
       "nothing was searched: no test has logged anything",
+      "nothing was searched: no test has stored anything",
     ]);
     assert.deepEqual(search.problems({ whole: false }), []);
   });

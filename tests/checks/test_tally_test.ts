@@ -15,7 +15,7 @@ const file = {
   runtime: "deno",
   file: "tests/a_test.ts",
   output: "",
-  record: { secrets: [], logged: "" },
+  record: { secrets: [], logged: "", stored: "" },
   milliseconds: 1,
 } as const;
 

@@ -3,8 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectClient } from "nats";
 import { freePort } from "./free_port.ts";
+import { recordStored } from "./run_record.ts";
 import { serverBinary } from "./server_binary.ts";
+import { storedText } from "./stored_text.ts";
 
 const START_MS = 15_000;
 const POLL_MS = 20;
@@ -90,12 +93,28 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
       return child?.pid ?? 0;
     },
     async stop() {
+      if (child !== undefined) await recordStored(() => left(options, tcpPort));
       await end("SIGTERM");
       await rm(folder, { recursive: true, force: true });
     },
     kill: () => end("SIGKILL"),
     restart: start,
   };
+}
+
+/** What its streams hold. Nothing of a server that lets nobody in any more, or has a configuration of its own for that. */
+async function left({ user, password }: NatsServerOptions, port: number): Promise<string> {
+  try {
+    const servers = `127.0.0.1:${port}`;
+    const client = await connectClient({ servers, user, pass: password, timeout: 1_000 });
+    try {
+      return await storedText(client);
+    } finally {
+      await client.close();
+    }
+  } catch {
+    return "";
+  }
 }
 
 function configuration(

@@ -1,7 +1,12 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { LOGGED_FILE, RECORD_VARIABLE, SECRETS_FILE } from "../../tools/secret_search.ts";
+import {
+  LOGGED_FILE,
+  RECORD_VARIABLE,
+  SECRETS_FILE,
+  STORED_FILE,
+} from "../../tools/secret_search.ts";
 
 /** A password or token that nothing may log: `npm test` searches all that was logged for it. */
 export function newSecret(): string {
@@ -13,6 +18,11 @@ export function newSecret(): string {
 /** Keeps what was logged without being printed, for that search. */
 export function recordLogged(text: string): void {
   append(LOGGED_FILE, text);
+}
+
+/** Keeps what was left in streams, for that search. `text` is not asked for unless there is one. */
+export async function recordStored(text: () => Promise<string>): Promise<void> {
+  if (process.env[RECORD_VARIABLE] !== undefined) append(STORED_FILE, await text());
 }
 
 /** Nothing is written unless `npm test` runs the tests. */
