@@ -1,5 +1,4 @@
-import { Buffer } from "node:buffer";
-import avsc from "avsc";
+import { recordsOn } from "../support/records_on.ts";
 import type { StoredMessage, TestServers } from "../support/test_servers.ts";
 
 /** Where the numbered inputs of a flow have ended, as clients find it that are not ours. Each is there as often as it is stored. */
@@ -38,17 +37,8 @@ function countsOf(numbers: readonly number[]): Map<number, number> {
 
 /** The numbers in the records that a stream holds; none if there is no such stream. */
 export async function numbersIn(servers: TestServers, stream: string): Promise<number[]> {
-  const messages = await servers.messages(stream).catch(() => []);
-  const schemas = await servers.schemas();
-  const types = new Map<string, avsc.Type>();
-  return messages.map((message) => {
-    const fingerprint = message.headers["Kflow-Schema"] ?? "";
-    let type = types.get(fingerprint);
-    if (type === undefined) {
-      types.set(fingerprint, type = avsc.Type.forSchema(JSON.parse(schemas.get(fingerprint)!)));
-    }
-    return type.fromBuffer(Buffer.from(message.body)).n;
-  });
+  if (!await servers.isStream(stream)) return [];
+  return (await recordsOn(servers, stream)).map(({ n }) => Number(n));
 }
 
 /** The numbers that error records name as `n=…` and say that are given up. */

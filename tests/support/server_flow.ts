@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { AvroCodec } from "../../src/codec/avro.ts";
 import type { Command, CommandLine, CommandOptions, Runtime } from "./command.ts";
 import { FlowFolder } from "./flow_folder.ts";
+import { recordsOn } from "./records_on.ts";
 import { resultsIn, SLOW_MODULE } from "./quickstart.ts";
 import type { TestServers } from "./test_servers.ts";
-
-const codec = new AvroCodec();
 
 export interface FlowRunOptions {
   runtime?: Runtime;
@@ -88,13 +86,8 @@ export class ServerFlow {
 
   /** The `key` of every record that a task's input stream holds, sorted: each as often as it is stored. */
   async keysOnEdge(task: string): Promise<string[]> {
-    const messages = await this.servers.messages(`kflow-${this.id}-${task}`);
-    const schemas = await this.servers.schemas();
-    const keys = messages.map(({ body, headers }) => {
-      const schema = codec.parse(schemas.get(headers["Kflow-Schema"]!));
-      return String(schema.decode(body).key);
-    });
-    return keys.sort();
+    const records = await recordsOn(this.servers, `kflow-${this.id}-${task}`);
+    return records.map(({ key }) => String(key)).sort();
   }
 
   /** Fails unless there is every result, and every record was stored once on each edge. */

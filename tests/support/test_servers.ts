@@ -1,6 +1,8 @@
-import { connect, type NatsConnection } from "nats";
+import { connect, type JetStreamManager, type NatsConnection } from "nats";
+import { reasonOf } from "../../src/errors.ts";
 import { Secret } from "../../src/secret.ts";
 import { S3Store } from "../../src/store/s3.ts";
+import { ForeignS3 } from "./foreign_s3.ts";
 import { type MinioOptions, type MinioServer, startMinio } from "./minio_server.ts";
 import { type NatsServer, startNats } from "./nats_server.ts";
 import { newSecret } from "./run_record.ts";
@@ -19,6 +21,9 @@ export class TestServers {
   readonly natsUser = "flow";
   readonly natsPassword: string;
   readonly #clients: NatsConnection[] = [];
+  #manager?: JetStreamManager;
+  readonly #reader: ForeignS3;
+  /** To fill buckets. */
   readonly store: S3Store;
 
   private constructor(
@@ -28,6 +33,7 @@ export class TestServers {
   ) {
     this.natsPassword = natsPassword;
     const { endpoint, user, password } = minio;
+    this.#reader = new ForeignS3(minio);
     this.store = new S3Store({ endpoint, user, password: new Secret(password) });
   }
 
@@ -76,20 +82,11 @@ export class TestServers {
 
   /** All objects of a bucket, by key. */
   async objects(bucket: string): Promise<Map<string, Uint8Array>> {
-    const found = new Map<string, Uint8Array>();
-    for await (const page of this.store.list(bucket, "")) {
-      for (const { key } of page) {
-        const { body } = await this.store.get(bucket, key);
-        found.set(key, await new Response(body).bytes());
-      }
-    }
-    return found;
+    return await this.#reader.objects(bucket);
   }
 
   async keys(bucket: string): Promise<string[]> {
-    const keys: string[] = [];
-    for await (const page of this.store.list(bucket, "")) keys.push(...page.map(({ key }) => key));
-    return keys;
+    return await this.#reader.keys(bucket);
   }
 
   /** Resolves once the bucket has an object with this key. */
@@ -113,11 +110,21 @@ export class TestServers {
     return client;
   }
 
+  async isStream(stream: string): Promise<boolean> {
+    this.#manager ??= await (await this.client()).jetstreamManager();
+    try {
+      await this.#manager.streams.info(stream);
+      return true;
+    } catch (error) {
+      if (reasonOf(error) === "stream not found") return false;
+      throw error;
+    }
+  }
+
   /** Resolves once the stream is there. */
   async hasStream(stream: string, withinMs = 10_000): Promise<void> {
-    const manager = await (await this.client()).jetstreamManager();
     const deadline = Date.now() + withinMs;
-    while (!await manager.streams.info(stream).then(() => true, () => false)) {
+    while (!await this.isStream(stream)) {
       if (Date.now() > deadline) throw new Error(`No stream "${stream}" within ${withinMs} ms`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -159,6 +166,7 @@ export class TestServers {
 
   async stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
+    this.#reader.close();
     await this.store.close();
     await Promise.all([this.nats.stop(), this.minio.stop()]);
   }
