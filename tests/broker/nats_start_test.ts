@@ -125,6 +125,22 @@ describe("connectNats()", { skip: serverSkip("nats-server") }, () => {
     });
   });
 
+  it("a server that is too old is refused with its version and the oldest that will do", async () => {
+    const old = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.write('INFO {"server_id":"x","version":"2.8.4","max_payload":1000,"proto":1}\r\n');
+      socket.on("data", (bytes: Uint8Array) => {
+        if (new TextDecoder().decode(bytes).includes("PING\r\n")) socket.write("PONG\r\n");
+      });
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => old.listen(port, "127.0.0.1", resolve));
+    await refused({ url: `nats://127.0.0.1:${port}`, kind: "tcp" }, {
+      texts: ["version is 2.8.4", "2.9 or newer"],
+    });
+    await new Promise<void>((resolve) => old.close(() => resolve()));
+  });
+
   it("a server without JetStream is refused", async () => {
     const plain = await startNats({ jetStream: false });
     await refused({ url: plain.wsUrl, kind: "websocket" }, { texts: ["JetStream is off"] });
