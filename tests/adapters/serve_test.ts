@@ -1,6 +1,6 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { type Command, CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { onServers } from "../support/on_servers.ts";
@@ -62,6 +62,30 @@ describe("kflow serve", () => {
       }
       assert.match(open.server.stderr, /There is no KFLOW_HTTP_TOKEN/);
       assert.doesNotMatch(closed.server.stderr, /There is no KFLOW_HTTP_TOKEN/);
+    },
+  );
+
+  it(
+    "serves others, and ends in time, while 200 requests never get to the end of their headers",
+    SLOW,
+    async () => {
+      const { url, server, folder } = await serve();
+      const { hostname, port } = new URL(url);
+      const sockets = await Promise.all(
+        Array.from({ length: 200 }, () =>
+          new Promise<Socket>((resolve, reject) => {
+            const socket = connect(Number(port), hostname, () => resolve(socket));
+            socket.on("error", reject);
+            socket.write("POST /tasks/celsius HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+          })),
+      );
+      const began = performance.now();
+      assert.equal((await call(url, 0)).status, 200);
+      assert.ok(performance.now() - began < 2_000, "it was held up");
+      server.signal("SIGTERM");
+      assert.equal((await server.end(20_000)).status, 0);
+      for (const socket of sockets) socket.destroy();
+      await folder.remove();
     },
   );
 
