@@ -75,12 +75,12 @@ export const DOORS: Readonly<Record<string, RegExp>> = {
   "avsc": /^src\/codec\/avro\.ts$/,
   "aws4fetch": /^src\/store\/s3[a-z_]*\.ts$/,
   "commander": /^(src|adapters\/shared)\/[a-z_/]+\.ts$/,
-  "fast-xml-parser": /^src\/store\/s3_xml\.ts$/,
   "hono": /^src\/http\/app\.ts$/,
   "nats": /^adapters\/shared\/nats_tcp\.ts$/,
   "nats.ws": /^src\/broker\/nats[a-z_]*\.ts$/,
   "node:buffer": /^src\/codec\/avro\.ts$/,
   "prom-client": /^src\/metrics\/prometheus\.ts$/,
+  "saxes": /^src\/store\/xml_element\.ts$/,
   "ws": /^adapters\/deno\/open_socket\.ts$/,
   "yaml": /^src\/pipeline\/parse\.ts$/,
 };

@@ -33,7 +33,9 @@ describe("parseListPage()", () => {
       page("&amp;lt;&lt;&gt;&quot;&apos;&#65;&#x1F600;").objects[0]?.key,
       "&lt;<>\"'A😀",
     );
-    assert.equal(page("&nbsp;&#x110000;&e;").objects[0]?.key, "&nbsp;&#x110000;&e;");
+    for (const entity of ["&nbsp;", "&#x110000;", "&e;"]) {
+      assert.throws(() => page(entity), SyntaxError);
+    }
   });
 
   it("keeps blanks at the ends of a key and numbers as they are written", () => {
@@ -50,6 +52,21 @@ describe("parseListPage()", () => {
       parseListPage("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"),
       empty,
     );
+  });
+
+  it("takes marked sections for text", () => {
+    assert.equal(page("a<![CDATA[<b>&amp;]]>").objects[0]?.key, "a<b>&amp;");
+  });
+
+  it("refuses what is cut short or is not well-formed", () => {
+    for (
+      const xml of [
+        "<ListBucketResult><Contents>",
+        "<ListBucketResult><IsTruncated></ListBucketResult>",
+        "<ListBucketResult></ListBucketResult><ListBucketResult/>",
+        "ListBucketResult",
+      ]
+    ) assert.throws(() => parseListPage(xml), SyntaxError, xml);
   });
 
   it("refuses an object that lacks key, size or date", () => {
