@@ -40,9 +40,9 @@ export interface ServeOptions {
   hostname?: string;
   /** Whether bodies of requests are handed on. @default false */
   bodies?: boolean;
-  /** Connections at once. @default 64 */
+  /** Connections at once. One more takes the place of that on which nothing has been asked for the longest time, or is refused. @default 64 */
   connections?: number;
-  /** For a request that comes in bits, ms. @default 10000 */
+  /** For a request that comes in bits (its headers have 10 s at most), and for the reading of its answer, ms; then the connection is ended. @default 10000 */
   requestMs?: number;
 }
 

@@ -2,32 +2,46 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { FetchHandler, Served, ServeOptions } from "../../src/host.ts";
 import { waitAtMost } from "../../src/waiting.ts";
+import { Connections } from "./connections.ts";
 import { codeOf } from "./node_files_error.ts";
 import { requestBody } from "./request_body.ts";
 
 /** Connections at once: enough for scrapers and probes, too few to use up the process. */
 const MAX_CONNECTIONS = 64;
-/** For a request that comes in bits. */
+/** For a request that comes in bits. Its headers have no more than that. */
 const REQUEST_MS = 10_000;
+/** A connection on which no more is asked. */
+const IDLE_MS = 5_000;
+/** How often the runtime looks for those whose time is over: 30 s by default. */
+const LOOK_EVERY_MS = 1_000;
 /** For answers that are being sent when the server is closed. */
 const LAST_ANSWERS_MS = 2_000;
-/** A client that still sends what nobody reads has so long to read the answer. */
+/** A client that still sends what nobody reads has so long to read the answer. Deno ends no such connection by itself. */
 const READ_ANSWER_MS = 1_000;
 
 /** Serves a fetch handler with `node:http`, which Deno and Bun both have. */
 export async function serveNode(handler: FetchHandler, options: ServeOptions): Promise<Served> {
-  const { port, hostname, bodies = false } = options;
+  const { port, hostname, bodies = false, requestMs = REQUEST_MS } = options;
   const answering = new Set<Promise<void>>();
-  const server = createServer((request, response) => {
+  const connections = new Connections(options.connections ?? MAX_CONNECTIONS);
+  const server = createServer({
+    requestTimeout: requestMs,
+    headersTimeout: Math.min(requestMs, REQUEST_MS),
+    keepAliveTimeout: Math.min(requestMs, IDLE_MS),
+    connectionsCheckingInterval: Math.min(requestMs, LOOK_EVERY_MS),
+  }, (request, response) => {
+    const { socket } = request;
+    connections.asked(socket);
     if (!bodies) request.resume();
-    const answered = answer(handler, { request, response, bodies })
+    const answered = answer(handler, { request, response, bodies, requestMs })
       .catch(() => void response.destroy())
-      .finally(() => answering.delete(answered));
+      .finally(() => {
+        connections.answered(socket);
+        answering.delete(answered);
+      });
     answering.add(answered);
   });
-  server.maxConnections = options.connections ?? MAX_CONNECTIONS;
-  server.requestTimeout = options.requestMs ?? REQUEST_MS;
-  server.headersTimeout = REQUEST_MS;
+  server.on("connection", (socket) => connections.opened(socket));
   await new Promise<void>((resolve, reject) => {
     const failed = (error: Error) => reject(new Error(codeOf(error) ?? error.message));
     server.once("error", failed);
@@ -54,32 +68,45 @@ export async function serveNode(handler: FetchHandler, options: ServeOptions): P
 
 async function answer(
   handler: FetchHandler,
-  { request: incoming, response: outgoing, bodies }: {
+  { request: incoming, response: outgoing, bodies, requestMs }: {
     request: IncomingMessage;
     response: ServerResponse;
     bodies: boolean;
+    requestMs: number;
   },
 ): Promise<void> {
+  const { socket } = incoming;
   const request = requestOf(incoming, bodies);
-  const info = { remoteAddr: { hostname: incoming.socket.remoteAddress ?? "" } };
+  const info = { remoteAddr: { hostname: socket.remoteAddress ?? "" } };
   const response = request === undefined
     ? new Response("Cannot read the request\n", { status: 400 })
     : await handler(request, info);
   const body = new Uint8Array(await response.arrayBuffer());
+  // Nobody would say that such an answer is sent.
+  if (socket.destroyed) return;
   const isUnread = bodies && !incoming.complete;
   outgoing.writeHead(response.status, {
     ...Object.fromEntries(response.headers),
     ...(response.status !== 204 && { "Content-Length": body.length }),
     ...(isUnread && { Connection: "close" }),
   });
+  let timer: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {
     outgoing.once("close", resolve);
     if (incoming.method === "HEAD") outgoing.end(resolve);
     else outgoing.end(body, resolve);
+    timer = setTimeout(() => {
+      socket.destroy();
+      resolve();
+    }, requestMs);
+    timer.unref();
   });
-  if (!isUnread) return;
+  clearTimeout(timer);
+  if (incoming.complete && !isUnread) return;
   incoming.resume();
-  setTimeout(() => incoming.socket.destroy(), READ_ANSWER_MS).unref();
+  setTimeout(() => {
+    if (isUnread || !incoming.complete) socket.destroy();
+  }, READ_ANSWER_MS).unref();
 }
 
 /** Undefined if no URL can be made of it. */

@@ -83,6 +83,27 @@ describe("serveNode()", () => {
     await closed;
   });
 
+  it("does not wait when it is closed for an answer whose client has gone", async () => {
+    const begun = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    const served = await serveNode(async (request) => {
+      begun.resolve();
+      await request.text().catch(() => {});
+      gone.resolve();
+      return new Response("too late");
+    }, { port: 0, bodies: true });
+    const socket = connect(served.port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
+    await begun.promise;
+    socket.destroy();
+    await gone.promise;
+    const before = performance.now();
+    await served.close();
+    const ms = performance.now() - before;
+    assert.ok(ms < 1_500, `${ms} ms`);
+  });
+
   it("goes on after a handler that fails", async () => {
     let calls = 0;
     const served = await serveNode(

@@ -1,0 +1,42 @@
+import type { Socket } from "node:net";
+
+/** The open connections of a server: at the limit a new one takes the place of that on which nothing has been asked for the longest time. */
+export class Connections {
+  readonly #most: number;
+  /** Those without a request that is being answered, the longest first. */
+  readonly #waiting = new Set<Socket>();
+  /** How many requests of each are being answered. */
+  readonly #answering = new Map<Socket, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Ends this one instead where all are being answered. */
+  opened(socket: Socket): void {
+    if (this.#waiting.size + this.#answering.size >= this.#most) {
+      const [longest] = this.#waiting;
+      if (longest === undefined) return void socket.destroy();
+      this.#waiting.delete(longest);
+      longest.destroy();
+    }
+    this.#waiting.add(socket);
+    socket.once("close", () => {
+      this.#waiting.delete(socket);
+      this.#answering.delete(socket);
+    });
+  }
+
+  /** A request has come, and is worked on until `answered()`. */
+  asked(socket: Socket): void {
+    if (socket.destroyed) return;
+    this.#waiting.delete(socket);
+    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
+  }
+
+  answered(socket: Socket): void {
+    const left = (this.#answering.get(socket) ?? 0) - 1;
+    if (left > 0) this.#answering.set(socket, left);
+    else if (this.#answering.delete(socket)) this.#waiting.add(socket);
+  }
+}
