@@ -1,46 +1,14 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { connect, type Socket } from "node:net";
 import { serveNode } from "../../adapters/shared/node_serve.ts";
 import type { FetchHandler, ServeOptions } from "../../src/host.ts";
 import { pause } from "../support/pause.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 const LIMIT = { timeout: 5_000 };
 const REQUEST_MS = 400;
 const BEGUN = "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ";
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nfirst";
-
-/** A connection on which a test says what it likes. */
-class RawClient {
-  readonly socket: Socket;
-  /** What the server has said until it closed the connection. */
-  readonly answer: Promise<string>;
-
-  constructor(port: number, text = "") {
-    const socket = this.socket = connect(port, "127.0.0.1");
-    let answer = "";
-    this.answer = new Promise((resolve) => {
-      socket.on("data", (bytes: Uint8Array) => answer += new TextDecoder().decode(bytes));
-      socket.on("error", () => {});
-      socket.on("close", () => resolve(answer));
-    });
-    if (text !== "") socket.write(text);
-  }
-
-  /** A byte again and again, as long as the server lets it. */
-  drip(): this {
-    const timer = setInterval(() => this.socket.write("a"), 50);
-    this.socket.on("close", () => clearInterval(timer));
-    return this;
-  }
-
-  async connected(): Promise<this> {
-    if (this.socket.connecting) {
-      await new Promise((resolve) => this.socket.once("connect", resolve));
-    }
-    return this;
-  }
-}
 
 const hello: FetchHandler = () => Promise.resolve(new Response("hello"));
 
