@@ -40,9 +40,15 @@ export class StartError extends Error {
   override readonly name = "StartError";
   /** Whether the same start may succeed later without anyone changing anything (a server that is away). */
   readonly transient: boolean;
-  constructor(message: string, options: { transient?: boolean; cause?: unknown } = {}) {
+  /** Whether something takes connections there and does not answer: it hangs, or it is no such server. `transient` too. */
+  readonly unanswered: boolean;
+  constructor(
+    message: string,
+    options: { transient?: boolean; unanswered?: boolean; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
-    this.transient = options.transient ?? false;
+    this.unanswered = options.unanswered ?? false;
+    this.transient = options.transient ?? this.unanswered;
   }
 }
 

@@ -18,6 +18,9 @@ import { type Shutdown, watchSignals } from "./shutdown.ts";
 import { untilStarted } from "./until_started.ts";
 import { watchRun } from "./watch_run.ts";
 
+/** For so long `run` waits for a NATS server that takes connections and does not answer. Somebody who sees that the address is wrong need not. */
+const HANGS_MS = 30_000;
+
 /** `run`: all tasks of the pipeline in this process. */
 export async function runCommand(given: Host, file: string, options: RunOptions): Promise<number> {
   const { plan, settings } = await loadPipeline(given, file, options);
@@ -32,26 +35,34 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
     exporter = await startExporter({ plan, tasks: plan.tasks, host, log, stop: shutdown.stop });
     const failpoints = await failpointsOf(plan, settings);
     const { stateFolder } = settings;
-    const app = await createApp({ plan, host, log, dialTcp, stateFolder, failpoints });
-    try {
-      const runId = options.run ?? settings.runId;
-      const run = runId ?? crypto.randomUUID();
-      const report = await app.run({
-        tasks: plan.tasks,
-        run,
-        forgetRun: runId === undefined,
-        exporter,
-        lookEveryMs,
-        started: (tasks) => watch.begin(tasks, log),
-        ...shutdown,
-      });
-      watch.end();
-      host.stdout.write(formatReport(plan, report));
-      if (reportFile) await reportFile.write(plan, run, report);
-      return statusOf(report);
-    } finally {
-      await app.close();
-    }
+    const runId = options.run ?? settings.runId;
+    const run = runId ?? crypto.randomUUID();
+    const { stop } = shutdown;
+    const status = await untilStarted({ log, stop, hangsMs: HANGS_MS }, async (begun) => {
+      const app = await createApp({ plan, host, log, dialTcp, stateFolder, failpoints });
+      try {
+        const report = await app.run({
+          tasks: plan.tasks,
+          run,
+          forgetRun: runId === undefined,
+          exporter,
+          lookEveryMs,
+          started(tasks) {
+            begun();
+            watch.begin(tasks, log);
+          },
+          ...shutdown,
+        });
+        watch.end();
+        host.stdout.write(formatReport(plan, report));
+        if (reportFile) await reportFile.write(plan, run, report);
+        return statusOf(report);
+      } finally {
+        watch.end();
+        await app.close();
+      }
+    });
+    return status ?? 0;
   } finally {
     watch.end();
     await exporter?.close();
@@ -96,12 +107,12 @@ export async function workerCommand(
     const reportFile = options.report && await openReportFile(host, options.report);
     // Before the servers are asked for: whoever watches the worker sees that it is alive and not ready.
     exporter = await startExporter({ plan, tasks: [task], host, log, stop: shutdown.stop });
-    const report = await untilStarted(log, shutdown.stop, async () => {
-      const { stateFolder } = settings;
-      const failpoints = await failpointsOf(plan, settings);
+    const { stateFolder } = settings;
+    const failpoints = await failpointsOf(plan, settings);
+    const report = await untilStarted({ log, stop: shutdown.stop }, async (begun) => {
       const app = await createApp({ plan, host, log, dialTcp, stateFolder, code, failpoints });
       try {
-        return await workOn(app, { task, run, shutdown, exporter, log });
+        return await workOn(app, { task, run, shutdown, exporter, log, begun });
       } finally {
         await app.close();
       }
@@ -123,11 +134,19 @@ async function workOn(
     shutdown: Shutdown;
     exporter: Exporter | undefined;
     log: Logger;
+    begun: () => void;
   },
 ): Promise<RunReport> {
-  const { task, run, shutdown, exporter, log } = options;
+  const { task, run, shutdown, exporter, log, begun } = options;
   log.info("Worker starts", { task: task.id, run });
-  const report = await app.run({ tasks: [task], run, workers: 1, exporter, ...shutdown });
+  const report = await app.run({
+    tasks: [task],
+    run,
+    workers: 1,
+    exporter,
+    started: begun,
+    ...shutdown,
+  });
   const counts = report.tasks[0]!.counts;
   if (report.finishedBefore.includes(task.id)) {
     log.info(`Run "${run}" is finished for task "${task.id}": nothing to do`);

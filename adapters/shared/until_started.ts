@@ -6,20 +6,45 @@ import { aborted, growingDelay, waitAtMost } from "../../src/waiting.ts";
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 4_000;
 
-/** Calls again with growing delays while a start fails for a reason that may pass, or a server that was there does not answer; undefined if stopped meanwhile. */
+export interface UntilStartedOptions {
+  log: Logger;
+  stop: AbortSignal;
+  /** Only a server that takes connections and does not answer is waited for, and for so long, ms; then the reason is thrown as a `StartError`. @default any that may come, without end */
+  hangsMs?: number;
+}
+
+/**
+ * Calls again with growing delays while a start fails for a reason that may pass, or a server that was there does not answer; undefined if stopped meanwhile.
+ * @param start Calls `begun` once work begins, so that a failure after it is not called one of the start.
+ */
 export async function untilStarted<T>(
-  log: Logger,
-  stop: AbortSignal,
-  start: () => Promise<T>,
+  { log, stop, hangsMs }: UntilStartedOptions,
+  start: (begun: () => void) => Promise<T>,
 ): Promise<T | undefined> {
-  for (let failures = 0;; failures++) {
+  let failures = 0;
+  let failingSince = 0;
+  for (;;) {
+    let hasBegun = false;
+    const begun = () => {
+      hasBegun = true;
+      failures = 0;
+    };
     try {
-      return await start();
+      return await start(begun);
     } catch (error) {
-      if (!mayPass(error)) throw error;
+      if (!(hangsMs === undefined ? mayPass(error) : hangs(error))) throw error;
       if (stop.aborted) return undefined;
-      const delayMs = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
-      log.warning(`Cannot start yet, trying again in ${delayMs} ms`, { reason: reasonOf(error) });
+      if (failures === 0) failingSince = performance.now();
+      const delayMs = growingDelay(failures++, {
+        first: FIRST_DELAY_MS,
+        longest: LONGEST_DELAY_MS,
+      });
+      const reason = reasonOf(error);
+      if (performance.now() + delayMs - failingSince > (hangsMs ?? Infinity)) {
+        throw error instanceof StartError ? error : new StartError(reason, { cause: error });
+      }
+      const what = hasBegun ? "Cannot go on, starting again" : "Cannot start yet, trying again";
+      log.warning(`${what} in ${delayMs} ms`, { reason });
       await waitAtMost(aborted(stop), delayMs);
       if (stop.aborted) return undefined;
     }
@@ -27,6 +52,11 @@ export async function untilStarted<T>(
 }
 
 function mayPass(error: unknown): boolean {
-  return (error instanceof StartError && error.transient) ||
-    (error instanceof BrokerError && error.isAway);
+  return error instanceof StartError ? error.transient : hangs(error);
+}
+
+function hangs(error: unknown): boolean {
+  return error instanceof StartError
+    ? error.unanswered
+    : error instanceof BrokerError && error.isAway;
 }

@@ -20,7 +20,7 @@ export interface RunWatch {
   readonly lookEveryMs: number;
   /** The run begins: from now on its tasks are shown. */
   begin(tasks: readonly TaskProgress[], log: Logger): void;
-  /** Nothing more is shown. Safe to call twice. */
+  /** Nothing more is shown, unless the run begins anew. Safe to call twice. */
   end(): void;
 }
 

@@ -209,7 +209,7 @@ async function checkJetStream(link: NatsLink, url: string): Promise<void> {
       `${start}: JetStream does not answer (${
         reasonOf(error)
       }); check the server and that the user may publish to "$JS.API.>" and subscribe to "_INBOX.>"`,
-      { transient: reasonOf(error) === "TIMEOUT", cause: error },
+      { unanswered: reasonOf(error) === "TIMEOUT", cause: error },
     );
   }
   const { error } = answer;

@@ -125,8 +125,8 @@ function translate(error: unknown, address: NatsAddress): StartError {
   const start = `Cannot connect to NATS at "${url}"`;
   const code = natsCode(error);
   const reason = maskOf(address).apply(reasonOf(error)) || "no reason given";
-  const fail = (text: string, transient = false) =>
-    new StartError(`${start}: ${text}`, { transient, cause: error });
+  const fail = (text: string, options: { transient?: boolean; unanswered?: boolean } = {}) =>
+    new StartError(`${start}: ${text}`, { ...options, cause: error });
 
   if (code === "AUTHORIZATION_VIOLATION" || code === "AUTHENTICATION_TIMEOUT") {
     const who = user === undefined ? "without a user" : `for user "${user}"`;
@@ -141,7 +141,7 @@ function translate(error: unknown, address: NatsAddress): StartError {
   if (code === "TIMEOUT") {
     return fail(
       `no NATS greeting within ${DIAL_MS / 1000} s; check that the server runs; ${other}`,
-      true,
+      { unanswered: true },
     );
   }
   if (WRONG_PROTOCOL.test(reason) && !/refused|lookup|resolve/i.test(reason)) {
@@ -149,7 +149,7 @@ function translate(error: unknown, address: NatsAddress): StartError {
   }
   return fail(
     `the server is away (${oneLine(reason)}); check the address and that the server runs`,
-    true,
+    { transient: true },
   );
 }
 

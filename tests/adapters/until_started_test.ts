@@ -6,13 +6,21 @@ import { StartError } from "../../src/errors.ts";
 import { createLogger } from "../../src/log.ts";
 
 /** Fails with these errors in turn, and then succeeds. */
-async function start(errors: readonly Error[], stop = new AbortController()) {
+async function start(
+  errors: readonly Error[],
+  { stop = new AbortController(), hangsMs, begins = false }: {
+    stop?: AbortController;
+    hangsMs?: number;
+    begins?: boolean;
+  } = {},
+) {
   const left = [...errors];
   const lines: string[] = [];
   const log = createLogger({
     write: (line) => lines.push(JSON.parse(line).message),
   });
-  const result = await untilStarted(log, stop.signal, () => {
+  const result = await untilStarted({ log, stop: stop.signal, hangsMs }, (begun) => {
+    if (begins) begun();
     const error = left.shift();
     return error === undefined ? Promise.resolve("started") : Promise.reject(error);
   });
@@ -38,10 +46,41 @@ describe("untilStarted()", () => {
     });
   }
 
+  it("says after the start that it begins anew, without longer delays", async () => {
+    const away = new BrokerError("no answer", { isAway: true });
+    const { result, lines } = await start([away, away], { begins: true });
+    assert.equal(result, "started");
+    const line = "Cannot go on, starting again in 500 ms";
+    assert.deepEqual(lines, [line, line]);
+  });
+
+  it("waits only for a server that hangs, and only so long, where it is told a time", async () => {
+    const hangs = [
+      new StartError("no greeting", { unanswered: true }),
+      new BrokerError("no answer", { isAway: true }),
+    ];
+    const { result, lines } = await start(hangs, { hangsMs: 10_000 });
+    assert.deepEqual([result, lines.length], ["started", 2]);
+    for (
+      const error of [new StartError("nobody there", { transient: true }), new BrokerError("no")]
+    ) {
+      await assert.rejects(start([error], { hangsMs: 10_000 }), error);
+    }
+    for (const error of hangs) {
+      await assert.rejects(
+        start([error, error], { hangsMs: 1_000 }),
+        (thrown: Error) => thrown instanceof StartError && thrown.message === error.message,
+      );
+    }
+  });
+
   it("gives up when it is stopped", async () => {
     const stop = new AbortController();
     stop.abort();
-    const { result, lines } = await start([new BrokerError("no answer", { isAway: true })], stop);
+    const { result, lines } = await start(
+      [new BrokerError("no answer", { isAway: true })],
+      { stop },
+    );
     assert.deepEqual([result, lines], [undefined, []]);
   });
 });
