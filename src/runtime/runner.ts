@@ -1,5 +1,5 @@
 import { FlowNames } from "../broker/subjects.ts";
-import { StartError } from "../errors.ts";
+import { reasonOf, StartError } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { BatchEnd } from "./batch_end.ts";
 import { BlockWatch } from "./block_watch.ts";
@@ -97,7 +97,14 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     consumersDone.resolve();
     const sourcesBefore = await Promise.all(sources);
     if (failure !== undefined) throw failure.error;
-    if (options.forgetRun && !stop.aborted) await shared.end.forget();
+    if (options.forgetRun && !stop.aborted) {
+      // Not the run's failure: whoever ran it again would do all of its work anew.
+      await shared.end.forget().catch((error) =>
+        log.warning("Cannot remove the marks of the finished run; they do no harm", {
+          reason: reasonOf(error),
+        })
+      );
+    }
     return {
       tasks: [...progress.values()],
       finished: batch && !stop.aborted,

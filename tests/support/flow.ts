@@ -45,6 +45,7 @@ export interface FlowOptions {
   store?: Store;
   files?: Files;
   run?: string;
+  forgetRun?: boolean;
   /** Only these tasks; all by default. */
   only?: string[];
   settings?: Partial<RunnerSettings>;
@@ -111,6 +112,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
       plan,
       tasks,
       run: options.run ?? "run-1",
+      forgetRun: options.forgetRun,
       broker,
       codec: new AvroCodec(),
       log,
