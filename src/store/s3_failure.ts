@@ -93,6 +93,11 @@ const DENIED_CODES = new Set([
   "MissingSecurityHeader",
 ]);
 
+/** With a code of S3 these say that the request will never do. */
+const REFUSED_STATUS = new Set([400, 405, 411, 413, 414, 501]);
+/** Of an upload in parts, which is begun anew. */
+const LOST_PARTS_CODE = "InvalidPart";
+
 /** What an answer that is no success means. */
 export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failure {
   const { status, headers } = answer;
@@ -121,6 +126,9 @@ export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failu
   if (status === 412) return failure("precondition", REASONS.changed);
   if (code !== undefined && BAD_NAME_CODES.has(code)) {
     return failure("bad-name", said);
+  }
+  if (code !== undefined && code !== LOST_PARTS_CODE && REFUSED_STATUS.has(status)) {
+    return failure("refused", said);
   }
   if (status === 404 && answer.body === "") return failure("missing-key", REASONS.missingKey);
   const hint = code ? "" : "; is this the address of an S3 server?";

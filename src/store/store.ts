@@ -45,7 +45,8 @@ export interface PutOptions {
 /**
  * Why a store refused.
  * `missing-bucket`, `missing-key`, `denied` (credentials or permission), `precondition` (the object has changed), `bad-name` (a bucket or
- * key that cannot be addressed safely): trying again does not help. `unavailable`: it may, and the store has already tried.
+ * key that cannot be addressed safely), `refused` (the server never does what was asked, such as to take so large an object): trying again
+ * does not help. `unavailable`: it may, and the store has already tried.
  */
 export type StoreErrorKind =
   | "missing-bucket"
@@ -53,6 +54,7 @@ export type StoreErrorKind =
   | "denied"
   | "precondition"
   | "bad-name"
+  | "refused"
   | "unavailable";
 
 /** Every error of a store. The message names the address, bucket and key and never a password. */

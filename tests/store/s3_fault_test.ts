@@ -161,7 +161,10 @@ describe("S3Store: tries again", () => {
       [404, "NoSuchKey", "missing-key"],
       [412, "PreconditionFailed", "precondition"],
       [400, "KeyTooLongError", "bad-name"],
-      [400, "EntityTooLarge", "unavailable"],
+      [400, "EntityTooLarge", "refused"],
+      [400, "InvalidArgument", "refused"],
+      [501, "NotImplemented", "refused"],
+      [400, "InvalidPart", "unavailable"],
     ] as const;
     let answer: (typeof answers)[number];
     const { store, waits } = await storeOn((_, response) =>
