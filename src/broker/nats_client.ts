@@ -3,14 +3,7 @@ import { reasonOf, StartError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import { SecretMask } from "../secret_mask.ts";
 
-export type {
-  ConnectionOptions,
-  Msg,
-  MsgHdrs,
-  NatsConnection,
-  PublishOptions as PublishSettings,
-  Subscription,
-} from "nats.ws";
+export type { ConnectionOptions, Msg, NatsConnection, Subscription } from "nats.ws";
 import type { Msg, NatsConnection } from "nats.ws";
 
 /** Connects over another transport than websockets. The package `nats` has the same API as nats.ws. */

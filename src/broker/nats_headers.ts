@@ -1,55 +1,46 @@
 import type { Headers } from "./broker.ts";
+import type { HeaderText } from "./nats_wire.ts";
 
 const ENCODER = new TextEncoder();
 const NAME = /^[!-9;-~]+$/;
+const VISIBLE = /^[!-~]*$/;
 const BAD_VALUE = /[\0\r\n]/;
 
 /**
- * Encodes headers as NATS has them on the wire. What does not change from message to message is encoded once per `Headers` object;
- * the id is put behind it.
+ * Writes headers as NATS has them on the wire. What does not change from message to message is written once per `Headers` object; the id is put behind it.
  */
-export class HeaderEncoder {
-  readonly #prefixes = new WeakMap<Headers, Uint8Array>();
-  readonly #bare = encodePrefix({});
+export class HeaderWriter {
+  readonly #prefixes = new WeakMap<Headers, HeaderText>();
+  readonly #bare = prefixOf({});
   #last?: Headers;
   #lastPrefix = this.#bare;
 
   /** Throws `RangeError` if a header or the id cannot be sent. */
-  encode(id: string, headers?: Headers): Uint8Array {
-    const prefix = headers === undefined ? this.#bare : this.#prefix(headers);
-    const at = prefix.length;
-    const length = id.length;
-    const bytes = new Uint8Array(at + length + 4);
-    bytes.set(prefix);
-    for (let i = 0; i < length; i++) {
-      const code = id.charCodeAt(i);
-      if (code < 33 || code > 126) {
-        throw new RangeError(
-          `Cannot send ${JSON.stringify(id)} as a message id: only visible ASCII is allowed`,
-        );
-      }
-      bytes[at + i] = code;
+  write(id: string, headers?: Headers): HeaderText {
+    if (!VISIBLE.test(id)) {
+      throw new RangeError(
+        `Cannot send ${JSON.stringify(id)} as a message id: only visible ASCII is allowed`,
+      );
     }
-    const end = at + length;
-    bytes[end] = bytes[end + 2] = 13;
-    bytes[end + 1] = bytes[end + 3] = 10;
-    return bytes;
+    const { text, bytes } = headers === undefined ? this.#bare : this.#prefix(headers);
+    return { text: `${text}${id}\r\n\r\n`, bytes: bytes + id.length + 4 };
   }
 
-  #prefix(headers: Headers): Uint8Array {
+  #prefix(headers: Headers): HeaderText {
     if (headers === this.#last) return this.#lastPrefix;
     let prefix = this.#prefixes.get(headers);
-    if (prefix === undefined) this.#prefixes.set(headers, prefix = encodePrefix(headers));
+    if (prefix === undefined) this.#prefixes.set(headers, prefix = prefixOf(headers));
     this.#last = headers;
     return this.#lastPrefix = prefix;
   }
 }
 
-function encodePrefix(headers: Headers): Uint8Array {
+function prefixOf(headers: Headers): HeaderText {
   // Headers of a delivery may be passed on whole. These were its publisher's word to the server, such as the sequence to expect: obeyed again, they would keep
   // the message out. The id is the message's own.
   const rest = Object.entries(headers).filter(([name]) => !/^nats-/i.test(name));
-  return ENCODER.encode(`NATS/1.0\r\n${lines(Object.fromEntries(rest))}Nats-Msg-Id: `);
+  const text = `NATS/1.0\r\n${lines(Object.fromEntries(rest))}Nats-Msg-Id: `;
+  return { text, bytes: ENCODER.encode(text).length };
 }
 
 /** Headers without an id. */

@@ -1,11 +1,11 @@
 import { BrokerError, type OutMessage, type Publisher, type Receipt } from "./broker.ts";
-import type { Msg, MsgHdrs, Subscription } from "./nats_client.ts";
-import { natsCode } from "./nats_client.ts";
-import { HeaderEncoder } from "./nats_headers.ts";
+import type { Msg, Subscription } from "./nats_client.ts";
+import { HeaderWriter } from "./nats_headers.ts";
 import { newInbox } from "./nats_inbox.ts";
 import type { NatsLink } from "./nats_link.ts";
 import { NatsRoute, type PendingMessage } from "./nats_route.ts";
 import { readPubAck, sequenceIn } from "./nats_pub_ack.ts";
+import { type HeaderText, sendMessage } from "./nats_wire.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -23,7 +23,6 @@ export interface NatsPublisherOptions {
 const BEAT_MS = 100;
 const LONGEST_BACKOFF = 2_000 / BEAT_MS;
 const ROUTES_KEPT = 1_024;
-const NO_BYTES: Uint8Array = new Uint8Array();
 
 /**
  * Publishes with one wildcard inbox for all confirmations: a publication costs an object in a map, no promise, timer or
@@ -34,16 +33,13 @@ export class NatsPublisher implements Publisher {
   readonly #log: Logger;
   readonly #options: NatsPublisherOptions;
   readonly #answerBeats: number;
-  readonly #encoder = new HeaderEncoder();
+  readonly #headers = new HeaderWriter();
   /** In the order given; a message keeps its place while it is tried again. */
   readonly #pending = new Map<number, PendingMessage>();
   readonly #routes = new Map<string, NatsRoute>();
   readonly #readers: { at: () => boolean; done: () => void }[] = [];
   readonly #inbox = newInbox();
   readonly #unlisten: () => void;
-  /** One object for all publications: the client reads it at once and asks of the headers only `encode()`. */
-  readonly #header = { bytes: NO_BYTES, encode: () => this.#header.bytes };
-  readonly #publishOptions: { reply: string; headers: MsgHdrs };
   #subscription?: Subscription;
   #timer?: ReturnType<typeof setInterval>;
   #beat = 0;
@@ -56,7 +52,6 @@ export class NatsPublisher implements Publisher {
     this.#log = options.log;
     this.#options = options;
     this.#answerBeats = Math.ceil((options.answerMs ?? 5_000) / BEAT_MS);
-    this.#publishOptions = { reply: "", headers: this.#header as unknown as MsgHdrs };
     this.#unlisten = link.listen({
       lost: () => this.#unsubscribe(),
       restored: () => this.#restored(),
@@ -72,16 +67,12 @@ export class NatsPublisher implements Publisher {
   publish(message: OutMessage, receipt: Receipt): void {
     if (this.#closed) return receipt.failed(closedError(message.subject));
     let route: NatsRoute;
-    let header: Uint8Array;
+    let header: HeaderText;
     try {
       route = this.#routes.get(message.subject) ?? this.#newRoute(message.subject);
-      header = this.#encoder.encode(message.id, message.headers);
+      header = this.#headers.write(message.id, message.headers);
     } catch (error) {
       return receipt.failed(error as Error);
-    }
-    const size = header.length + message.body.length;
-    if (size > this.#link.maxPayload) {
-      return receipt.failed(tooLarge(message.subject, size, this.#link.maxPayload));
     }
     const pending: PendingMessage = {
       token: ++this.#token,
@@ -128,20 +119,17 @@ export class NatsPublisher implements Publisher {
   #send(pending: PendingMessage): void {
     pending.tries++;
     pending.due = this.#beat + this.#answerBeats;
+    const { message: { subject, body }, header } = pending;
+    const size = header.bytes + body.length;
+    if (size > this.#link.maxPayload) {
+      return this.#fail(pending, tooLarge(subject, size, this.#link.maxPayload));
+    }
     if (!this.#link.connected) return; // sent by #restored()
-    this.#header.bytes = pending.header;
-    this.#publishOptions.reply = this.#inbox + pending.token;
-    const { subject, body } = pending.message;
+    const reply = this.#inbox + pending.token;
     try {
-      this.#link.nc.publish(subject, body, this.#publishOptions);
-    } catch (error) {
-      // Anything else is the connection's doing, and the message is sent again when it is back.
-      if (natsCode(error) === "MAX_PAYLOAD_EXCEEDED") {
-        this.#fail(
-          pending,
-          tooLarge(subject, pending.header.length + body.length, this.#link.maxPayload),
-        );
-      }
+      sendMessage(this.#link.nc, { subject, reply, header, body });
+    } catch {
+      // The connection has just gone; the message is sent again when it is back.
     }
   }
 

@@ -1,10 +1,12 @@
 import type { OutMessage, Receipt } from "./broker.ts";
+import type { HeaderText } from "./nats_wire.ts";
+
 /** A message handed over and not answered. */
 export interface PendingMessage {
   readonly token: number;
   readonly message: OutMessage;
   readonly receipt: Receipt;
-  readonly header: Uint8Array;
+  readonly header: HeaderText;
   readonly route: NatsRoute;
   tries: number;
   /** Beat of the publisher's sweep at which it is sent again. */

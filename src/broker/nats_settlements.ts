@@ -1,12 +1,12 @@
 import type { NatsDelivery } from "./nats_delivery.ts";
-import type { Msg, PublishSettings, Subscription } from "./nats_client.ts";
+import type { Msg, Subscription } from "./nats_client.ts";
 import { newInbox } from "./nats_inbox.ts";
 import type { NatsLink } from "./nats_link.ts";
+import { sendText } from "./nats_wire.ts";
 import type { Logger } from "../log.ts";
 
-const ENCODER = new TextEncoder();
-const ACK = ENCODER.encode("+ACK");
-const NAK = ENCODER.encode("-NAK");
+const ACK = "+ACK";
+const NAK = "-NAK";
 const NANOS_PER_MS = 1_000_000;
 const PATIENCE_BEATS = 4;
 const MOST_TRIES = 6;
@@ -19,10 +19,9 @@ export class NatsSettlements {
   readonly #link: NatsLink;
   readonly #log: Logger;
   readonly #inbox = newInbox();
-  readonly #options: PublishSettings = { reply: "" };
   /** What is not confirmed, in the order sent; the token of the first of them. */
   readonly #replies: string[] = [];
-  readonly #verbs: Uint8Array[] = [];
+  readonly #verbs: string[] = [];
   #first = 1;
   /** Token whose confirmation is awaited; 0 if none. */
   #asked = 0;
@@ -83,7 +82,7 @@ export class NatsSettlements {
     this.#drop(this.#replies.length);
   }
 
-  #send(delivery: NatsDelivery, verb: Uint8Array, confirm: boolean): void {
+  #send(delivery: NatsDelivery, verb: string, confirm: boolean): void {
     const index = this.#replies.push(delivery.reply) - 1;
     this.#verbs.push(verb);
     this.#publish(index, confirm);
@@ -106,9 +105,9 @@ export class NatsSettlements {
       this.#due = this.#beat + PATIENCE_BEATS;
     }
     if (!this.#link.connected) return;
-    this.#options.reply = confirm ? this.#inbox + token : "";
+    const confirmation = confirm ? this.#inbox + token : "";
     try {
-      this.#link.nc.publish(this.#replies[index]!, this.#verbs[index]!, this.#options);
+      sendText(this.#link.nc, this.#replies[index]!, this.#verbs[index]!, confirmation);
     } catch {
       // The connection has just gone; restored() sends it again.
     }
@@ -146,7 +145,7 @@ export class NatsSettlements {
   }
 }
 
-function nakVerb(delayMs: number): Uint8Array {
+function nakVerb(delayMs: number): string {
   if (delayMs <= 0) return NAK;
-  return ENCODER.encode(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`);
+  return `-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`;
 }
