@@ -95,7 +95,7 @@ export class NotifiedObjects {
       log: log.with({ task: task.id }),
       kill: signal,
       durable: true,
-      spans: app.spans && new TaskSpans(app.spans, { flow: plan.flowId, task: task.id }),
+      spans: TaskSpans.of(app.spans, { flow: plan.flowId, task: task.id }),
     });
     const checkpoint = task.meta.getBoolean("checkpoint", false);
     try {

@@ -1,7 +1,7 @@
 import { reasonOf, UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Store, StoreError } from "../store/store.ts";
-import { aborted, waitAtMost } from "../waiting.ts";
+import { aborted, growingDelay, waitAtMost } from "../waiting.ts";
 import { InterruptedCall } from "./interrupted_call.ts";
 
 const FIRST_DELAY_MS = 1000;
@@ -24,14 +24,9 @@ export async function outlasts(error: unknown, options: OutageOptions): Promise<
   const question = questionOf(error, options.store);
   if (question === undefined) return false;
   const { log, stop } = options;
-  let away = false;
-  for (
-    let delayMs = FIRST_DELAY_MS;
-    !stop.aborted;
-    delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)
-  ) {
-    if (await question.answers(stop)) return away;
-    away = true;
+  for (let failures = 0; !stop.aborted; failures++) {
+    if (await question.answers(stop)) return failures > 0;
+    const delayMs = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
     log.warning(`${question.who} is away, trying again in ${delayMs} ms`, {
       reason: reasonOf(error),
     });

@@ -58,7 +58,7 @@ export async function runSource(
       signal: stop,
       kill,
       durable: broker.durable,
-      spans: shared.spans && new TaskSpans(shared.spans, { flow: plan.flowId, task: task.id }),
+      spans: TaskSpans.of(shared.spans, { flow: plan.flowId, task: task.id }),
     });
     try {
       const complete = await runWithRetries(made.source, emitter, { task, shared, progress });

@@ -25,10 +25,18 @@ export class TaskSpans {
   readonly #task: string;
   readonly #ours: Span["attributes"];
 
-  constructor(spans: Spans, { flow, task }: { flow: string; task: string }) {
+  private constructor(spans: Spans, { flow, task }: { flow: string; task: string }) {
     this.#spans = spans;
     this.#task = task;
     this.#ours = { "kflow.flow": flow, "kflow.task": task };
+  }
+
+  /** None where nobody takes spans. */
+  static of(
+    spans: Spans | undefined,
+    place: { flow: string; task: string },
+  ): TaskSpans | undefined {
+    return spans && new TaskSpans(spans, place);
   }
 
   /** A trace that begins here; undefined if it is not to be sampled. */

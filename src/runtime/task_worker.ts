@@ -118,7 +118,7 @@ async function runSession(
       manual,
       bulk,
       ackWaitMs: delivery.ackWaitMs,
-      spans: shared.spans && new TaskSpans(shared.spans, { flow: plan.flowId, task: task.id }),
+      spans: TaskSpans.of(shared.spans, { flow: plan.flowId, task: task.id }),
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
       finishMs: shared.finishMs,

@@ -84,7 +84,7 @@ export async function runTopic(
       }),
       step: (flight) => made.pass(flight.record!, stop),
       ackWaitMs: delivery.ackWaitMs,
-      spans: shared.spans && new TaskSpans(shared.spans, { flow: plan.flowId, task: task.id }),
+      spans: TaskSpans.of(shared.spans, { flow: plan.flowId, task: task.id }),
       startsTraces: true,
       concurrency: delivery.concurrency,
       maxInFlight: delivery.maxInFlight,
