@@ -4,6 +4,7 @@ import { MAX_DEPTH } from "./max_depth.ts";
 export type WriteText = (bytes: Uint8Array, text: string, start: number) => number;
 
 const EMPTY = new Uint8Array(0);
+const ENCODER = new TextEncoder();
 /**
  * Small messages are cut from blocks of this size: an ArrayBuffer each costs V8 ten times as much (measured). A block is never written
  * twice; one message that is kept for long keeps its whole block.
@@ -11,8 +12,10 @@ const EMPTY = new Uint8Array(0);
 const BLOCK_SIZE = 16 * 1024;
 /** Larger messages get an ArrayBuffer of their own. */
 const SMALL_SIZE = 4 * 1024;
-/** A larger working buffer than this is not kept for the next message. */
+/** A larger working buffer than this is not kept for the next message: the message gets it. */
 const KEPT_SIZE = 1 << 20;
+/** For so much text memory for the longest encoding of it, three bytes a character, would cost more than writing it twice. */
+const LONG_TEXT = 32 * 1024;
 
 /** Writes a message. It grows, so that nothing is written twice, and has the methods that avsc's types call. */
 export class WriteTap {
@@ -39,6 +42,10 @@ export class WriteTap {
     const { buf, pos } = this;
     const start = this.#start;
     const length = pos - start;
+    if (buf.length > KEPT_SIZE && length * 2 > buf.length) {
+      this.buf = EMPTY;
+      return buf.subarray(start, pos);
+    }
     if (buf.length > BLOCK_SIZE) {
       // Kept for the next large record, if it is not far too large; small ones go back to blocks.
       if (length <= SMALL_SIZE || buf.length > KEPT_SIZE) this.buf = EMPTY;
@@ -59,7 +66,8 @@ export class WriteTap {
     if (pos + length <= buf.length) return;
     const start = this.#start;
     const size = pos - start + length;
-    const larger = new Uint8Array(size <= BLOCK_SIZE ? BLOCK_SIZE : size * 2);
+    const roomy = size < KEPT_SIZE / 2 ? size * 2 : Math.ceil(size * 1.25);
+    const larger = new Uint8Array(size <= BLOCK_SIZE ? BLOCK_SIZE : roomy);
     larger.set(buf.subarray(start, pos));
     this.buf = larger;
     this.pos = pos - start;
@@ -140,6 +148,7 @@ export class WriteTap {
 
   writeString(text: string): void {
     const { length } = text;
+    if (length > LONG_TEXT) return this.writeBytes(ENCODER.encode(text));
     this.#reserve(length * 3 + 5);
     const { buf, pos } = this;
     if (length < 48) {

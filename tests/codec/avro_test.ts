@@ -46,6 +46,10 @@ const CASES: [unknown, unknown[]][] = [
     "x".repeat(8191),
     "x".repeat(8192),
     "é".repeat(5000),
+    "é".repeat(32 * 1024),
+    "€".repeat(32 * 1024 + 1),
+    "x".repeat(600_000),
+    "€".repeat(400_000),
     "日".repeat(400_000),
     "\u0000",
   ]],
@@ -129,7 +133,10 @@ describe("AvroCodec", () => {
 
   it("encode() keeps small and large records apart", () => {
     const schema = schemaOf("string");
-    const texts = Array.from({ length: 400 }, (_, i) => String(i % 10).repeat(i * i % 40_000));
+    const texts = Array.from(
+      { length: 400 },
+      (_, i) => String(i % 10).repeat(i % 40 === 39 ? 900_000 : i * i % 40_000),
+    );
     const bodies = texts.map((v) => schema.encode({ v }));
     assert.deepEqual(bodies.map((body) => schema.decode(body).v), texts);
   });
