@@ -38,7 +38,11 @@ export async function runTestFile(
   try {
     const junit = join(folder, "junit.xml");
     const args = runtime === "deno"
-      ? ["test", "-A", "--no-check", `--junit-path=${junit}`, file]
+      // With the packages of node_modules: those that only tests need are in no lock file of Deno's.
+      ? [
+        ...["test", "-A", "--no-check", "--no-lock", "--node-modules-dir=manual"],
+        ...[`--junit-path=${junit}`, file],
+      ]
       // Bun's own limit for each test is 5 s; with this one it still names the test that hangs.
       : [
         "test",
