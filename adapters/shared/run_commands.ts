@@ -5,6 +5,7 @@ import type { Exporter } from "../../src/http/exporter.ts";
 import type { Logger } from "../../src/log.ts";
 import { missingModules } from "../../src/pipeline/modules.ts";
 import type { Plan, TaskPlan } from "../../src/pipeline/plan.ts";
+import type { TaskProgress } from "../../src/runtime/progress.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import type { TaskCode } from "../../src/runtime/task_code.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
@@ -38,7 +39,7 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
     const runId = options.run ?? settings.runId;
     const run = runId ?? crypto.randomUUID();
     const { stop } = shutdown;
-    const status = await untilStarted({ log, stop, hangsMs: HANGS_MS }, async (begun) => {
+    const status = await untilStarted({ log, stop, hangsMs: HANGS_MS }, async (watchWork) => {
       const app = await createApp({ plan, host, log, dialTcp, stateFolder, failpoints });
       try {
         const report = await app.run({
@@ -48,7 +49,7 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
           exporter,
           lookEveryMs,
           started(tasks) {
-            begun();
+            watchWork(() => hasWorked(tasks));
             watch.begin(tasks, log);
           },
           ...shutdown,
@@ -109,10 +110,10 @@ export async function workerCommand(
     exporter = await startExporter({ plan, tasks: [task], host, log, stop: shutdown.stop });
     const { stateFolder } = settings;
     const failpoints = await failpointsOf(plan, settings);
-    const report = await untilStarted({ log, stop: shutdown.stop }, async (begun) => {
+    const report = await untilStarted({ log, stop: shutdown.stop }, async (watchWork) => {
       const app = await createApp({ plan, host, log, dialTcp, stateFolder, code, failpoints });
       try {
-        return await workOn(app, { task, run, shutdown, exporter, log, begun });
+        return await workOn(app, { task, run, shutdown, exporter, log, watchWork });
       } finally {
         await app.close();
       }
@@ -134,17 +135,17 @@ async function workOn(
     shutdown: Shutdown;
     exporter: Exporter | undefined;
     log: Logger;
-    begun: () => void;
+    watchWork: (hasBegun: () => boolean) => void;
   },
 ): Promise<RunReport> {
-  const { task, run, shutdown, exporter, log, begun } = options;
+  const { task, run, shutdown, exporter, log, watchWork } = options;
   log.info("Worker starts", { task: task.id, run });
   const report = await app.run({
     tasks: [task],
     run,
     workers: 1,
     exporter,
-    started: begun,
+    started: (tasks) => watchWork(() => hasWorked(tasks)),
     ...shutdown,
   });
   const counts = report.tasks[0]!.counts;
@@ -177,4 +178,8 @@ function mustBeRunnable(
 
 function statusOf(report: RunReport): number {
   return report.tasks.some((task) => task.counts.dead > 0 || task.failures.length > 0) ? 1 : 0;
+}
+
+function hasWorked(tasks: readonly TaskProgress[]): boolean {
+  return tasks.some(({ counts }) => counts.in + counts.out > 0);
 }

@@ -15,25 +15,23 @@ export interface UntilStartedOptions {
 
 /**
  * Calls again with growing delays while a start fails for a reason that may pass, or a server that was there does not answer; undefined if stopped meanwhile.
- * @param start Calls `begun` once work begins, so that a failure after it is not called one of the start.
+ * @param start Hands over who knows whether work has begun, so that a failure after that is not called one of the start.
  */
 export async function untilStarted<T>(
   { log, stop, hangsMs }: UntilStartedOptions,
-  start: (begun: () => void) => Promise<T>,
+  start: (watch: (hasBegun: () => boolean) => void) => Promise<T>,
 ): Promise<T | undefined> {
   let failures = 0;
   let failingSince = 0;
   for (;;) {
-    let hasBegun = false;
-    const begun = () => {
-      hasBegun = true;
-      failures = 0;
-    };
+    let hasBegun = () => false;
     try {
-      return await start(begun);
+      return await start((known) => hasBegun = known);
     } catch (error) {
       if (!(hangsMs === undefined ? mayPass(error) : hangs(error))) throw error;
       if (stop.aborted) return undefined;
+      const goesOn = hasBegun();
+      if (goesOn) failures = 0;
       if (failures === 0) failingSince = performance.now();
       const delayMs = growingDelay(failures++, {
         first: FIRST_DELAY_MS,
@@ -43,7 +41,7 @@ export async function untilStarted<T>(
       if (performance.now() + delayMs - failingSince > (hangsMs ?? Infinity)) {
         throw error instanceof StartError ? error : new StartError(reason, { cause: error });
       }
-      const what = hasBegun ? "Cannot go on, starting again" : "Cannot start yet, trying again";
+      const what = goesOn ? "Cannot go on, starting again" : "Cannot start yet, trying again";
       log.warning(`${what} in ${delayMs} ms`, { reason });
       await waitAtMost(aborted(stop), delayMs);
       if (stop.aborted) return undefined;

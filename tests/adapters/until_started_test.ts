@@ -19,8 +19,8 @@ async function start(
   const log = createLogger({
     write: (line) => lines.push(JSON.parse(line).message),
   });
-  const result = await untilStarted({ log, stop: stop.signal, hangsMs }, (begun) => {
-    if (begins) begun();
+  const result = await untilStarted({ log, stop: stop.signal, hangsMs }, (watch) => {
+    watch(() => begins);
     const error = left.shift();
     return error === undefined ? Promise.resolve("started") : Promise.reject(error);
   });
