@@ -5,6 +5,7 @@ import process from "node:process";
 import avsc from "avsc";
 import { connect, createInbox, type Msg, type MsgHdrs } from "nats.ws";
 import { INPUT_STREAM, type Job, outputSubject, type Result, SCHEMA, work } from "../setting.ts";
+import { adapterSocket } from "./adapter_socket.ts";
 import { nowMs, startingLine } from "./starting_line.ts";
 
 /** How often a loop that does not know its share asks whether anything is left. */
@@ -14,7 +15,10 @@ const job = JSON.parse(process.argv[2]!) as Job;
 const { group, inFlight, take, warmUp = 0 } = job;
 const subjects = job.outs.map(outputSubject);
 const type = avsc.Type.forSchema(JSON.parse(JSON.stringify(SCHEMA)));
-const nc = await connect({ servers: job.server, ...await socketOf() });
+// The same websocket as our worker has.
+const wsFactory = adapterSocket &&
+  ((url: string) => Promise.resolve({ socket: adapterSocket!(url), encrypted: false }));
+const nc = await connect({ servers: job.server, ...(wsFactory && { wsFactory }) });
 const jsm = await nc.jetstreamManager();
 await jsm.consumers.add(INPUT_STREAM, {
   durable_name: group,
@@ -64,15 +68,6 @@ function settle(reply: string): void {
 function end(): void {
   isOver = true;
   finished.resolve();
-}
-
-/** The same websocket as our worker has: on Deno the one of its adapter. */
-async function socketOf(): Promise<object> {
-  if (!("Deno" in globalThis)) return {};
-  const { openSocket } = await import("../../adapters/deno/open_socket.ts");
-  return {
-    wsFactory: (url: string) => Promise.resolve({ socket: openSocket(url), encrypted: false }),
-  };
 }
 
 const idPrefix = encoder.encode("NATS/1.0\r\nNats-Msg-Id: ");

@@ -15,6 +15,7 @@ import { runTasks } from "../../src/runtime/runner.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { taskStoreOf } from "../../tests/support/task_store.ts";
 import { FLOW, type Job, type Result, type S3List, STREAM_BYTES, work } from "../setting.ts";
+import { adapterSocket } from "./adapter_socket.ts";
 import { loadJob } from "./job_pipeline.ts";
 import { nowMs, startingLine } from "./starting_line.ts";
 
@@ -31,9 +32,7 @@ const broker = await connectNats({
   url: address.url,
   kind: address.kind,
   dial: dialTcp,
-  openSocket: "Deno" in globalThis
-    ? async (url) => (await import("../../adapters/deno/open_socket.ts")).openSocket(url)
-    : undefined,
+  openSocket: adapterSocket && ((url) => Promise.resolve(adapterSocket!(url))),
   log,
 });
 // The stream was filled before: its producer is finished.

@@ -1,5 +1,6 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { CELSIUS_MODULE } from "../support/celsius_module.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { freePort } from "../support/free_port.ts";
@@ -59,14 +60,7 @@ describe("an attack", () => {
     SLOW,
     async () => {
       const folder = await FlowFolder.make("http");
-      await folder.write(
-        "celsius.ts",
-        `export default async ({ station, fahrenheit }) => {
-        console.error("begins " + station);
-        await new Promise((resolve) => setTimeout(resolve, fahrenheit));
-        return { station, celsius: 0 };
-      };`,
-      );
+      await folder.write("celsius.ts", CELSIUS_MODULE);
       const port = await freePort();
       const server = kflow.start(
         ["serve", folder.file("pipeline.yaml"), "--host", "127.0.0.1", "--port", String(port)],

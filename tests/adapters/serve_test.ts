@@ -1,9 +1,11 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer } from "node:net";
+import { CELSIUS_MODULE } from "../support/celsius_module.ts";
 import { type Command, CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { onServers } from "../support/on_servers.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { newSecret } from "../support/run_record.ts";
 
 const SLOW = { timeout: 90_000 };
@@ -21,17 +23,9 @@ describe("kflow serve", () => {
   const kflow = new CommandLine();
   after(() => kflow.endAll());
 
-  const MODULE = `
-    export default async ({ station, fahrenheit }) => {
-      console.error("begins " + station);
-      await new Promise((resolve) => setTimeout(resolve, fahrenheit));
-      return { station, celsius: 0 };
-    };
-  `;
-
   async function serve(args: string[] = [], env: Record<string, string> = {}) {
     const folder = await FlowFolder.make("http");
-    await folder.write("celsius.ts", MODULE);
+    await folder.write("celsius.ts", CELSIUS_MODULE);
     const file = folder.file("pipeline.yaml");
     const server = kflow.start(["serve", file, "--port", "0", ...args], { env });
     return { server, folder, url: await addressOf(server) };
@@ -70,21 +64,16 @@ describe("kflow serve", () => {
     SLOW,
     async () => {
       const { url, server, folder } = await serve();
-      const { hostname, port } = new URL(url);
-      const sockets = await Promise.all(
-        Array.from({ length: 200 }, () =>
-          new Promise<Socket>((resolve, reject) => {
-            const socket = connect(Number(port), hostname, () => resolve(socket));
-            socket.on("error", reject);
-            socket.write("POST /tasks/celsius HTTP/1.1\r\nHost: x\r\nX-Slow: ");
-          })),
-      );
+      const port = Number(new URL(url).port);
+      const text = "POST /tasks/celsius HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+      const clients = Array.from({ length: 200 }, () => new RawClient(port, text));
+      await Promise.all(clients.map((client) => client.connected()));
       const began = performance.now();
       assert.equal((await call(url, 0)).status, 200);
       assert.ok(performance.now() - began < 2_000, "it was held up");
       server.signal("SIGTERM");
       assert.equal((await server.end(20_000)).status, 0);
-      for (const socket of sockets) socket.destroy();
+      for (const { socket } of clients) socket.destroy();
       await folder.remove();
     },
   );
@@ -172,7 +161,7 @@ describe("kflow serve", () => {
     const module = await kflow.run(["serve", file, "--port", "0"]);
     assert.equal(module.status, 2);
     assert.match(module.stderr, /celsius\.ts: cannot use it as the function of task "celsius"/);
-    await folder.write("celsius.ts", MODULE);
+    await folder.write("celsius.ts", CELSIUS_MODULE);
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, resolve));
     const taken = (other.address() as { port: number }).port;

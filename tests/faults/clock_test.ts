@@ -1,13 +1,12 @@
 import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { FlowFolder } from "../support/flow_folder.ts";
+import type { FlowFolder } from "../support/flow_folder.ts";
 import { onServers } from "../support/on_servers.ts";
+import { NUMBER, numbersFolder } from "./numbers_folder.ts";
 import { judge, numbersIn } from "./oracle.ts";
 
 const LONG = { timeout: 60_000 };
 const COUNT = 120;
-const NUMBER = '{"type":"record","name":"number","fields":[{"name":"n","type":"int"}]}';
-
 const MAIN = "tests/faults/clock_main.ts";
 
 /** The clock jumps twice as far as an hour and back; some records fail once, and one takes longer than the ack wait. */
@@ -27,13 +26,8 @@ onServers("a clock that jumps by hours", (given) => {
   });
 
   async function flowFolder(files: Record<string, string>): Promise<FlowFolder> {
-    const folder = await FlowFolder.make();
+    const folder = await numbersFolder(COUNT, files);
     folders.push(folder);
-    await folder.write(
-      "make.ts",
-      `export default Array.from({ length: ${COUNT} }, (_, n) => ({ n }));\n`,
-    );
-    for (const [name, text] of Object.entries(files)) await folder.write(name, text);
     return folder;
   }
 

@@ -1,13 +1,13 @@
 import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { RUNTIMES } from "../support/command.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
+import type { FlowFolder } from "../support/flow_folder.ts";
 import { onServers } from "../support/on_servers.ts";
+import { numbersFolder, workPipeline } from "./numbers_folder.ts";
 import { judge, numbersIn } from "./oracle.ts";
 
 const LONG = { timeout: 120_000 };
 const COUNT = 40;
-const NUMBER = '{"type":"record","name":"number","fields":[{"name":"n","type":"int"}]}';
 
 /** One of the records ends whoever works on it. */
 const WORK = `
@@ -30,24 +30,10 @@ onServers("a record that ends every worker", (given) => {
     async () => {
       const { servers, kflow } = given;
       const id = `killer-${crypto.randomUUID().slice(0, 8)}`;
-      folder = await FlowFolder.make();
-      await folder.write(
-        "make.ts",
-        `export default Array.from({ length: ${COUNT} }, (_, n) => ({ n }));\n`,
-      );
-      await folder.write("work.ts", WORK);
-      await folder.write(
-        "pipeline.yaml",
-        `
-mode: batch
-name: ${id}
-globalConfig: {store: {addr: "memory:"}}
-dag:
-  - {id: make, type: raw-source, module: ./make.ts, schema: '${NUMBER}', out: [work]}
-  - {id: work, type: raw, module: ./work.ts, schema: '${NUMBER}', out: [end], meta: {concurrency: 4, max.poll.interval.ms: 1000}}
-  - {id: end, type: print}
-`,
-      );
+      folder = await numbersFolder(COUNT, {
+        "work.ts": WORK,
+        "pipeline.yaml": workPipeline(id, "max.poll.interval.ms: 1000"),
+      });
       const file = folder.file("pipeline.yaml");
       const env = { ...servers.environment(), CALLS: folder.file("calls.txt") };
       assert.equal(
