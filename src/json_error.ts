@@ -32,7 +32,8 @@ export function findJsonError(text: string, maxDepth: number): JsonError | undef
     TOKEN.lastIndex = at;
     const match = TOKEN.exec(text);
     if (!match) {
-      if (text.slice(at).trim() !== "") {
+      // Not trim(), which takes more for white space than JSON does.
+      if (/[^ \t\r\n]/.test(text.slice(at))) {
         return error(expect === "end" ? "text after the end" : "not a JSON token");
       }
       return expect === "end" ? undefined : error("it ends too early");
