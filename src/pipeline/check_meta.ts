@@ -1,5 +1,5 @@
 import type { MetaEntry } from "./meta_entries.ts";
-import { BULK_RULES, DEFAULT_POLL_MS, META_RULES } from "./meta_rules.ts";
+import { BULK_RULES, META_RULES } from "./meta_rules.ts";
 import type { TaskType } from "./plan.ts";
 import type { Report } from "./report.ts";
 import { got } from "./schema.ts";
@@ -30,7 +30,6 @@ export function checkMeta(
   if (type === "raw-source") warnIsolate(entries, report);
   if (type === "raw") checkProcessingLimit(entries, report);
   warnShortPoll(entries, report);
-  warnShortWindow(entries, report);
   warnIdleBulk(entries, report);
   warnManualBulk(entries, report);
 }
@@ -67,20 +66,6 @@ function warnShortPoll(entries: ReadonlyMap<string, MetaEntry>, report: Report):
   report.warning(
     entry.path,
     `${entry.value} is under 11000, so that a slow record may be processed more than once; use 11000 or more`,
-  );
-}
-
-/** A crash between publish and ack is redelivered after the poll interval, and must still find its message ids remembered. */
-function warnShortWindow(entries: ReadonlyMap<string, MetaEntry>, report: Report): void {
-  const window = entries.get("duplicate.window.ms");
-  const interval = entries.get("max.poll.interval.ms")?.value ?? DEFAULT_POLL_MS;
-  if (typeof window?.value !== "number" || typeof interval !== "number") return;
-  if (window.value >= 5 * interval || report.isBroken(window.path)) return;
-  report.warning(
-    window.path,
-    `${window.value} is under 5 times max.poll.interval.ms (${interval}), so that a redelivered record may be stored twice; use ${
-      5 * interval
-    } or more`,
   );
 }
 

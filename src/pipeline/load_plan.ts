@@ -15,6 +15,7 @@ import { Report } from "./report.ts";
 import { resolveValues } from "./resolve.ts";
 import type { PipelineDocument } from "./schema.ts";
 import { checkShape } from "./shape.ts";
+import { warnShortWindows } from "./short_windows.ts";
 import { draftTasks, type TaskDraft } from "./task_draft.ts";
 import { planTask } from "./task_plan.ts";
 import { topicWriters } from "./topic_writers.ts";
@@ -119,6 +120,7 @@ function completePlan(
     }) ?? []
   );
   checkGroups(tasks, graph, report);
+  warnShortWindows(graph, report);
   warnCircles(tasks, { nats: config.nats, graph, report });
   warnWithoutCode(graph, module, report);
   return {

@@ -66,7 +66,7 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
   "duplicate.window.ms": rule(
     integer(1000, YEAR_MS),
     "How long the input queue remembers message ids, ms. On a NATS server it takes about 210 bytes of memory per message within the window",
-    "the larger of 600000 and 5 × `max.poll.interval.ms`",
+    "the larger of 600000 and 5 × the longest `max.poll.interval.ms` of this task and of those that feed it",
   ),
 };
 

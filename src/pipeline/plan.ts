@@ -86,6 +86,8 @@ export interface Input {
   readonly producer: string;
   /** Absent: the producer's main output. */
   readonly sideOut?: string;
+  /** The producer's: so late what it sends here may come again. */
+  readonly ackWaitMs?: number;
 }
 
 export interface TaskPlace {
@@ -124,6 +126,8 @@ export interface TaskPlan {
   readonly meta: Meta;
   readonly store: StoreConfig;
   readonly autoDownload: boolean;
+  /** After how long an input comes again that is not acknowledged, ms; absent for a source that makes its records. */
+  readonly ackWaitMs?: number;
   readonly sideStream: SideStreamConfig;
   readonly metrics: MetricsConfig;
   readonly inputs: readonly Input[];

@@ -1,8 +1,9 @@
+import { ackWaitOf } from "./ack_wait.ts";
 import { parseHttpAddress } from "./address.ts";
 import type { Config } from "./config.ts";
 import type { Edge, Graph, NamedTask } from "./graph.ts";
 import { Meta } from "./meta.ts";
-import type { StoreConfig, TaskKind, TaskPlan, TaskType } from "./plan.ts";
+import type { Input, StoreConfig, TaskKind, TaskPlan, TaskType } from "./plan.ts";
 import type { Report } from "./report.ts";
 import { MAX_TOKEN } from "./schema.ts";
 import { readEnv } from "./task_env.ts";
@@ -54,6 +55,7 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
     meta: new Meta(task.id, new Map([...task.meta].map(([key, entry]) => [key, entry.value]))),
     store,
     autoDownload: config.autoDownload(task),
+    ...ackWait(task),
     sideStream: config.sideStream(task),
     metrics: config.metrics(task),
     inputs: (graph.incoming.get(task.id) ?? []).map(inputOf),
@@ -77,8 +79,17 @@ function formatOf({ document, type, meta }: NamedTask): { format?: string } {
   return typeof format === "string" ? { format } : {};
 }
 
-function inputOf({ producer, sideOut }: Edge) {
-  return { producer: producer.id, ...(sideOut !== undefined && { sideOut }) };
+function ackWait(task: NamedTask): { ackWaitMs?: number } {
+  const ackWaitMs = ackWaitOf(task);
+  return ackWaitMs === undefined ? {} : { ackWaitMs };
+}
+
+function inputOf({ producer, sideOut }: Edge): Input {
+  return {
+    producer: producer.id,
+    ...(sideOut !== undefined && { sideOut }),
+    ...ackWait(producer),
+  };
 }
 
 interface StoreOptions {

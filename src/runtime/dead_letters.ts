@@ -1,4 +1,4 @@
-import type { Broker, Delivery, Publisher } from "../broker/broker.ts";
+import type { Delivery, Publisher } from "../broker/broker.ts";
 import type { FlowNames } from "../broker/subjects.ts";
 import type { Files } from "../files/files.ts";
 
@@ -74,20 +74,6 @@ export class FileDeadLetters implements DeadLetters {
     const files = await this.#files();
     await files.write(path, new TextEncoder().encode(text + "\n"));
   }
-}
-
-/** What every dead letter needs at least, whatever its broker. */
-export async function ensureDeadStream(
-  broker: Broker,
-  names: FlowNames,
-  maxBytes: number,
-): Promise<void> {
-  await broker.ensureQueue({
-    stream: names.deadStream,
-    subjects: names.deadSubjects,
-    maxBytes,
-    duplicateWindowMs: 600_000,
-  });
 }
 
 function headersOf(delivery: Delivery, notice: DeathNotice): Record<string, string> {

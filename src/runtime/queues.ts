@@ -1,9 +1,8 @@
 import type { GroupSpec, QueueSpec } from "../broker/broker.ts";
 import type { FlowNames } from "../broker/subjects.ts";
+import { DEFAULT_POLL_MS } from "../pipeline/meta_rules.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 
-/** The product document's default of `max.poll.interval.ms`. */
-const ACK_WAIT_MS = 120_000;
 const LEAST_WINDOW_MS = 600_000;
 const MAX_IN_FLIGHT = 1024;
 
@@ -43,7 +42,7 @@ export function deliveryMeta(
   const { meta } = task;
   const twoBulks = 2 * (defaults.bulk?.size ?? 0);
   return {
-    ackWaitMs: meta.getInteger("max.poll.interval.ms", ACK_WAIT_MS),
+    ackWaitMs: task.ackWaitMs ?? DEFAULT_POLL_MS,
     maxAttempts: maxAttemptsOf(task, defaults.batch),
     retryDelayMs: meta.has("retry.delay.ms") ? meta.getInteger("retry.delay.ms") : undefined,
     maxInFlight: Math.max(meta.getInteger("max.in.flight", MAX_IN_FLIGHT), twoBulks),
@@ -62,16 +61,35 @@ export function maxAttemptsOf({ meta }: TaskPlan, batch: boolean): number {
  * @param maxBytes Where the task's `meta.stream.max.bytes` does not say.
  */
 export function queueOf(task: TaskPlan, names: FlowNames, maxBytes: number): QueueSpec {
-  const ackWaitMs = task.meta.getInteger("max.poll.interval.ms", ACK_WAIT_MS);
   return {
     stream: names.stream(task.id),
     subjects: names.subjects(task.id),
     maxBytes: task.meta.getInteger("stream.max.bytes", maxBytes),
     duplicateWindowMs: task.meta.getInteger(
       "duplicate.window.ms",
-      Math.max(LEAST_WINDOW_MS, 5 * ackWaitMs),
+      windowOf([task, ...task.inputs]),
     ),
   };
+}
+
+/** Where the flow's dead letters go. */
+export function deadQueueOf(
+  tasks: readonly TaskPlan[],
+  names: FlowNames,
+  maxBytes: number,
+): QueueSpec {
+  return {
+    stream: names.deadStream,
+    subjects: names.deadSubjects,
+    maxBytes,
+    duplicateWindowMs: windowOf(tasks),
+  };
+}
+
+/** A message may be sent again by a task that did not acknowledge what it came of, and that has five ack waits to do so. */
+function windowOf(senders: readonly { readonly ackWaitMs?: number }[]): number {
+  const longest = Math.max(...senders.map(({ ackWaitMs }) => ackWaitMs ?? 0));
+  return Math.max(LEAST_WINDOW_MS, 5 * longest);
 }
 
 export function groupOf(task: TaskPlan, queue: QueueSpec, delivery: DeliveryMeta): GroupSpec {

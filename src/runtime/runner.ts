@@ -3,11 +3,11 @@ import { reasonOf, StartError } from "../errors.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { BatchEnd } from "./batch_end.ts";
 import { BlockWatch } from "./block_watch.ts";
-import { BrokerDeadLetters, ensureDeadStream } from "./dead_letters.ts";
+import { BrokerDeadLetters } from "./dead_letters.ts";
 import { ErrorStreams } from "./error_streams.ts";
 import { TaskProgress } from "./progress.ts";
 import { QueueGauges } from "./queue_gauges.ts";
-import { queueOf } from "./queues.ts";
+import { deadQueueOf, queueOf } from "./queues.ts";
 import { Schemas } from "./schemas.ts";
 import { runSource } from "./source_worker.ts";
 import { runWorker } from "./task_worker.ts";
@@ -131,7 +131,7 @@ async function ensureQueues(shared: Shared): Promise<void> {
     if (needed.has(task.id)) await broker.ensureQueue(queueOf(task, names, queueBytes));
   }
   if (shared.deadLetters instanceof BrokerDeadLetters) {
-    await ensureDeadStream(broker, names, queueBytes);
+    await broker.ensureQueue(deadQueueOf(plan.tasks, names, queueBytes));
   }
 }
 

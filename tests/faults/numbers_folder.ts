@@ -17,8 +17,8 @@ export async function numbersFolder(
   return folder;
 }
 
-/** A flow that hands numbers through `work.ts`, four at once. @param meta More of that task. */
-export function workPipeline(id: string, meta: string): string {
+/** A flow that hands numbers through `work.ts`, four at once. @param meta More of that task. @param end Of the one after it. */
+export function workPipeline(id: string, meta: string, { end = "" } = {}): string {
   return `
 mode: batch
 name: ${id}
@@ -26,6 +26,6 @@ globalConfig: {store: {addr: "memory:"}}
 dag:
   - {id: make, type: raw-source, module: ./make.ts, schema: '${NUMBER}', out: [work]}
   - {id: work, type: raw, module: ./work.ts, schema: '${NUMBER}', out: [end], meta: {concurrency: 4, ${meta}}}
-  - {id: end, type: print}
+  - {id: end, type: print, meta: {${end}}}
 `;
 }

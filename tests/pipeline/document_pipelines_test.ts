@@ -133,7 +133,11 @@ describe("the pipelines of the product document", () => {
     );
     assert.equal((forward.outputs[1]!.schema as { name: string }).name, "demoside");
     const print = tasks.find((task) => task.id === "print-sideout")!;
-    assert.deepEqual(print.inputs, [{ producer: "forward", sideOut: "mysideout" }]);
+    assert.deepEqual(print.inputs, [{
+      producer: "forward",
+      sideOut: "mysideout",
+      ackWaitMs: 120_000,
+    }]);
     assert.equal(tasks[0]!.partitionBy, "id");
     assert.equal(tasks[0]!.meta.getInteger("rate"), 1000);
   });

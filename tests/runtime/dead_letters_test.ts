@@ -4,11 +4,7 @@ import { createMemoryBroker } from "../../src/broker/memory.ts";
 import type { Delivery } from "../../src/broker/broker.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
-import {
-  BrokerDeadLetters,
-  ensureDeadStream,
-  FileDeadLetters,
-} from "../../src/runtime/dead_letters.ts";
+import { BrokerDeadLetters, FileDeadLetters } from "../../src/runtime/dead_letters.ts";
 
 const BODY = new Uint8Array([0, 1, 254, 255]);
 const DELIVERY = {
@@ -24,18 +20,19 @@ describe("BrokerDeadLetters", () => {
   it("keeps the body exact and says enough to put the message back", async () => {
     const names = new FlowNames("f");
     const broker = createMemoryBroker();
-    await ensureDeadStream(broker, names, 1 << 20);
+    const queue = {
+      stream: names.deadStream,
+      subjects: names.deadSubjects,
+      maxBytes: 1 << 20,
+      duplicateWindowMs: 1000,
+    };
+    await broker.ensureQueue(queue);
     const publisher = broker.publisher();
     const letters = new BrokerDeadLetters({ publisher, names });
     await letters.put(DELIVERY, NOTICE);
     await letters.put(DELIVERY, NOTICE);
     const consumer = await broker.consume({
-      queue: {
-        stream: names.deadStream,
-        subjects: names.deadSubjects,
-        maxBytes: 1 << 20,
-        duplicateWindowMs: 1000,
-      },
+      queue,
       group: "reader",
       ackWaitMs: 1000,
       maxAckPending: 10,
