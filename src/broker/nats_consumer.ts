@@ -31,7 +31,7 @@ const FIRST_SLOTS = 1;
 /** A connection that has just gone does not say that the subscription has ended. */
 const DRAIN_MS = 2_000;
 
-const WORKING = new TextEncoder().encode("+WPI");
+const WORKING = "+WPI";
 const NANOS_PER_MS = 1_000_000;
 
 /**
@@ -132,12 +132,7 @@ export class NatsConsumer implements Consumer {
 
   working(delivery: Delivery): void {
     const { settled, reply } = delivery as NatsDelivery;
-    if (settled || !this.#link.connected) return;
-    try {
-      this.#link.nc.publish(reply, WORKING);
-    } catch {
-      // The connection has just gone. The next call comes soon, and a delivery too many is harmless.
-    }
+    if (!settled && this.#link.connected) this.#link.outbox.text(reply, WORKING);
   }
 
   workingAhead(): void {
@@ -291,11 +286,7 @@ export class NatsConsumer implements Consumer {
     const request = `{"batch":${free},"expires":${
       PULL_EXPIRES_MS * NANOS_PER_MS
     },"idle_heartbeat":${PULL_HEARTBEAT_MS * NANOS_PER_MS}}`;
-    try {
-      this.#link.nc.publish(this.#askSubject, request, { reply: this.#inbox + token });
-    } catch {
-      this.#pulls.reset(); // the connection has just gone
-    }
+    this.#link.outbox.text(this.#askSubject, request, this.#inbox + token);
   }
 
   #sweep(): void {

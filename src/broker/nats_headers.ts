@@ -1,5 +1,5 @@
 import type { Headers } from "./broker.ts";
-import type { HeaderText } from "./nats_wire.ts";
+import type { HeaderText } from "./nats_outbox.ts";
 
 const ENCODER = new TextEncoder();
 const NAME = /^[!-9;-~]+$/;

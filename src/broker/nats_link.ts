@@ -1,5 +1,6 @@
 import { BrokerError } from "./broker.ts";
 import { natsCode, type NatsConnection } from "./nats_client.ts";
+import { NatsOutbox } from "./nats_outbox.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { SecretMask } from "../secret_mask.ts";
@@ -44,6 +45,7 @@ export class NatsLink {
   readonly #listeners = new Set<LinkListener>();
   readonly #watchdog: ReturnType<typeof setInterval>;
   #nc: NatsConnection;
+  #outbox: NatsOutbox;
   #connected = true;
   #closing?: Promise<void>;
   /** When the client last showed that it is still at work on a lost connection. */
@@ -56,6 +58,7 @@ export class NatsLink {
     this.#options = options;
     this.#log = options.log;
     this.#nc = nc;
+    this.#outbox = new NatsOutbox(nc);
     this.#stuckMs = options.stuckMs ?? STUCK_MS;
     void this.#follow(nc);
     this.#watchdog = setInterval(() => this.#watch(), WATCH_MS);
@@ -63,6 +66,11 @@ export class NatsLink {
 
   get nc(): NatsConnection {
     return this.#nc;
+  }
+
+  /** Of the connection that is there now. */
+  get outbox(): NatsOutbox {
+    return this.#outbox;
   }
 
   get connected(): boolean {
@@ -212,6 +220,7 @@ export class NatsLink {
     }
     if (this.closed || this.#connected) return void await this.#letGo(fresh);
     this.#nc = fresh;
+    this.#outbox = new NatsOutbox(fresh);
     void this.#follow(fresh);
     this.#restore();
     await this.#letGo(old);

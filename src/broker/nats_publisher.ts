@@ -5,7 +5,7 @@ import { newInbox } from "./nats_inbox.ts";
 import type { NatsLink } from "./nats_link.ts";
 import { NatsRoute, type PendingMessage } from "./nats_route.ts";
 import { readPubAck, sequenceIn } from "./nats_pub_ack.ts";
-import { type HeaderText, sendMessage } from "./nats_wire.ts";
+import type { HeaderText } from "./nats_outbox.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -126,11 +126,7 @@ export class NatsPublisher implements Publisher {
     }
     if (!this.#link.connected) return; // sent by #restored()
     const reply = this.#inbox + pending.token;
-    try {
-      sendMessage(this.#link.nc, { subject, reply, header, body });
-    } catch {
-      // The connection has just gone; the message is sent again when it is back.
-    }
+    this.#link.outbox.message({ subject, reply, header, body });
   }
 
   #answer(msg: Msg): void {

@@ -1,5 +1,5 @@
 import type { OutMessage, Receipt } from "./broker.ts";
-import type { HeaderText } from "./nats_wire.ts";
+import type { HeaderText } from "./nats_outbox.ts";
 
 /** A message handed over and not answered. */
 export interface PendingMessage {

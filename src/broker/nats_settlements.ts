@@ -2,7 +2,6 @@ import type { NatsDelivery } from "./nats_delivery.ts";
 import type { Msg, Subscription } from "./nats_client.ts";
 import { newInbox } from "./nats_inbox.ts";
 import type { NatsLink } from "./nats_link.ts";
-import { sendText } from "./nats_wire.ts";
 import type { Logger } from "../log.ts";
 
 const ACK = "+ACK";
@@ -106,11 +105,7 @@ export class NatsSettlements {
     }
     if (!this.#link.connected) return;
     const confirmation = confirm ? this.#inbox + token : "";
-    try {
-      sendText(this.#link.nc, this.#replies[index]!, this.#verbs[index]!, confirmation);
-    } catch {
-      // The connection has just gone; restored() sends it again.
-    }
+    this.#link.outbox.text(this.#replies[index]!, this.#verbs[index]!, confirmation);
   }
 
   #subscribe(): void {
