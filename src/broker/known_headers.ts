@@ -2,6 +2,13 @@ const NO_BYTES = new Uint8Array();
 const ID = "\r\nNats-Msg-Id:";
 const CR = 13;
 
+/** Headers in the bytes of a message. */
+export interface HeaderPlace {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * Headers of the last message that was read, so that those of the next need not be: what comes from one producer differs in the message id alone. To
  * compare is a fifth of the work of making text of them.
@@ -14,24 +21,26 @@ export class KnownHeaders {
 
   /**
    * The headers other than the id, by name; undefined if they are not those of before.
-   * @param length Of the headers, which are at the beginning of the bytes.
    */
-  of(bytes: Uint8Array, length: number): ReadonlyMap<string, string> | undefined {
+  of({ bytes, from, to }: HeaderPlace): ReadonlyMap<string, string> | undefined {
     const known = this.#bytes;
-    const end = known.length;
-    if (end === 0 || (this.#hasId ? length < end + 4 : length !== end)) return undefined;
-    for (let i = 0; i < end; i++) if (bytes[i] !== known[i]) return undefined;
+    const { length } = known;
+    if (length === 0 || (this.#hasId ? to - from < length + 4 : to - from !== length)) {
+      return undefined;
+    }
+    for (let i = 0; i < length; i++) if (bytes[from + i] !== known[i]) return undefined;
     if (this.#hasId) {
       // The id is the last line, and there is no other.
-      const last = length - 4;
+      const last = to - 4;
       if (bytes[last] !== CR) return undefined;
-      for (let i = end; i < last; i++) if (bytes[i] === CR) return undefined;
+      for (let i = from + length; i < last; i++) if (bytes[i] === CR) return undefined;
     }
     return this.#values;
   }
 
   /** @param text The same headers. */
-  learn(bytes: Uint8Array, length: number, text: string): void {
+  learn({ bytes, from, to }: HeaderPlace, text: string): void {
+    const length = to - from;
     this.#bytes = NO_BYTES;
     // With characters of more than one byte places in the text are none in the bytes.
     if (text.length !== length || !text.endsWith("\r\n\r\n")) return;
@@ -46,7 +55,7 @@ export class KnownHeaders {
       // Of several of one name the first counts.
       if (colon >= 0 && !values.has(name)) values.set(name, line.slice(colon + 1).trim());
     }
-    this.#bytes = bytes.slice(0, end);
+    this.#bytes = bytes.slice(from, from + end);
     this.#values = values;
   }
 }

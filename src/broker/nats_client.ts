@@ -4,7 +4,7 @@ import type { Secret } from "../secret.ts";
 import { SecretMask } from "../secret_mask.ts";
 
 export type { ConnectionOptions, Msg, NatsConnection, Subscription } from "nats.ws";
-import type { Msg, NatsConnection } from "nats.ws";
+import type { NatsConnection } from "nats.ws";
 
 /** Connects over another transport than websockets. The package `nats` has the same API as nats.ws. */
 export type NatsDial = (options: ConnectionOptions) => Promise<NatsConnection>;
@@ -90,22 +90,6 @@ export function natsCode(error: unknown): string | undefined {
   if (error instanceof NatsError) return error.code;
   // `nats` brings a class of its own that looks the same.
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
-}
-
-const ENCODER = new TextEncoder();
-
-/**
- * The headers of a message as they came: at the beginning of the bytes, with their length. The client's own parser checks and copies each header, which costs
- * more than all the rest of a delivery; so this looks where the client keeps the bytes, and asks it only if they are not there.
- */
-export function headerBytes(msg: Msg): { readonly bytes: Uint8Array; readonly length: number } {
-  const { _rdata, _msg } = msg as unknown as { _rdata?: unknown; _msg?: { hdr?: unknown } };
-  const length = _msg?.hdr;
-  if (_rdata instanceof Uint8Array && typeof length === "number") {
-    return { bytes: _rdata, length: Math.max(0, length) };
-  }
-  const bytes = ENCODER.encode(String(msg.headers ?? ""));
-  return { bytes, length: bytes.length };
 }
 
 /** For what a server says, which may be what we have told it. */

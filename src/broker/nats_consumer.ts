@@ -1,9 +1,10 @@
 import type { Consumer, Delivery, QueueState } from "./broker.ts";
-import type { Msg, Subscription } from "./nats_client.ts";
 import { KnownHeaders } from "./known_headers.ts";
-import { attemptStart, NatsDelivery } from "./nats_delivery.ts";
+import { attemptStart, findHeader, NatsDelivery } from "./nats_delivery.ts";
 import { newInbox } from "./nats_inbox.ts";
+import type { NatsSubscription } from "./nats_inlet.ts";
 import type { NatsLink } from "./nats_link.ts";
+import type { NatsMessage } from "./nats_message.ts";
 import { NatsPulls, PULL_EXPIRES_MS, PULL_HEARTBEAT_MS } from "./nats_pulls.ts";
 import { NatsSettlements } from "./nats_settlements.ts";
 import type { Logger } from "../log.ts";
@@ -50,7 +51,7 @@ export class NatsConsumer implements Consumer {
   readonly #unlisten: () => void;
   readonly #timer: ReturnType<typeof setInterval>;
   #inbox = "";
-  #subscription?: Subscription;
+  #subscription?: NatsSubscription;
   #slots: number;
   #unsettled = 0;
   #ready: NatsDelivery[] = [];
@@ -203,13 +204,13 @@ export class NatsConsumer implements Consumer {
     return true;
   }
 
-  #receive(msg: Msg): void {
-    const reply = msg.reply ?? "";
+  #receive(message: NatsMessage): void {
+    const { reply } = message;
     const from = reply.startsWith(this.#plainReply) ? this.#plainReply.length : attemptStart(reply);
-    if (from < 0) return this.#status(msg);
+    if (from < 0) return this.#status(message);
     this.#pulls.delivered();
     if (!this.#inFrame) this.#beginFrame();
-    const delivery = new NatsDelivery(msg, reply, from, this.#seen);
+    const delivery = new NatsDelivery(message, from, this.#seen);
     this.#unsettled++;
     this.#held = 0;
     if (this.#ended) return this.nak(delivery);
@@ -237,14 +238,13 @@ export class NatsConsumer implements Consumer {
     reader?.(deliveries);
   }
 
-  #status(msg: Msg): void {
+  #status(message: NatsMessage): void {
     this.#pulls.heard();
-    const code = msg.headers?.code;
+    const { code, description: text = "" } = message.status ?? {};
     if (code === 100) return;
-    const token = +msg.subject.slice(msg.subject.lastIndexOf(".") + 1);
-    const left = msg.headers?.get("Nats-Pending-Messages");
-    this.#pulls.ended(token, left ? +left : undefined);
-    const description = this.#link.said(msg.headers?.description ?? "");
+    const left = findHeader(message.headers, "Nats-Pending-Messages");
+    this.#pulls.ended(message.token, left ? +left : undefined);
+    const description = this.#link.said(text);
     if (code === 404 || code === 408) return this.#ask();
     if (code === 409 && !/deleted|push based/i.test(description)) {
       // Another leader, the server going down, or a limit: the next request finds out.
@@ -307,11 +307,9 @@ export class NatsConsumer implements Consumer {
 
   #open(): void {
     this.#inbox = newInbox();
-    this.#subscription = this.#link.nc.subscribe(`${this.#inbox}*`, {
-      callback: (error, msg) => {
-        if (error === null) this.#receive(msg);
-        else this.#log.error("cannot receive from NATS", { error: reasonOf(error) });
-      },
+    this.#subscription = this.#link.inlet.subscribe(`${this.#inbox}*`, {
+      message: (message) => this.#receive(message),
+      failed: (error) => this.#log.error("cannot receive from NATS", { error: reasonOf(error) }),
     });
     this.#ask();
   }

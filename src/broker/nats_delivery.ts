@@ -1,12 +1,10 @@
 import type { Delivery } from "./broker.ts";
 import type { KnownHeaders } from "./known_headers.ts";
-import { headerBytes, type Msg } from "./nats_client.ts";
-
-const DECODER = new TextDecoder();
+import type { NatsMessage } from "./nats_message.ts";
 
 /** A delivery as JetStream makes it: everything about it stands in the reply subject. */
 export class NatsDelivery implements Delivery {
-  readonly #msg: Msg;
+  readonly #message: NatsMessage;
   readonly #known: KnownHeaders;
   /** Without the id; undefined until somebody asks. */
   #values?: ReadonlyMap<string, string> | undefined;
@@ -21,17 +19,18 @@ export class NatsDelivery implements Delivery {
   settled = false;
 
   /**
-   * @param reply `$JS.ACK.<stream>.<consumer>.<attempt>.<sequence>.<consumer sequence>.<timestamp>.<pending>`, or with
+   * @param message Its reply subject is `$JS.ACK.<stream>.<consumer>.<attempt>.<sequence>.<consumer sequence>.<timestamp>.<pending>`, or with
    * `<domain>.<account>` before the stream and one token more at the end.
    * @param from Where the attempt begins in it.
    * @param seen The headers of the messages before, and when it came.
    */
-  constructor(msg: Msg, reply: string, from: number, seen: { known: KnownHeaders; now: number }) {
-    this.#msg = msg;
+  constructor(message: NatsMessage, from: number, seen: { known: KnownHeaders; now: number }) {
+    const { reply } = message;
+    this.#message = message;
     this.#known = seen.known;
     this.receivedAt = seen.now;
     this.reply = reply;
-    this.body = msg.data;
+    this.body = message.body;
     const sequenceAt = reply.indexOf(".", from) + 1;
     const consumerAt = reply.indexOf(".", sequenceAt) + 1;
     const timeAt = reply.indexOf(".", consumerAt) + 1;
@@ -41,7 +40,7 @@ export class NatsDelivery implements Delivery {
   }
 
   get subject(): string {
-    return this.#msg.subject;
+    return this.#message.subject;
   }
 
   get id(): string {
@@ -57,19 +56,16 @@ export class NatsDelivery implements Delivery {
   }
 
   #find(): ReadonlyMap<string, string> | undefined {
-    const { bytes, length } = headerBytes(this.#msg);
-    const values = this.#known.of(bytes, length);
-    if (values === undefined) this.#known.learn(bytes, length, this.#all());
+    const { bytes, headersAt, bodyAt } = this.#message;
+    const place = { bytes, from: headersAt, to: bodyAt };
+    const values = this.#known.of(place);
+    if (values === undefined) this.#known.learn(place, this.#all());
     return values;
   }
 
   /** As they came. */
   #all(): string {
-    if (this.#text === undefined) {
-      const { bytes, length } = headerBytes(this.#msg);
-      this.#text = DECODER.decode(bytes.subarray(0, length));
-    }
-    return this.#text;
+    return this.#text ??= this.#message.headers;
   }
 
   headers(): Record<string, string> {
@@ -87,7 +83,8 @@ export class NatsDelivery implements Delivery {
   }
 }
 
-function findHeader(text: string, name: string): string | undefined {
+/** The value of a header in the text of all. */
+export function findHeader(text: string, name: string): string | undefined {
   const start = text.indexOf(`\r\n${name}:`);
   if (start < 0) return undefined;
   const value = start + name.length + 3;

@@ -1,5 +1,6 @@
 import { BrokerError } from "./broker.ts";
 import { natsCode, type NatsConnection } from "./nats_client.ts";
+import { NatsInlet } from "./nats_inlet.ts";
 import { NatsOutbox } from "./nats_outbox.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -46,6 +47,7 @@ export class NatsLink {
   readonly #watchdog: ReturnType<typeof setInterval>;
   #nc: NatsConnection;
   #outbox: NatsOutbox;
+  #inlet: NatsInlet;
   #connected = true;
   #closing?: Promise<void>;
   /** When the client last showed that it is still at work on a lost connection. */
@@ -59,6 +61,7 @@ export class NatsLink {
     this.#log = options.log;
     this.#nc = nc;
     this.#outbox = new NatsOutbox(nc);
+    this.#inlet = new NatsInlet(nc);
     this.#stuckMs = options.stuckMs ?? STUCK_MS;
     void this.#follow(nc);
     this.#watchdog = setInterval(() => this.#watch(), WATCH_MS);
@@ -71,6 +74,11 @@ export class NatsLink {
   /** Of the connection that is there now. */
   get outbox(): NatsOutbox {
     return this.#outbox;
+  }
+
+  /** Of the connection that is there now. */
+  get inlet(): NatsInlet {
+    return this.#inlet;
   }
 
   get connected(): boolean {
@@ -195,6 +203,7 @@ export class NatsLink {
   #restore(): void {
     if (this.#connected || this.closed) return;
     this.#connected = true;
+    this.#inlet.attach();
     this.#log.info("connection to NATS is back", { address: this.address });
     for (const listener of [...this.#listeners]) listener.restored?.();
   }
@@ -221,6 +230,7 @@ export class NatsLink {
     if (this.closed || this.#connected) return void await this.#letGo(fresh);
     this.#nc = fresh;
     this.#outbox = new NatsOutbox(fresh);
+    this.#inlet = new NatsInlet(fresh);
     void this.#follow(fresh);
     this.#restore();
     await this.#letGo(old);

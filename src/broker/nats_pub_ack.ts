@@ -1,4 +1,4 @@
-import type { Msg } from "./nats_client.ts";
+import type { NatsMessage } from "./nats_message.ts";
 
 /** What a stream said to a publication. */
 export interface PubAck {
@@ -32,19 +32,21 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /** Reads a publication's answer. The usual one, `{"stream":"…","seq":123}`, is known by two of its bytes. */
-export function readPubAck(msg: Msg): PubAck {
-  const data = msg.data;
-  const length = data.length;
-  if (length === 0) {
-    const text = msg.headers?.code === 503
+export function readPubAck(message: NatsMessage): PubAck {
+  const { bytes, bodyAt, end } = message;
+  if (bodyAt === end) {
+    const { status } = message;
+    const text = status?.code === 503
       ? "no stream takes this subject"
-      : msg.headers?.description ?? "an empty answer";
+      : status?.description ?? "an empty answer";
     return { ...NOT_STORED, reason: text };
   }
-  const last = data[length - 2]!;
-  if (data[2] === LOWER_S && last >= ZERO && last <= NINE) return STORED;
+  const last = bytes[end - 2]!;
+  if (end - bodyAt > 4 && bytes[bodyAt + 2] === LOWER_S && last >= ZERO && last <= NINE) {
+    return STORED;
+  }
   try {
-    const ack = JSON.parse(DECODER.decode(data));
+    const ack = JSON.parse(DECODER.decode(message.body));
     if (ack.error === undefined) return ack.duplicate ? DUPLICATE : STORED;
     const { code, err_code, description } = ack.error;
     return {
@@ -59,7 +61,7 @@ export function readPubAck(msg: Msg): PubAck {
 }
 
 /** Where the message lies, from an answer that says that it is stored. */
-export function sequenceIn(msg: Msg): number {
-  const [, sequence] = /"seq": *(\d+)/.exec(DECODER.decode(msg.data)) ?? [];
+export function sequenceIn(message: NatsMessage): number {
+  const [, sequence] = /"seq": *(\d+)/.exec(DECODER.decode(message.body)) ?? [];
   return Number(sequence);
 }

@@ -1,10 +1,11 @@
 import { BrokerError, type OutMessage, type Publisher, type Receipt } from "./broker.ts";
-import type { Msg, Subscription } from "./nats_client.ts";
 import { HeaderWriter } from "./nats_headers.ts";
 import { newInbox } from "./nats_inbox.ts";
+import type { NatsSubscription } from "./nats_inlet.ts";
 import type { NatsLink } from "./nats_link.ts";
 import { NatsRoute, type PendingMessage } from "./nats_route.ts";
 import { readPubAck, sequenceIn } from "./nats_pub_ack.ts";
+import type { NatsMessage } from "./nats_message.ts";
 import type { HeaderText } from "./nats_outbox.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -40,7 +41,7 @@ export class NatsPublisher implements Publisher {
   readonly #readers: { at: () => boolean; done: () => void }[] = [];
   readonly #inbox = newInbox();
   readonly #unlisten: () => void;
-  #subscription?: Subscription;
+  #subscription?: NatsSubscription;
   #timer?: ReturnType<typeof setInterval>;
   #beat = 0;
   #token = 0;
@@ -129,13 +130,13 @@ export class NatsPublisher implements Publisher {
     this.#link.outbox.message({ subject, reply, header, body });
   }
 
-  #answer(msg: Msg): void {
-    const pending = this.#pending.get(+msg.subject.slice(this.#inbox.length));
+  #answer(message: NatsMessage): void {
+    const pending = this.#pending.get(message.token);
     if (pending === undefined) return; // answered before: this is the answer to an earlier try
-    const ack = readPubAck(msg);
+    const ack = readPubAck(message);
     if (ack.stored) {
       this.#settle(pending);
-      pending.receipt.placed?.(sequenceIn(msg));
+      pending.receipt.placed?.(sequenceIn(message));
       pending.receipt.stored(ack.duplicate);
       const { route } = pending;
       // Room again: two for each that got through, so that the way opens as fast as the stream takes them.
@@ -205,11 +206,10 @@ export class NatsPublisher implements Publisher {
   }
 
   #subscribe(): void {
-    this.#subscription = this.#link.nc.subscribe(`${this.#inbox}*`, {
-      callback: (error, msg) => {
-        if (error === null) this.#answer(msg);
-        else this.#log.error("cannot receive confirmations from NATS", { error: reasonOf(error) });
-      },
+    this.#subscription = this.#link.inlet.subscribe(`${this.#inbox}*`, {
+      message: (message) => this.#answer(message),
+      failed: (error) =>
+        this.#log.error("cannot receive confirmations from NATS", { error: reasonOf(error) }),
     });
   }
 

@@ -1,7 +1,8 @@
 import type { NatsDelivery } from "./nats_delivery.ts";
-import type { Msg, Subscription } from "./nats_client.ts";
 import { newInbox } from "./nats_inbox.ts";
+import type { NatsSubscription } from "./nats_inlet.ts";
 import type { NatsLink } from "./nats_link.ts";
+import type { NatsMessage } from "./nats_message.ts";
 import type { Logger } from "../log.ts";
 
 const ACK = "+ACK";
@@ -27,7 +28,7 @@ export class NatsSettlements {
   #due = 0;
   #tries = 0;
   #beat = 0;
-  #subscription?: Subscription;
+  #subscription?: NatsSubscription;
   #emptied: (() => void)[] = [];
 
   constructor(link: NatsLink, log: Logger) {
@@ -109,17 +110,16 @@ export class NatsSettlements {
   }
 
   #subscribe(): void {
-    this.#subscription = this.#link.nc.subscribe(`${this.#inbox}*`, {
-      callback: (error, msg) => {
-        if (error === null) this.#confirmed(msg);
-      },
+    this.#subscription = this.#link.inlet.subscribe(`${this.#inbox}*`, {
+      message: (message) => this.#confirmed(message),
+      failed: () => {},
     });
   }
 
-  #confirmed(msg: Msg): void {
+  #confirmed(message: NatsMessage): void {
     // Nobody there: the consumer is gone, or the server is still starting. The sweep finds out which.
-    if (msg.headers?.code === 503) return;
-    const token = +msg.subject.slice(this.#inbox.length);
+    if (message.status?.code === 503) return;
+    const { token } = message;
     this.#tries = 0;
     this.#drop(token - this.#first + 1);
     if (this.#emptied.length > 0 && this.#asked === 0) this.#askForLast();

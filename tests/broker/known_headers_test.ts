@@ -8,10 +8,11 @@ const ENCODER = new TextEncoder();
 function after(first: string, second: string): Record<string, string> | undefined {
   const known = new KnownHeaders();
   const learnt = ENCODER.encode(first);
-  known.learn(learnt, learnt.length, first);
+  known.learn({ bytes: learnt, from: 0, to: learnt.length }, first);
   // The body comes behind the headers, in the same bytes.
-  const bytes = ENCODER.encode(`${second}body\r\n\r\n`);
-  const found = known.of(bytes, ENCODER.encode(second).length);
+  const bytes = ENCODER.encode(`before${second}body\r\n\r\n`);
+  const from = "before".length;
+  const found = known.of({ bytes, from, to: from + ENCODER.encode(second).length });
   return found && Object.fromEntries(found);
 }
 
@@ -77,8 +78,9 @@ describe("KnownHeaders", () => {
   it("knows nothing at first, and the last only", () => {
     const known = new KnownHeaders();
     const [one, two] = [lines(schema, "Nats-Msg-Id: 1"), lines("A: b", "Nats-Msg-Id: 1")];
-    const of = (text: string) => known.of(ENCODER.encode(text), text.length);
-    const learn = (text: string) => known.learn(ENCODER.encode(text), text.length, text);
+    const place = (text: string) => ({ bytes: ENCODER.encode(text), from: 0, to: text.length });
+    const of = (text: string) => known.of(place(text));
+    const learn = (text: string) => known.learn(place(text), text);
     assert.equal(of(one), undefined);
     learn(one);
     learn(two);
