@@ -77,13 +77,12 @@ export class NatsFrames {
     const { length } = bytes;
     const hasHeaders = bytes[at] === UPPER_H;
     const subject = at + (hasHeaders ? 5 : 4);
-    let i = subject;
-    while (i < length && bytes[i] !== SPACE) i++;
-    const subjectEnd = i++;
-    const sidAt = i;
-    while (i < length && bytes[i] !== SPACE) i++;
-    const sidEnd = i++;
-    const first = i;
+    const subjectEnd = tokenEnd(bytes, subject);
+    const sidAt = subjectEnd + 1;
+    const sidEnd = bytes[subjectEnd] === SPACE ? tokenEnd(bytes, sidAt) : subjectEnd;
+    if (sidEnd < length && bytes[sidEnd] !== SPACE) return this.#rest(bytes, at, length);
+    const first = sidEnd + 1;
+    let i = first;
     let second = 0;
     let third = 0;
     for (; i < length && bytes[i] !== CR; i++) {
@@ -125,6 +124,12 @@ export class NatsFrames {
     this.#filled = bytes.length - at;
     return -1;
   }
+}
+
+function tokenEnd(bytes: Uint8Array, from: number): number {
+  let i = from;
+  while (i < bytes.length && bytes[i]! > SPACE) i++;
+  return i;
 }
 
 /** NaN if it is no number. */
