@@ -9,6 +9,9 @@ export interface SlotsOptions {
 /** Work held ahead is worth at most this much time: more would only be kept from other workers. */
 const AHEAD_MS = 1000;
 
+/** Each step is a round trip to the broker; a function that only looked fast is known before this many times as much is held. */
+const GROWTH = 4;
+
 /**
  * How many deliveries a worker holds at once (DESIGN.md 6, step 1): few at first and for slow functions, many for fast ones, so that
  * waiting here never uses up a delivery's ack wait.
@@ -36,6 +39,6 @@ export class Slots {
     const ahead = Math.min(AHEAD_MS, ackWaitMs / 4);
     const wanted = Math.floor(ahead / Math.max(this.#typicalMs, 0.0001));
     const least = Math.min(concurrency, most);
-    this.#count = Math.max(least, Math.min(wanted, this.#count * 2, most));
+    this.#count = Math.max(least, Math.min(wanted, this.#count * GROWTH, most));
   }
 }

@@ -14,10 +14,10 @@ describe("Slots", () => {
     assert.equal(new Slots(OPTIONS).count, 1);
   });
 
-  it("doubles while the function is fast, up to the most", () => {
+  it("takes four times as many while the function is fast, up to the most", () => {
     const slots = new Slots(OPTIONS);
-    assert.equal(after(slots, 0.01, 1), 2);
-    assert.equal(after(slots, 0.01, 4), 32);
+    assert.equal(after(slots, 0.01, 1), 4);
+    assert.equal(after(slots, 0.01, 2), 64);
     assert.equal(after(slots, 0.01, 10), 1024);
   });
 
