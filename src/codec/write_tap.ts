@@ -14,7 +14,7 @@ const BLOCK_SIZE = 16 * 1024;
 const SMALL_SIZE = 4 * 1024;
 /** A larger working buffer than this is not kept for the next message: the message gets it. */
 const KEPT_SIZE = 1 << 20;
-/** For so much text memory for the longest encoding of it, three bytes a character, would cost more than writing it twice. */
+/** For so much text memory for the longest encoding of it, three bytes a character, would cost too much. */
 const LONG_TEXT = 32 * 1024;
 
 /** Writes a message. It grows, so that nothing is written twice, and has the methods that avsc's types call. */
@@ -148,7 +148,7 @@ export class WriteTap {
 
   writeString(text: string): void {
     const { length } = text;
-    if (length > LONG_TEXT) return this.writeBytes(ENCODER.encode(text));
+    if (length > LONG_TEXT) return this.#writeLongText(text);
     this.#reserve(length * 3 + 5);
     const { buf, pos } = this;
     if (length < 48) {
@@ -171,6 +171,33 @@ export class WriteTap {
     if (size !== guess) buf.copyWithin(pos + size, pos + guess, pos + guess + written);
     this.writeLong(written);
     this.pos = pos + size + written;
+  }
+
+  /** Memory is taken for text in ASCII; what else there is goes behind it. */
+  #writeLongText(text: string): void {
+    const { length } = text;
+    const guess = prefixSize(length);
+    this.#reserve(length + 5);
+    // Memory may move, and the message with it.
+    const before = this.pos - this.#start;
+    this.pos += guess;
+    const room = this.buf.subarray(this.pos, this.pos + length);
+    const { read, written } = ENCODER.encodeInto(text, room);
+    this.pos += written;
+    if (read < length) {
+      const rest = ENCODER.encode(text.slice(read));
+      this.#reserve(rest.length + 5);
+      this.buf.set(rest, this.pos);
+      this.pos += rest.length;
+    }
+    const end = this.pos;
+    this.pos = this.#start + before;
+    const from = this.pos + guess;
+    const bytes = end - from;
+    const size = prefixSize(bytes);
+    if (size !== guess) this.buf.copyWithin(this.pos + size, from, end);
+    this.writeLong(bytes);
+    this.pos += bytes;
   }
 }
 
