@@ -151,7 +151,7 @@ export class WriteTap {
     if (length > LONG_TEXT) return this.#writeLongText(text);
     this.#reserve(length * 3 + 5);
     const { buf, pos } = this;
-    if (length < 48) {
+    if (length < 96) {
       let at = pos + 1;
       let i = 0;
       for (; i < length; i++) {
