@@ -14,6 +14,10 @@ const BLOCK_SIZE = 16 * 1024;
 const SMALL_SIZE = 4 * 1024;
 /** A larger working buffer than this is not kept for the next message: the message gets it. */
 const KEPT_SIZE = 1 << 20;
+/** Bytes. */
+const LONGEST_LONG = 10;
+/** Up to here a loop is faster than asking the runtime. */
+const SHORT_TEXT = 96;
 /** For so much text memory for the longest encoding of it, three bytes a character, would cost too much. */
 const LONG_TEXT = 32 * 1024;
 
@@ -85,7 +89,7 @@ export class WriteTap {
 
   /** @param value A safe integer. */
   writeLong(value: number): void {
-    this.#reserve(10);
+    this.#reserve(LONGEST_LONG);
     const { buf } = this;
     let { pos } = this;
     if (value >= -1073741824 && value < 1073741824) {
@@ -116,7 +120,7 @@ export class WriteTap {
   }
 
   writeBigLong(value: bigint): void {
-    this.#reserve(10);
+    this.#reserve(LONGEST_LONG);
     let bits = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
     while (bits > 0x7fn) {
       this.buf[this.pos++] = Number(bits & 0x7fn) | 0x80;
@@ -149,10 +153,12 @@ export class WriteTap {
   writeString(text: string): void {
     const { length } = text;
     if (length > LONG_TEXT) return this.#writeLongText(text);
-    this.#reserve(length * 3 + 5);
+    // So much that the length, which is written last, finds room: memory must not move under the text.
+    this.#reserve(LONGEST_LONG + length * 3);
     const { buf, pos } = this;
-    if (length < 96) {
-      let at = pos + 1;
+    const guess = prefixSize(length);
+    if (length < SHORT_TEXT) {
+      let at = pos + guess;
       let i = 0;
       for (; i < length; i++) {
         const unit = text.charCodeAt(i);
@@ -160,12 +166,11 @@ export class WriteTap {
         buf[at++] = unit;
       }
       if (i === length) {
-        buf[pos] = length << 1;
+        this.writeLong(length);
         this.pos = at;
         return;
       }
     }
-    const guess = prefixSize(length);
     const written = this.#writeText(buf, text, pos + guess);
     const size = prefixSize(written);
     if (size !== guess) buf.copyWithin(pos + size, pos + guess, pos + guess + written);
@@ -177,7 +182,7 @@ export class WriteTap {
   #writeLongText(text: string): void {
     const { length } = text;
     const guess = prefixSize(length);
-    this.#reserve(length + 5);
+    this.#reserve(LONGEST_LONG + length);
     // Memory may move, and the message with it.
     const before = this.pos - this.#start;
     this.pos += guess;
@@ -186,7 +191,7 @@ export class WriteTap {
     this.pos += written;
     if (read < length) {
       const rest = ENCODER.encode(text.slice(read));
-      this.#reserve(rest.length + 5);
+      this.#reserve(LONGEST_LONG + rest.length);
       this.buf.set(rest, this.pos);
       this.pos += rest.length;
     }

@@ -43,6 +43,9 @@ const CASES: [unknown, unknown[]][] = [
     "x".repeat(48),
     "x".repeat(63),
     "x".repeat(64),
+    "x".repeat(95),
+    "x".repeat(96),
+    "x".repeat(94) + "é",
     "x".repeat(8191),
     "x".repeat(8192),
     "é".repeat(5000),
@@ -133,6 +136,15 @@ describe("AvroCodec", () => {
   it("encode() writes valid UTF-8 for half a surrogate pair", () => {
     for (const text of ["\ud800", "x".repeat(100) + "\udc00"]) {
       assert.equal(roundTrip("string", text), text.toWellFormed());
+    }
+  });
+
+  it("encode() writes small texts whole wherever the memory for messages ends", () => {
+    const schema = schemaOf("string");
+    for (const text of ["", "x", "é", "€", "😀", "éé"]) {
+      const encoded = Array.from({ length: 20_000 }, () => schema.encode({ v: text }));
+      const wrong = encoded.findIndex((bytes) => schema.decode(bytes).v !== text);
+      assert.equal(wrong, -1, text);
     }
   });
 
