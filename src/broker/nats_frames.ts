@@ -6,6 +6,8 @@ const [LF, CR, SPACE, ZERO, NINE] = [0x0a, 0x0d, 0x20, 0x30, 0x39];
 const [UPPER_H, UPPER_M] = [0x48, 0x4d];
 /** No server sends a line as long, bytes. */
 const LONGEST_LINE = 64 * 1024;
+/** Nor a message as large: 64 MiB are the most that one can be told to take. */
+const LARGEST_MESSAGE = 128 * 1024 * 1024;
 
 export type MessageListener = (message: NatsMessage) => void;
 
@@ -97,7 +99,8 @@ export class NatsFrames {
     const size = numberIn(bytes, hasHeaders ? (hasReply ? third : second) : sizes, i);
     const headers = i + 2;
     const end = headers + size;
-    if (bytes[i + 1] !== LF || !(headerBytes <= size)) return this.#rest(bytes, at, length);
+    const isMessage = bytes[i + 1] === LF && headerBytes <= size && size <= LARGEST_MESSAGE;
+    if (!isMessage) return this.#rest(bytes, at, length);
     if (end + 2 > length) return this.#keepMessage(bytes, at, end + 2);
     const listener = this.#options.listenerOf(numberIn(bytes, sidAt, sidEnd));
     if (listener === undefined) return this.#rest(bytes, at, end + 2);

@@ -139,6 +139,7 @@ describe("NatsFrames", () => {
         "MSG a 1\r\n",
         "MSG a 1 x\r\n",
         "MSG a 1 r -1\r\n",
+        "MSG a 1 999999999999\r\n",
         "HMSG a 1 r 12 5\r\nabcde\r\n",
         "MSG a 1 5\rabcde\r\n",
         "MOG a b\r\n",

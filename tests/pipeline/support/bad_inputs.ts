@@ -13,7 +13,7 @@ type BadInput = readonly [
 
 /**
  * The rows of the bad-input matrix that show in the file, on the command line or in the environment. Rows 1, 39, 47 and 49 show where
- * something is read or contacted, row 36 is no mistake here.
+ * something is read or contacted, row 30 in the codec, row 36 is no mistake here.
  */
 export const BAD_INPUTS: readonly BadInput[] = [
   [2, "empty", "", ["p.yaml:1:1: document is empty; expected a mapping with 'dag'"]],
