@@ -1,3 +1,4 @@
+import { joinChunks } from "../body_chunks.ts";
 import { NatsMessage } from "./nats_message.ts";
 
 const DECODER = new TextDecoder();
@@ -43,7 +44,7 @@ export class NatsFrames {
       at = this.#fill(this.#whole, piece);
       if (this.#whole !== undefined) return;
     } else if (this.#line.length > 0) {
-      bytes = join(this.#line, piece);
+      bytes = joinChunks([this.#line, piece]);
       this.#line = NO_BYTES;
     }
     while (at < bytes.length) {
@@ -94,9 +95,10 @@ export class NatsFrames {
     }
     if (i + 1 >= length) return this.#keepLine(bytes, at);
     const hasReply = (hasHeaders ? third : second) > 0;
-    const sizes = hasReply ? second : first;
-    const headerBytes = hasHeaders ? numberIn(bytes, sizes, (hasReply ? third : second) - 1) : 0;
-    const size = numberIn(bytes, hasHeaders ? (hasReply ? third : second) : sizes, i);
+    const one = hasReply ? second : first;
+    const other = hasReply ? third : second;
+    const headerBytes = hasHeaders ? numberIn(bytes, one, other - 1) : 0;
+    const size = numberIn(bytes, hasHeaders ? other : one, i);
     const headers = i + 2;
     const end = headers + size;
     const isMessage = bytes[i + 1] === LF && headerBytes <= size && size <= LARGEST_MESSAGE;
@@ -145,11 +147,4 @@ function numberIn(bytes: Uint8Array, from: number, to: number): number {
     number = number * 10 + digit - ZERO;
   }
   return number;
-}
-
-function join(one: Uint8Array, other: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(one.length + other.length);
-  bytes.set(one);
-  bytes.set(other, one.length);
-  return bytes;
 }

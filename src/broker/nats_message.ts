@@ -1,3 +1,4 @@
+import { joinChunks } from "../body_chunks.ts";
 import type { Msg } from "./nats_client.ts";
 
 const ENCODER = new TextEncoder();
@@ -28,14 +29,10 @@ export class NatsMessage {
   static of(msg: Msg): NatsMessage {
     const subject = ENCODER.encode(msg.subject);
     const headers = ENCODER.encode(msg.headers === undefined ? "" : String(msg.headers));
-    const body = subject.length + headers.length;
-    const end = body + msg.data.length;
-    const bytes = new Uint8Array(end);
-    bytes.set(subject);
-    bytes.set(headers, subject.length);
-    bytes.set(msg.data, body);
+    const bytes = joinChunks([subject, headers, msg.data]);
     const subjectEnd = subject.length;
-    const at = { subject: 0, subjectEnd, headers: subjectEnd, body, end };
+    const body = subjectEnd + headers.length;
+    const at = { subject: 0, subjectEnd, headers: subjectEnd, body, end: bytes.length };
     return new NatsMessage(bytes, msg.reply ?? "", at);
   }
 

@@ -1,3 +1,4 @@
+import { joinChunks } from "../body_chunks.ts";
 import type { NatsConnection } from "./nats_client.ts";
 
 const ENCODER = new TextEncoder();
@@ -115,12 +116,5 @@ function spread(
 
 function joined(heads: readonly string[], bodies: readonly Uint8Array[], tail: string): Uint8Array {
   const pieces = bodies.flatMap((body, i) => [ENCODER.encode(heads[i]!), body]);
-  pieces.push(ENCODER.encode(tail));
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return joinChunks([...pieces, ENCODER.encode(tail)]);
 }

@@ -1,3 +1,5 @@
+import { joinChunks } from "../body_chunks.ts";
+
 /** Records of one schema, each as bare Avro. */
 export interface ContainerContent {
   /** The schema as JSON text. */
@@ -34,7 +36,7 @@ export function avroContainer({ schema, bodies, sync }: ContainerContent): Uint8
     parts.push(long(end - start), long(size), ...bodies.slice(start, end), sync);
     start = end;
   }
-  return concatenated(parts);
+  return joinChunks(parts);
 }
 
 /** Zigzag and seven bits a byte. @param value Not negative, below 2^52. */
@@ -49,14 +51,4 @@ function long(value: number): Uint8Array {
 function text(value: string): Uint8Array[] {
   const bytes = new TextEncoder().encode(value);
   return [long(bytes.length), bytes];
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { joinChunks } from "../../src/body_chunks.ts";
 import { NatsFrames } from "../../src/broker/nats_frames.ts";
 import type { NatsMessage } from "../../src/broker/nats_message.ts";
 import { pick, type Random, randomBytes, seededRandom } from "../codec/random_avro.ts";
@@ -15,16 +16,6 @@ interface Element {
   readonly wire: Uint8Array;
   /** What is taken; absent for what the client gets. */
   readonly taken?: string;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 const describeMessage = (sid: number, message: NatsMessage) =>
@@ -46,7 +37,7 @@ function messageElement(
   const line = headers === undefined
     ? `MSG ${to} ${body.length}\r\n`
     : `HMSG ${to} ${head.length} ${head.length + body.length}\r\n`;
-  const wire = join([bytesOf(line), head, body, bytesOf("\r\n")]);
+  const wire = joinChunks([bytesOf(line), head, body, bytesOf("\r\n")]);
   if (!OURS.includes(sid)) return { wire };
   const taken = JSON.stringify([sid, subject, reply, headers ?? "", textOf(body), body.length]);
   return { wire, taken };
@@ -93,13 +84,15 @@ function read(pieces: readonly Uint8Array[]): { taken: string[]; rest: string } 
     rest: (bytes) => void rest.push(bytes.slice()),
   });
   for (const piece of pieces) frames.read(piece);
-  return { taken, rest: textOf(join(rest)) };
+  return { taken, rest: textOf(joinChunks(rest)) };
 }
 
 function expected(elements: readonly Element[]): { taken: string[]; rest: string } {
   return {
     taken: elements.flatMap(({ taken }) => taken ?? []),
-    rest: textOf(join(elements.filter(({ taken }) => taken === undefined).map(({ wire }) => wire))),
+    rest: textOf(
+      joinChunks(elements.filter(({ taken }) => taken === undefined).map(({ wire }) => wire)),
+    ),
   };
 }
 
@@ -119,7 +112,7 @@ describe("NatsFrames", () => {
     const random = seededRandom(seed);
     for (let round = 0; round < 300; round++) {
       const elements = Array.from({ length: 1 + random() * 30 }, () => anyElement(random));
-      const wire = join(elements.map((each) => each.wire));
+      const wire = joinChunks(elements.map((each) => each.wire));
       const longest = pick(random, [3, 50, 1_000, 64_000, wire.length]);
       const found = read(pieces(wire, () => random() * longest));
       assert.deepEqual(found, expected(elements), `seed ${seed}, round ${round}`);
@@ -129,7 +122,7 @@ describe("NatsFrames", () => {
   it("reads what comes byte by byte", () => {
     const random = seededRandom(7);
     const elements = Array.from({ length: 40 }, () => anyElement(random));
-    const wire = join(elements.map((each) => each.wire));
+    const wire = joinChunks(elements.map((each) => each.wire));
     assert.deepEqual(read(pieces(wire, () => 1)), expected(elements));
   });
 
