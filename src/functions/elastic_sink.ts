@@ -45,11 +45,11 @@ class ElasticSink implements ProcessFunction {
   readonly #operation: string;
   readonly #encoder = new TextEncoder();
 
-  constructor({ id, addr, topics, user, password, meta }: TaskPlan, timing: ElasticTiming) {
+  constructor(task: TaskPlan, timing: ElasticTiming) {
+    const { id, addr, topics, user, password, meta, ackWaitMs = DEFAULT_POLL_MS } = task;
     if (addr === undefined || topics === undefined) {
       throw new TypeError(`Task "${id}" has no addr or no topics`);
     }
-    const ackWaitMs = meta.getInteger("max.poll.interval.ms", DEFAULT_POLL_MS);
     const {
       answerMs = Math.min(90_000, ackWaitMs * 3 / 4),
       patienceMs = Math.min(10_000, ackWaitMs / 4),
