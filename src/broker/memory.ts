@@ -17,6 +17,7 @@ import { MemoryPublisher } from "./memory_publisher.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import type { StateStore } from "./state.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
+import { TurnClock } from "../turn_clock.ts";
 import { StartError } from "../errors.ts";
 
 export interface MemoryBrokerOptions {
@@ -40,6 +41,7 @@ export class MemoryBroker implements Broker {
   readonly #streams = new Map<string, MemoryStream>();
   readonly #publishers = new Set<MemoryPublisher>();
   readonly #timers: Timers;
+  readonly #clock = new TurnClock(Date.now);
   #closed = false;
 
   constructor(options: MemoryBrokerOptions = {}) {
@@ -50,7 +52,7 @@ export class MemoryBroker implements Broker {
 
   ensureQueue(queue: QueueSpec): Promise<void> {
     if (!this.#streams.has(queue.stream)) {
-      this.#streams.set(queue.stream, new MemoryStream(queue));
+      this.#streams.set(queue.stream, new MemoryStream(queue, { clock: this.#clock }));
     }
     return Promise.resolve();
   }
@@ -61,7 +63,7 @@ export class MemoryBroker implements Broker {
     if (taker === undefined) {
       const stream = streamOfTopic(subject);
       const spec = { stream, subjects: `${stream}.>`, maxBytes, duplicateWindowMs };
-      taker = new MemoryStream(spec, { dropsOldest: true });
+      taker = new MemoryStream(spec, { clock: this.#clock, dropsOldest: true });
       this.#streams.set(stream, taker);
     }
     return Promise.resolve({ stream: taker.spec.stream, maxPayload: this.maxPayload });

@@ -2,6 +2,7 @@ import { type Linked, LinkedList } from "../linked_list.ts";
 import type { Origin, OutMessage, QueueSpec, Receipt } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryGroup } from "./memory_group.ts";
+import type { TurnClock } from "../turn_clock.ts";
 import { RecentIds } from "./recent_ids.ts";
 
 /** A message as a memory stream holds it. */
@@ -33,12 +34,17 @@ export class MemoryStream {
   readonly #ids: RecentIds;
   lastSequence = 0;
   bytes = 0;
+  readonly #clock: TurnClock;
   #now = 0;
   #nanoseconds = "";
   readonly #dropsOldest: boolean;
 
-  /** @param options.dropsOldest Makes room by dropping the oldest messages instead of waiting until they are acked. @default false */
-  constructor(readonly spec: QueueSpec, options: { dropsOldest?: boolean } = {}) {
+  /**
+   * @param options.clock As `Date.now()` gives the time.
+   * @param options.dropsOldest Makes room by dropping the oldest messages instead of waiting until they are acked. @default false
+   */
+  constructor(readonly spec: QueueSpec, options: { clock: TurnClock; dropsOldest?: boolean }) {
+    this.#clock = options.clock;
     this.#dropsOldest = options.dropsOldest ?? false;
     this.#ids = new RecentIds({ windowMs: spec.duplicateWindowMs, most: MOST_IDS });
   }
@@ -80,8 +86,7 @@ export class MemoryStream {
   }
 
   /** Milliseconds are all the clock gives; the sequence tells messages of one millisecond apart. */
-  #timestamp(): string {
-    const now = Date.now();
+  #timestamp(now: number): string {
     if (now !== this.#now) {
       this.#now = now;
       this.#nanoseconds = `${now}000000`;
@@ -110,11 +115,12 @@ export class MemoryStream {
 
   #store(message: OutMessage): boolean {
     const parent = parentOf(message);
-    if (this.#isKnown(message, parent)) return true;
+    const now = this.#clock.now();
+    if (this.#isKnown(message, parent, now)) return true;
     const stored: StoredMessage = {
       message,
       sequence: ++this.lastSequence,
-      timestamp: this.#timestamp(),
+      timestamp: this.#timestamp(now),
       size: sizeOf(message),
       origin: message.origin ?? parent?.origin,
       outputs: undefined,
@@ -130,8 +136,8 @@ export class MemoryStream {
     return false;
   }
 
-  #isKnown(message: OutMessage, parent: StoredMessage | undefined): boolean {
-    if (parent === undefined) return this.#ids.seen(message.id);
+  #isKnown(message: OutMessage, parent: StoredMessage | undefined, now: number): boolean {
+    if (parent === undefined) return this.#ids.seen(message.id, now);
     const { id } = message;
     const { outputs } = parent;
     if (outputs === undefined) {

@@ -4,23 +4,19 @@
  */
 export class RecentIds {
   readonly #windowMs: number;
-  readonly #now: () => number;
   /** Made with the first id: most streams see none. */
   #generations?: { young: Generation; old: Generation };
   readonly #capacity: number;
   /** When the young generation began. */
   #since = 0;
 
-  /** @param options.now Milliseconds. @default Date.now */
-  constructor(options: { windowMs: number; most: number; now?: () => number }) {
+  constructor(options: { windowMs: number; most: number }) {
     this.#windowMs = options.windowMs;
     this.#capacity = Math.max(1, options.most >> 1);
-    this.#now = options.now ?? Date.now;
   }
 
-  /** Whether the id was seen within the window; sees it now if not. */
-  seen(id: string): boolean {
-    const now = this.#now();
+  /** Whether the id was seen within the window; sees it now if not. @param now Milliseconds. */
+  seen(id: string, now: number): boolean {
     const generations = this.#generations ??= {
       young: new Generation(this.#capacity),
       old: new Generation(this.#capacity),
@@ -34,40 +30,45 @@ export class RecentIds {
     }
     const { young, old } = generations;
     const hash = hashOf(id);
-    const at = young.timeOf(id, hash) ?? old.timeOf(id, hash);
+    const slot = young.slotOf(id, hash);
+    const at = young.timeIn(slot) ?? old.timeIn(old.slotOf(id, hash));
     if (at !== undefined && now - at <= this.#windowMs) return true;
-    young.set(id, hash, now);
+    young.set(slot, { id, hash, time: now });
     return false;
   }
 }
 
-/** A hash table with open addressing: a slot has the number of an entry, from 1, or 0. At most half of the slots are taken. */
+/**
+ * A hash table with open addressing. A slot has the number of an entry, from 1, and above it as much of the id's hash as fits, so that other memory is looked
+ * at for that id alone; or 0. At most half of the slots are taken.
+ */
 class Generation {
   count = 0;
   readonly #slots: Int32Array;
-  readonly #hashes: Int32Array;
+  /** The bits of a slot that are the number. */
+  readonly #number: number;
   readonly #times: Float64Array;
   readonly #ids: string[];
 
   constructor(capacity: number) {
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * capacity)));
-    this.#hashes = new Int32Array(capacity);
+    this.#number = this.#slots.length - 1;
     this.#times = new Float64Array(capacity);
     this.#ids = new Array(capacity).fill("");
   }
 
-  timeOf(id: string, hash: number): number | undefined {
-    const entry = this.#slots[this.#slotOf(id, hash)]!;
+  /** Undefined if the slot is free. */
+  timeIn(slot: number): number | undefined {
+    const entry = this.#slots[slot]! & this.#number;
     return entry === 0 ? undefined : this.#times[entry - 1];
   }
 
-  /** An id that is here already gets another time. */
-  set(id: string, hash: number, time: number): void {
-    const slot = this.#slotOf(id, hash);
-    let entry = this.#slots[slot]!;
+  /** Into the slot of the id; one that is here already gets another time. */
+  set(slot: number, { id, hash, time }: { id: string; hash: number; time: number }): void {
+    let entry = this.#slots[slot]! & this.#number;
     if (entry === 0) {
-      entry = this.#slots[slot] = ++this.count;
-      this.#hashes[entry - 1] = hash;
+      entry = ++this.count;
+      this.#slots[slot] = (hash & ~this.#number) | entry;
       this.#ids[entry - 1] = id;
     }
     this.#times[entry - 1] = time;
@@ -79,13 +80,12 @@ class Generation {
   }
 
   /** That of the id, or the free one where it belongs. */
-  #slotOf(id: string, hash: number): number {
-    const last = this.#slots.length - 1;
-    for (let slot = hash & last;; slot = (slot + 1) & last) {
-      const entry = this.#slots[slot]!;
-      if (entry === 0 || (this.#hashes[entry - 1] === hash && this.#ids[entry - 1] === id)) {
-        return slot;
-      }
+  slotOf(id: string, hash: number): number {
+    const number = this.#number;
+    for (let slot = hash & number;; slot = (slot + 1) & number) {
+      const found = this.#slots[slot]!;
+      if (found === 0) return slot;
+      if (((found ^ hash) & ~number) === 0 && this.#ids[(found & number) - 1] === id) return slot;
     }
   }
 }

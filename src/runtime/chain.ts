@@ -12,7 +12,7 @@ export type Step = (flight: Flight) => unknown;
 /** Whether a step's answer has to be awaited. Any thenable counts, as it does for `await`. */
 export function isPending(answer: unknown): answer is PromiseLike<unknown> {
   return typeof answer === "object" && answer !== null &&
-    typeof Reflect.get(answer, "then") === "function";
+    typeof (answer as Partial<PromiseLike<unknown>>).then === "function";
 }
 
 /** Calls the function. */

@@ -7,6 +7,7 @@ import type { TaskPlan } from "../pipeline/plan.ts";
 import type { EmitOptions, SourceContext, SourceMemory } from "./source_function.ts";
 import type { EncodedRecord, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
+import { TurnClock } from "../turn_clock.ts";
 import { turn } from "../waiting.ts";
 import { sideReceipt } from "./side_receipt.ts";
 import { RecordOrigin } from "./record_origin.ts";
@@ -44,7 +45,10 @@ export class SourceEmitter implements SourceContext {
   readonly #options: SourceEmitterOptions;
   readonly #receipt: Receipt;
   readonly memory: SourceMemory;
+  readonly #clock = new TurnClock(() => performance.now());
   #atOnce = 0;
+  /** Since `flush()`. */
+  #hasEmitted = false;
   #failure?: Error;
 
   constructor(options: SourceEmitterOptions) {
@@ -117,7 +121,8 @@ export class SourceEmitter implements SourceContext {
     }
     origin?.release();
     progress.add("out");
-    progress.touch(performance.now());
+    progress.touch(this.#clock.now());
+    this.#hasEmitted = true;
     return true;
   }
 
@@ -154,8 +159,10 @@ export class SourceEmitter implements SourceContext {
   }
 
   async flush(): Promise<void> {
-    const { publisher, kill } = this.#options;
+    const { publisher, kill, progress } = this.#options;
     await publisher.flush(kill);
+    if (this.#hasEmitted) progress.touch(performance.now());
+    this.#hasEmitted = false;
     // More may have been emitted meanwhile: only a kill leaves what was there before.
     if (kill.aborted && publisher.outstanding > 0) {
       throw new Error("Stopped before every record was confirmed");

@@ -79,6 +79,9 @@ onBothBrokers("what a task has done", (given) => {
     assert.equal(times.downloading.count, 0);
     assert.ok(times.processing.quantile(0.99)! < 1000);
     assert.ok(before <= startedAt! && startedAt! < endedAt! && endedAt! <= performance.now());
+    // It emits all of its records in the same turn of the event loop; the last is done with when it is stored.
+    const source = task("list");
+    assert.ok(before <= source.startedAt! && source.startedAt! < source.endedAt!);
   });
 
   it("says when it is over, and how its queue stands where somebody watches", async () => {
