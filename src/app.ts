@@ -338,7 +338,7 @@ export async function openStore(config: StoreConfig, host: Host): Promise<Store>
         createBuckets: true,
       });
     case "s3":
-      return new S3Store({ endpoint: address.endpoint, user, password });
+      return new S3Store({ endpoint: address.endpoint, user, password, fetch: host.fetch });
   }
 }
 

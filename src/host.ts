@@ -97,6 +97,8 @@ export interface Host {
   startThread(events: ThreadEvents): Thread;
   /** Opens a websocket that sends at once what it is given, where `WebSocket` of the platform does not. Whoever calls it sets its handlers at once. */
   openSocket?(url: string): Promise<WebSocket>;
+  /** Sends requests with large bodies, where `fetch` of the platform keeps what it has sent. */
+  fetch?(url: string, init?: RequestInit): Promise<Response>;
   /** Listens on a port. Rejects with an `Error` whose message is the system's code (`EADDRINUSE`, `EACCES`) if that cannot be. */
   serve(handler: FetchHandler, options: ServeOptions): Promise<Served>;
   /** Calls `stop` on SIGINT and SIGTERM, each time; returns how to take it back. */

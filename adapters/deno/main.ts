@@ -4,6 +4,7 @@ import { dialTcp } from "../shared/nats_tcp.ts";
 import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
 import type { BasicRuntime } from "../../mod.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
+import { createLeanFetch } from "./lean_fetch.ts";
 import { loadModule } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
 
@@ -37,6 +38,7 @@ function createHost(): NodeHost {
     startThread,
     // Loaded when it is needed: a pipeline without a server has no use for it.
     openSocket: async (url) => (await import("./open_socket.ts")).openSocket(url),
+    fetch: createLeanFetch(),
   });
 }
 

@@ -19,6 +19,7 @@ export interface NodeHostOptions {
   loadModule: Host["loadModule"];
   startThread: Host["startThread"];
   openSocket?: Host["openSocket"];
+  fetch?: Host["fetch"];
 }
 
 export interface NodeHost extends Host {
@@ -43,6 +44,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     loadModule: options.loadModule,
     startThread: options.startThread,
     openSocket: options.openSocket,
+    fetch: options.fetch,
     serve: serveNode,
     onShutdown,
     exit: (status) => process.exit(status),

@@ -1,0 +1,59 @@
+import { after, before, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createLeanFetch } from "../../adapters/deno/lean_fetch.ts";
+import { CommandLine } from "../support/command.ts";
+
+describe("createLeanFetch()", () => {
+  const kflow = new CommandLine();
+  let server: Server;
+  let url: string;
+
+  before(async () => {
+    // Answers with how many bytes came.
+    server = createServer((request, response) => {
+      let size = 0;
+      request.on("data", (chunk: Uint8Array) => size += chunk.length);
+      request.on("end", () => {
+        response.statusCode = request.method === "PUT" ? 200 : 404;
+        response.end(`${size}`);
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  });
+  after(async () => {
+    await kflow.endAll();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  it("answers and fails as fetch does, with small bodies, large ones and none", async () => {
+    const send = createLeanFetch();
+    for (const size of [0, 10, 9 << 20, 9 << 20]) {
+      const answer = await send(url, { method: "PUT", body: new Uint8Array(size) });
+      assert.equal(await answer.text(), `${size}`);
+    }
+    const { status } = await send(url);
+    assert.equal(status, 404);
+    const signal = AbortSignal.abort();
+    await assert.rejects(send(url, { signal, method: "PUT", body: new Uint8Array(9 << 20) }), {
+      name: "AbortError",
+    });
+  });
+
+  it("lets a process on Deno grow by half of what fetch does", async () => {
+    const growth: Record<string, number> = {};
+    for (const kind of ["plain", "lean"]) {
+      const main = "tests/support/send_bodies.ts";
+      const { status, stdout, stderr } = await kflow.start([kind, url], { runtime: "deno", main })
+        .end();
+      assert.equal(status, 0, stderr);
+      growth[kind] = Number(stdout);
+    }
+    assert.ok(growth.lean! < growth.plain! / 2, JSON.stringify(growth));
+  });
+});
