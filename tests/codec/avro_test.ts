@@ -148,6 +148,25 @@ describe("AvroCodec", () => {
     }
   });
 
+  it("decode() reads long text as it reads short: a byte order mark is text, and what is no UTF-8 becomes U+FFFD", () => {
+    const schema = schemaOf("string");
+    for (const odd of ["\ufeff", "é", "😀", "\ufffd"]) {
+      for (const [before, behind] of [["", "x".repeat(1000)], ["x".repeat(1000), ""]]) {
+        const text = before + odd + behind;
+        assert.equal(roundTrip("string", text), text);
+      }
+    }
+    const ascii = new Uint8Array(1000).fill(0x78);
+    for (const wrong of [[0xff], [0xe2, 0x82]]) {
+      const short = schema.decode(new Uint8Array([2 * wrong.length, ...wrong]));
+      const size = 2 * (ascii.length + wrong.length);
+      const prefix = [(size & 0x7f) | 0x80, size >> 7];
+      const long = schema.decode(new Uint8Array([...prefix, ...ascii, ...wrong]));
+      assert.equal(short.v, "\ufffd");
+      assert.equal(long.v, "x".repeat(1000) + "\ufffd");
+    }
+  });
+
   it("encode() keeps small and large records apart", () => {
     const schema = schemaOf("string");
     const texts = Array.from(
