@@ -13,7 +13,7 @@ export interface ServerBinary {
   readonly module: string;
   /** Of a Debian package the major version alone: which others there are is the distribution's matter. */
   readonly version: string;
-  /** What it is called, for messages; of a Go program the file name that `go install` gives it. */
+  /** What it is called, for messages; of a Go program the file name that `go install` gives it, of what is in a Debian package that of its file. */
   readonly program: string;
   /** What it is for, for messages. */
   readonly purpose: string;
@@ -62,6 +62,13 @@ export const SERVER_BINARIES = {
     version: "2",
     program: "promtool",
     purpose: "tests of metrics and alert rules",
+  },
+  "libfaketime": {
+    kind: "debian",
+    module: "libfaketime",
+    version: "0",
+    program: "libfaketimeMT.so.1",
+    purpose: "tests with a clock that the machine sets",
   },
   "debian": {
     kind: "base-image",

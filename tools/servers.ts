@@ -120,7 +120,7 @@ async function buildProgram(build: Build): Promise<Built> {
   return await run(commands, go, ["install", `${module}@${version}`], { GOBIN: folder });
 }
 
-/** Takes a program out of its Debian package, for which nobody has to be root and nothing is installed. */
+/** Takes a program or a library out of its Debian package, for which nobody has to be root and nothing is installed. */
 async function unpackProgram(build: Build): Promise<Built> {
   const { server, name, folder, commands, say, env, kept } = build;
   const { program, version, module } = server;
@@ -160,7 +160,12 @@ async function unpackProgram(build: Build): Promise<Built> {
   const contents = join(folder, "contents");
   const unpacked = await run(commands, dpkg, ["-x", join(folder, file), contents]);
   if (unpacked.problem !== undefined) return unpacked;
-  await copyFile(join(contents, "usr", "bin", program), join(folder, program));
+  const files = await readdir(join(contents, "usr"), { recursive: true, withFileTypes: true });
+  const found = files.find((each) =>
+    each.isFile() && each.name === program && /\/usr\/(bin|lib)\b/.test(each.parentPath)
+  );
+  if (found === undefined) return { problem: `package ${module} has no ${program}` };
+  await copyFile(join(found.parentPath, program), join(folder, program));
   return {};
 }
 
