@@ -1,5 +1,8 @@
 import type { Socket } from "node:net";
 
+/** Requests of one connection that are answered at once. Nobody asks ahead but who wants to fill the memory with answers. */
+const MOST_AHEAD = 16;
+
 /** The open connections of a server: at the limit a new one takes the place of that on which nothing has been asked for the longest time. */
 export class Connections {
   readonly #most: number;
@@ -27,11 +30,17 @@ export class Connections {
     });
   }
 
-  /** A request has come, and is worked on until `answered()`. */
-  asked(socket: Socket): void {
-    if (socket.destroyed) return;
+  /** A request has come. True: it is worked on until `answered()`. False: its connection has ended, or ends here because it asks too far ahead. */
+  asked(socket: Socket): boolean {
+    if (socket.destroyed) return false;
+    const answering = this.#answering.get(socket) ?? 0;
+    if (answering === MOST_AHEAD) {
+      socket.destroy();
+      return false;
+    }
     this.#waiting.delete(socket);
-    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
+    this.#answering.set(socket, answering + 1);
+    return true;
   }
 
   answered(socket: Socket): void {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { FetchHandler, Served, ServeOptions } from "../../src/host.ts";
-import { waitAtMost } from "../../src/waiting.ts";
+import { turn, waitAtMost } from "../../src/waiting.ts";
 import { Connections } from "./connections.ts";
 import { codeOf } from "./node_files_error.ts";
 import { requestBody } from "./request_body.ts";
@@ -31,7 +31,7 @@ export async function serveNode(handler: FetchHandler, options: ServeOptions): P
     connectionsCheckingInterval: Math.min(requestMs, LOOK_EVERY_MS),
   }, (request, response) => {
     const { socket } = request;
-    connections.asked(socket);
+    if (!connections.asked(socket)) return;
     if (!bodies) request.resume();
     const answered = answer(handler, { request, response, bodies, requestMs })
       .catch(() => void response.destroy())
@@ -76,6 +76,8 @@ async function answer(
   },
 ): Promise<void> {
   const { socket } = incoming;
+  // Bun begins with the next request of a connection as soon as this one is answered: others have to get their turn between the two.
+  await turn();
   const request = requestOf(incoming, bodies);
   const info = { remoteAddr: { hostname: socket.remoteAddress ?? "" } };
   const response = request === undefined

@@ -147,4 +147,31 @@ describe("serveNode() and a client", () => {
       });
     },
   );
+
+  it("who asks some requests ahead: answers all of them in order", LIMIT, async () => {
+    let count = 0;
+    const counting: FetchHandler = () => Promise.resolve(new Response(`number ${count++};`));
+    await serving(counting, { requestMs: REQUEST_MS }, async (port) => {
+      const answer = await new RawClient(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(5))
+        .answer;
+      assert.deepEqual(answer.match(/number \d/g), [0, 1, 2, 3, 4].map((n) => `number ${n}`));
+    });
+  });
+
+  it("who asks on and on without reading an answer: ends the connection", LIMIT, async () => {
+    let asked = 0;
+    const go = Promise.withResolvers<void>();
+    const slow: FetchHandler = async () => {
+      asked++;
+      await go.promise;
+      return new Response("hello");
+    };
+    await serving(slow, { requestMs: 3_600_000 }, async (port) => {
+      const client = new RawClient(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(5_000));
+      assert.equal(await client.answer, "");
+      assert.ok(asked <= 16, `${asked} requests were being answered at once`);
+      go.resolve();
+      assert.match(await scrape(port), /hello$/);
+    });
+  });
 });

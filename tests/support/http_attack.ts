@@ -5,9 +5,10 @@ const AT_ONCE = 1_000;
 const BACK_MS = 50;
 const BEGUN = "GET /metrics HTTP/1.1\r\nHost: a\r\nX-Slow: ";
 const HUGE = BEGUN + "a".repeat(1 << 20);
+const AHEAD = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2_000);
 const SLOW_BODY = "POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\na";
 
-/** What clients do to a port all the time until it is told to end: connections that ask nothing, dripped headers and bodies, huge headers, and a thousand requests at once with wrong tokens. */
+/** What clients do to a port all the time until it is told to end: connections that ask nothing, dripped headers and bodies, huge headers, thousands of requests ahead, and a thousand requests at once with wrong tokens. */
 export class HttpAttack {
   readonly #port: number;
   readonly #holders = new Set<RawClient>();
@@ -21,7 +22,7 @@ export class HttpAttack {
     this.#port = port;
     const texts = ["", BEGUN, SLOW_BODY, HUGE];
     this.#ended = Promise.all(
-      Array.from({ length: held }, (_, i) => this.#hold(texts[i % texts.length]!)),
+      Array.from({ length: held }, (_, i) => this.#hold(i === 1 ? AHEAD : texts[i % texts.length]!)),
     );
   }
 
