@@ -22,7 +22,10 @@ export class HttpAttack {
     this.#port = port;
     const texts = ["", BEGUN, SLOW_BODY, HUGE];
     this.#ended = Promise.all(
-      Array.from({ length: held }, (_, i) => this.#hold(i === 1 ? AHEAD : texts[i % texts.length]!)),
+      Array.from(
+        { length: held },
+        (_, i) => this.#hold(i === 1 ? AHEAD : texts[i % texts.length]!),
+      ),
     );
   }
 
