@@ -1,3 +1,4 @@
+import { chunkReader } from "./chunk_reader.ts";
 import { S3Failure } from "./s3_failure.ts";
 import type { OpenAnswer, S3Client, S3Request } from "./s3_request.ts";
 import type { StoreError } from "./store.ts";
@@ -19,7 +20,7 @@ export function s3Body(
   const { size, etag } = found;
   const { idleMs } = client.timing;
   let { response, attempt } = found.answer;
-  let reader = response.body?.getReader();
+  let reader = chunkReader(response.body);
   let got = 0;
   let breaks = 0;
   let start = 0;
@@ -32,7 +33,7 @@ export function s3Body(
   /** The next chunk, undefined at the end. @throws {S3Failure} when the rest should be asked for again. */
   async function next(): Promise<Uint8Array | undefined> {
     try {
-      const part = await attempt.wait(idleMs, () => reader?.read() ?? Promise.resolve(END));
+      const part = await attempt.wait(idleMs, () => reader.read(size - got));
       if (!part.done) return part.value;
     } catch (error) {
       throw client.failureOf(error, request.signal);
@@ -57,7 +58,7 @@ export function s3Body(
       throw failure.toStoreError(request.call, breaks);
     }
     attempt.allow(client.transferMs(size - got));
-    reader = response.body?.getReader();
+    reader = chunkReader(response.body);
   }
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -107,5 +108,3 @@ export function s3Body(
     cancel: finish,
   }, { highWaterMark: 0 });
 }
-
-const END = { done: true, value: undefined } as const;

@@ -1,5 +1,6 @@
 import { Attempt } from "../attempt.ts";
 import { joinChunks } from "../body_chunks.ts";
+import { chunkReader } from "./chunk_reader.ts";
 import { failureOfAnswer, failureOfConnection, S3Failure } from "./s3_failure.ts";
 import { createSigner, type S3Credentials, type Signer } from "./s3_sign.ts";
 import { s3Url } from "./s3_url.ts";
@@ -209,18 +210,21 @@ export class S3Client {
     attempt: Attempt,
     limit: number,
   ): Promise<{ text: string; whole: boolean }> {
-    const reader = response.body?.getReader();
+    const reader = chunkReader(response.body);
+    const length = Number(response.headers.get("content-length") ?? NaN);
+    const announced = Number.isSafeInteger(length) ? length : limit;
     const parts: Uint8Array[] = [];
     let size = 0;
     let whole = true;
-    while (reader) {
-      const { done, value } = await attempt.wait(this.timing.idleMs, () => reader.read());
+    for (;;) {
+      const left = announced - size;
+      const { done, value } = await attempt.wait(this.timing.idleMs, () => reader.read(left));
       if (done) break;
       parts.push(value);
       size += value.length;
       if (size <= limit) continue;
       whole = false;
-      await reader.cancel();
+      attempt.end();
       break;
     }
     return { text: new TextDecoder().decode(joinChunks(parts)), whole };
