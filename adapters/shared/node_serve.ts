@@ -76,9 +76,9 @@ async function answer(
   },
 ): Promise<void> {
   const { socket } = incoming;
+  const request = requestOf(incoming, bodies);
   // Bun begins with the next request of a connection as soon as this one is answered: others have to get their turn between the two.
   await turn();
-  const request = requestOf(incoming, bodies);
   const info = { remoteAddr: { hostname: socket.remoteAddress ?? "" } };
   const response = request === undefined
     ? new Response("Cannot read the request\n", { status: 400 })
