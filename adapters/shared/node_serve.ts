@@ -34,7 +34,8 @@ export async function serveNode(handler: FetchHandler, options: ServeOptions): P
     if (!connections.asked(socket)) return;
     if (!bodies) request.resume();
     const answered = answer(handler, { request, response, bodies, requestMs })
-      .catch(() => void response.destroy())
+      // Bun would send an empty 200 for a response that is destroyed.
+      .catch(() => void socket.destroy())
       .finally(() => {
         connections.answered(socket);
         answering.delete(answered);
