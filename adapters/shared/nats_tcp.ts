@@ -1,6 +1,6 @@
 import type { ConnectionOptions, NatsConnection } from "nats";
 
-/** Connects to NATS over TCP: `nats` is the same client as nats.ws on another transport. Loaded when it is needed: it takes 5 MiB. */
+/** Connects to NATS over TCP: `nats` is the same client as nats.ws on another transport. Loaded when it is needed: it takes 3 MiB. */
 export async function dialTcp(options: ConnectionOptions): Promise<NatsConnection> {
   const { connect } = await import("nats");
   return await connect(options);

@@ -118,6 +118,12 @@ export async function unless<T>(
   }
 }
 
+/** Whether a stream cannot be made because there may be one. A server of 2.9 to which two come at once finds the other's subjects before its name. */
+export function isTaken(error: unknown): error is ApiError {
+  return error instanceof ApiError &&
+    (error.code === API.streamNameInUse || error.code === API.subjectsOverlap);
+}
+
 export function streamInfo(link: NatsLink, stream: string): Promise<StreamInfo | undefined> {
   return unless([API.streamNotFound], callApi<StreamInfo>(link, `STREAM.INFO.${stream}`));
 }

@@ -2,9 +2,11 @@ import {
   API,
   ApiError,
   callApi,
+  isTaken,
   publishOnce,
   type StoredMessage,
   type StreamInfo,
+  streamInfo,
   unless,
 } from "./nats_api.ts";
 import { encodeHeaders } from "./nats_headers.ts";
@@ -164,11 +166,7 @@ export class NatsState implements StateStore {
   }
 
   async #create(): Promise<void> {
-    const exists = await unless(
-      [API.streamNotFound],
-      callApi(this.#link, `STREAM.INFO.${this.#stream}`),
-    );
-    if (exists !== undefined) return;
+    if (await streamInfo(this.#link, this.#stream) !== undefined) return;
     try {
       await callApi(this.#link, `STREAM.CREATE.${this.#stream}`, {
         name: this.#stream,
@@ -189,7 +187,7 @@ export class NatsState implements StateStore {
         deny_delete: true,
       });
     } catch (error) {
-      if (error instanceof ApiError && error.code === API.streamNameInUse) return;
+      if (isTaken(error) && await streamInfo(this.#link, this.#stream) !== undefined) return;
       if (!(error instanceof ApiError)) throw error;
       throw new StartError(
         `Cannot make the key-value bucket "${this.#stream.slice(3)}": ${

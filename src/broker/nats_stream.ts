@@ -3,6 +3,7 @@ import {
   API,
   ApiError,
   callApi,
+  isTaken,
   NANOS_PER_MS,
   type StreamConfig,
   type StreamInfo,
@@ -29,8 +30,8 @@ export async function ensureStream(link: NatsLink, queue: QueueSpec, log: Logger
       await callApi(link, `STREAM.CREATE.${queue.stream}`, wanted);
       return;
     } catch (error) {
-      // Another worker was faster with other settings.
-      info = isApi(error, API.streamNameInUse) ? await streamInfo(link, queue.stream) : undefined;
+      // Another worker was faster, perhaps with other settings.
+      info = isTaken(error) ? await streamInfo(link, queue.stream) : undefined;
       if (info === undefined) throw translate(error, queue);
     }
   }
@@ -152,10 +153,6 @@ export function covers(outer: string, inner: string): boolean {
     if (out[i] !== "*" && out[i] !== inn[i]) return false;
   }
   return out.length === inn.length;
-}
-
-function isApi(error: unknown, code: number): boolean {
-  return error instanceof ApiError && error.code === code;
 }
 
 const FIXES: Readonly<Record<number, (queue: QueueSpec) => string>> = {
