@@ -1,5 +1,5 @@
+import { answerText } from "../answer_text.ts";
 import { Attempt } from "../attempt.ts";
-import { joinChunks } from "../body_chunks.ts";
 import type { Secret } from "../secret.ts";
 import { SecretMask } from "../secret_mask.ts";
 import { describeAnswer, type ItemAnswer, parseJson, readBulkAnswer } from "./elastic_answer.ts";
@@ -105,34 +105,16 @@ export class ElasticClient {
           // Whoever is redirected would hand records and password to a host that nobody named.
           redirect: "manual",
         }));
-      return {
-        status: response.status,
-        headers: response.headers,
-        text: await this.#read(response, attempt),
-      };
+      // Of an answer that is too long only the beginning comes, which is then no JSON.
+      const limits = { attempt, idleMs: answerMs, limit: MAX_ANSWER_BYTES };
+      const { text } = await answerText(response, limits);
+      return { status: response.status, headers: response.headers, text };
     } catch (error) {
       signal?.throwIfAborted();
       throw unreachable(error, address);
     } finally {
       attempt.end();
     }
-  }
-
-  /** Of an answer that is too long only the beginning, which is then no JSON. */
-  async #read(response: Response, attempt: Attempt): Promise<string> {
-    const reader = response.body?.getReader();
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    while (reader) {
-      const { done, value } = await attempt.wait(this.#options.answerMs, () => reader.read());
-      if (done) break;
-      parts.push(value);
-      size += value.length;
-      if (size <= MAX_ANSWER_BYTES) continue;
-      await reader.cancel();
-      break;
-    }
-    return new TextDecoder().decode(joinChunks(parts));
   }
 }
 

@@ -1,4 +1,4 @@
-import { chunkReader } from "./chunk_reader.ts";
+import { chunkReader } from "../chunk_reader.ts";
 import { S3Failure } from "./s3_failure.ts";
 import type { OpenAnswer, S3Client, S3Request } from "./s3_request.ts";
 import type { StoreError } from "./store.ts";

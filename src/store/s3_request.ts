@@ -1,6 +1,5 @@
+import { answerText } from "../answer_text.ts";
 import { Attempt } from "../attempt.ts";
-import { joinChunks } from "../body_chunks.ts";
-import { chunkReader } from "./chunk_reader.ts";
 import { failureOfAnswer, failureOfConnection, S3Failure } from "./s3_failure.ts";
 import { createSigner, type S3Credentials, type Signer } from "./s3_sign.ts";
 import { s3Url } from "./s3_url.ts";
@@ -96,7 +95,12 @@ export class S3Client {
   /** A successful answer with its whole text. An error in the body of a success is a failure like any other. */
   async text(request: S3Request): Promise<TextAnswer> {
     return await this.#withRetries(request, async ({ response, attempt, sent }) => {
-      const { text, whole } = await this.#read(response, attempt, MAX_TEXT_BYTES);
+      const { idleMs } = this.timing;
+      const { text, whole } = await answerText(response, {
+        attempt,
+        idleMs,
+        limit: MAX_TEXT_BYTES,
+      });
       attempt.end();
       if (!whole) {
         const message = `the answer has more than ${MAX_TEXT_BYTES} bytes`;
@@ -175,7 +179,8 @@ export class S3Client {
         () => this.#options.fetch(url, init),
       );
       if (!response.ok) {
-        const { text } = await this.#read(response, attempt, MAX_ERROR_BYTES);
+        const { idleMs } = this.timing;
+        const { text } = await answerText(response, { attempt, idleMs, limit: MAX_ERROR_BYTES });
         throw this.#failure(response, text, headers);
       }
       return await use({ response, attempt, sent: headers });
@@ -202,31 +207,5 @@ export class S3Client {
     const mask = new SecretMask([credentials?.password, signature]);
     const context = { address: base, user: credentials?.user, mask, now: now() };
     return failureOfAnswer({ status, headers, body }, context);
-  }
-
-  /** The text of an answer, up to a limit; what is beyond is not fetched. */
-  async #read(
-    response: Response,
-    attempt: Attempt,
-    limit: number,
-  ): Promise<{ text: string; whole: boolean }> {
-    const reader = chunkReader(response.body);
-    const length = Number(response.headers.get("content-length") ?? NaN);
-    const announced = Number.isSafeInteger(length) ? length : limit;
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    let whole = true;
-    for (;;) {
-      const left = announced - size;
-      const { done, value } = await attempt.wait(this.timing.idleMs, () => reader.read(left));
-      if (done) break;
-      parts.push(value);
-      size += value.length;
-      if (size <= limit) continue;
-      whole = false;
-      attempt.end();
-      break;
-    }
-    return { text: new TextDecoder().decode(joinChunks(parts)), whole };
   }
 }
