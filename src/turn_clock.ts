@@ -7,6 +7,9 @@ import { turn } from "./waiting.ts";
 export class TurnClock {
   readonly #look: () => number;
   #now: number | undefined;
+  readonly #endTurn = () => {
+    this.#now = undefined;
+  };
 
   /** @param look Gives the time. */
   constructor(look: () => number) {
@@ -15,7 +18,7 @@ export class TurnClock {
 
   now(): number {
     if (this.#now !== undefined) return this.#now;
-    void turn().then(() => this.#now = undefined);
+    void turn().then(this.#endTurn);
     return this.#now = this.#look();
   }
 }

@@ -100,8 +100,10 @@ export class MemoryConsumer implements Consumer {
   receive(delivery: MemoryDelivery): void {
     this.#unsettled++;
     this.#buffer.push(delivery);
-    const waiter = this.#waiter;
-    if (waiter === undefined) return;
+    if (this.#waiter !== undefined) this.#answer(this.#waiter);
+  }
+
+  #answer(waiter: (deliveries: Delivery[]) => void): void {
     this.#waiter = undefined;
     // Whatever is published in the same turn of the event loop is taken in one go.
     queueMicrotask(() => waiter(this.#takeBuffer()));
@@ -118,6 +120,7 @@ export class MemoryConsumer implements Consumer {
     const taken = this.#buffer;
     this.#buffer = [];
     // A redelivery may be overtaken by the late ack of the delivery before.
+    if (taken.every(({ entry }) => !entry.acked)) return taken;
     return taken.filter((delivery) => {
       if (delivery.entry.acked) this.#free(delivery);
       return !delivery.entry.acked;

@@ -47,10 +47,10 @@ export class MemoryDelivery implements Delivery {
     return this.entry.stored.origin;
   }
   header(name: string): string | undefined {
-    return this.entry.stored.message.headers?.[name];
+    return this.entry.stored.headers.get(name);
   }
   headers(): Record<string, string> {
-    return { ...this.entry.stored.message.headers };
+    return { ...this.entry.stored.headers.all };
   }
 }
 
@@ -80,6 +80,12 @@ export class MemoryGroup {
   readonly #timers: Timers;
   #spec: MemoryGroupSpec;
   #willPump = false;
+  // Made once: a function that makes one takes memory for it at each call, also where it returns before.
+  readonly #pumpNow = () => {
+    this.#willPump = false;
+    this.pump();
+  };
+  readonly #onTime = () => this.#onTimer();
 
   constructor(readonly stream: MemoryStream, spec: MemoryGroupSpec, timers: Timers) {
     this.#spec = spec;
@@ -129,7 +135,7 @@ export class MemoryGroup {
       if (member === undefined) return;
       const entry = this.#take();
       if (entry === undefined) return;
-      this.#deliver(entry, member, now ??= this.#timers.now());
+      this.#deliver(entry, member, now ??= this.#now());
     }
   }
 
@@ -137,10 +143,7 @@ export class MemoryGroup {
   pumpSoon(): void {
     if (this.#willPump) return;
     this.#willPump = true;
-    void turn().then(() => {
-      this.#willPump = false;
-      this.pump();
-    });
+    void turn().then(this.#pumpNow);
   }
 
   ack(delivery: MemoryDelivery): void {
@@ -172,7 +175,7 @@ export class MemoryGroup {
     const { entry } = delivery;
     if (entry.acked || entry.current !== delivery) return;
     this.#held.delete(entry);
-    entry.deadline = this.#timers.now() + this.#spec.ackWaitMs;
+    entry.deadline = this.#now() + this.#spec.ackWaitMs;
     this.#held.add(entry);
   }
 
@@ -252,6 +255,11 @@ export class MemoryGroup {
     member.receive(delivery);
   }
 
+  /** In whole milliseconds: for any other number V8 takes memory. */
+  #now(): number {
+    return Math.floor(this.#timers.now());
+  }
+
   #release(entry: Entry): void {
     this.#held.delete(entry);
     entry.current = undefined;
@@ -262,7 +270,7 @@ export class MemoryGroup {
     this.#cancelTimer?.();
     this.#timerAt = time;
     const delayMs = Math.max(1, time - this.#timers.now());
-    this.#cancelTimer = this.#timers.after(delayMs, () => this.#onTimer());
+    this.#cancelTimer = this.#timers.after(delayMs, this.#onTime);
   }
 
   #onTimer(): void {

@@ -13,6 +13,8 @@ export class MemoryPublisher implements Publisher {
   readonly #context: MemoryPublisherContext;
   /** A subject always leads to the same stream. */
   readonly #routes = new Map<string, MemoryStream>();
+  /** That of the last message: most go where the one before went. */
+  #lastRoute?: { subject: string; stream: MemoryStream };
   readonly #waiters: { below: number; resolve: () => void }[] = [];
   /** What waits because its stream is full. */
   readonly #open = new Set<OpenReceipt>();
@@ -35,10 +37,13 @@ export class MemoryPublisher implements Publisher {
         ),
       );
     }
-    const stream = this.#routes.get(message.subject) ?? this.#route(message.subject);
+    const { subject } = message;
+    const stream = subject === this.#lastRoute?.subject
+      ? this.#lastRoute.stream
+      : this.#route(subject);
     if (stream === undefined) {
       return receipt.failed(
-        new Error(`Cannot publish to "${message.subject}": no stream takes it`),
+        new Error(`Cannot publish to "${subject}": no stream takes it`),
       );
     }
     const duplicate = stream.publish(message);
@@ -79,8 +84,10 @@ export class MemoryPublisher implements Publisher {
   }
 
   #route(subject: string): MemoryStream | undefined {
-    const stream = this.#context.streamOf(subject);
-    if (stream !== undefined) this.#routes.set(subject, stream);
+    const stream = this.#routes.get(subject) ?? this.#context.streamOf(subject);
+    if (stream === undefined) return undefined;
+    this.#routes.set(subject, stream);
+    this.#lastRoute = { subject, stream };
     return stream;
   }
 

@@ -1,25 +1,29 @@
 import { type Linked, LinkedList } from "../linked_list.ts";
-import type { Origin, OutMessage, QueueSpec, Receipt } from "./broker.ts";
+import type { Headers, Origin, OutMessage, QueueSpec, Receipt } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryGroup } from "./memory_group.ts";
 import type { TurnClock } from "../turn_clock.ts";
+import { MadeIds } from "./made_ids.ts";
+import { MemoryHeaders } from "./memory_headers.ts";
 import { RecentIds } from "./recent_ids.ts";
 
 /** A message as a memory stream holds it. */
 export interface StoredMessage extends Linked<StoredMessage> {
   readonly message: OutMessage;
+  readonly headers: MemoryHeaders;
   readonly sequence: number;
   readonly timestamp: string;
   readonly size: number;
   readonly origin: Origin | undefined;
-  /** Ids of the messages made from it, each with its stream: what a redelivery must not store again, even one that is still being worked on after an ack. */
-  outputs: { stream: MemoryStream; id: string }[] | undefined;
+  /** What was made from it: a redelivery must not store that again, even one that is still being worked on after an ack. */
+  made: MadeIds | undefined;
   /** Groups that have still to ack it. */
   open: number;
 }
 
 /** What a message takes in memory besides its body, about: `maxBytes` is meant to bound memory. */
 const OVERHEAD = 512;
+const NONE: Headers = {};
 /** Ids of messages without a parent are remembered for the window, and at most this many of them. */
 const MOST_IDS = 65_536;
 
@@ -37,6 +41,8 @@ export class MemoryStream {
   readonly #clock: TurnClock;
   #now = 0;
   #nanoseconds = "";
+  /** Of the last message: most come with the same. */
+  #headers = new MemoryHeaders(NONE);
   readonly #dropsOldest: boolean;
 
   /**
@@ -119,11 +125,12 @@ export class MemoryStream {
     if (this.#isKnown(message, parent, now)) return true;
     const stored: StoredMessage = {
       message,
+      headers: this.#headersOf(message),
       sequence: ++this.lastSequence,
       timestamp: this.#timestamp(now),
       size: sizeOf(message),
       origin: message.origin ?? parent?.origin,
-      outputs: undefined,
+      made: undefined,
       open: 0,
       isListed: false,
       before: undefined,
@@ -136,18 +143,15 @@ export class MemoryStream {
     return false;
   }
 
+  #headersOf({ headers = NONE }: OutMessage): MemoryHeaders {
+    if (headers !== this.#headers.all) this.#headers = new MemoryHeaders(headers);
+    return this.#headers;
+  }
+
   #isKnown(message: OutMessage, parent: StoredMessage | undefined, now: number): boolean {
     if (parent === undefined) return this.#ids.seen(message.id, now);
-    const { id } = message;
-    const { outputs } = parent;
-    if (outputs === undefined) {
-      parent.outputs = [{ stream: this, id }];
-      return false;
-    }
-    for (const output of outputs) {
-      if (output.id === id && output.stream === this) return true;
-    }
-    outputs.push({ stream: this, id });
+    if (parent.made !== undefined) return !parent.made.add(this, message.id);
+    parent.made = new MadeIds(this, message.id);
     return false;
   }
 }

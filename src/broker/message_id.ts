@@ -6,16 +6,26 @@ import type { Delivery } from "./broker.ts";
  */
 export class MessageIds {
   readonly #prefix: string;
+  /** What the last id ended with: those of a broker in memory have many in a row with the same timestamp. */
+  #timestamp = "";
+  #index = -1;
+  #tail = "";
 
   /** @param output The side out's id, or "" for the main output. */
   constructor(place: { flow: string; task: string; output: string; inputStream: string }) {
     const { flow, task, output, inputStream } = place;
-    this.#prefix = shortHash(`${flow}\n${task}\n${output}\n${inputStream}`);
+    this.#prefix = `${shortHash(`${flow}\n${task}\n${output}\n${inputStream}`)}.`;
   }
 
   /** @param index Position among the outputs made from this input. */
   of(input: Delivery, index: number): string {
-    return `${this.#prefix}.${input.sequence}.${input.timestamp}.${index}`;
+    const { sequence, timestamp } = input;
+    if (timestamp !== this.#timestamp || index !== this.#index) {
+      this.#timestamp = timestamp;
+      this.#index = index;
+      this.#tail = `.${timestamp}.${index}`;
+    }
+    return this.#prefix + sequence + this.#tail;
   }
 }
 

@@ -55,7 +55,7 @@ export class Acknowledge implements Settlement {
   /** Everything that came of the input is stored. */
   done(flight: Flight): void {
     this.#options.consumer.ack(flight.delivery);
-    this.#options.progress.add("acked");
+    this.#options.progress.counts.acked++;
     this.#options.tries?.forget(flight.delivery);
   }
 

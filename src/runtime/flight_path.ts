@@ -160,9 +160,10 @@ export class FlightPath {
 
   /** Throws only before anything was published. */
   #publish(flight: Flight, returned: unknown): void {
-    const { manual } = this.#options;
+    const { manual, outputs, progress } = this.#options;
     if (manual !== undefined) return this.#hold(flight, manual, returned);
-    this.#options.progress.add("out", this.#options.outputs.publish(flight, returned));
+    const count = outputs.publish(flight, returned);
+    progress.counts.out += count;
     flight.returned = true;
     flight.seal();
   }
@@ -178,7 +179,7 @@ export class FlightPath {
   #release(flight: Flight, outputs: Encoded): void {
     this.flights.add(flight);
     const count = this.#options.outputs.publishEncoded(flight, outputs);
-    if (count > 0) this.#options.progress.add("out", count);
+    this.#options.progress.counts.out += count;
     flight.seal();
   }
 

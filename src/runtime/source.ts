@@ -92,17 +92,23 @@ export class SourceEmitter implements SourceContext {
   }
 
   emit(record: RecordValue, options: EmitOptions): Promise<boolean> {
-    const { outputs, publisher, signal } = this.#options;
+    const { outputs, publisher } = this.#options;
     // Encoded first, so that a record that does not fit is known before anything waits.
     const encoded = outputs.encodeForSource(record);
-    if (++this.#atOnce >= MOST_AT_ONCE) {
-      this.#atOnce = 0;
-      return turn().then(() => publisher.ready(signal)).then(() => this.#publish(encoded, options));
-    }
-    if (publisher.outstanding < SOURCE_LIMIT) {
+    if (++this.#atOnce < MOST_AT_ONCE && publisher.outstanding < SOURCE_LIMIT) {
       return this.#publish(encoded, options) ? PUBLISHED : STOPPED;
     }
-    return publisher.ready(signal).then(() => this.#publish(encoded, options));
+    return this.#publishLater(encoded, options);
+  }
+
+  async #publishLater(encoded: EncodedRecord, options: EmitOptions): Promise<boolean> {
+    const { publisher, signal } = this.#options;
+    if (this.#atOnce >= MOST_AT_ONCE) {
+      this.#atOnce = 0;
+      await turn();
+    }
+    await publisher.ready(signal);
+    return this.#publish(encoded, options);
   }
 
   #publish(encoded: EncodedRecord, { id, settled }: EmitOptions): boolean {
@@ -120,7 +126,7 @@ export class SourceEmitter implements SourceContext {
       }
     }
     origin?.release();
-    progress.add("out");
+    progress.counts.out++;
     progress.touch(this.#clock.now());
     this.#hasEmitted = true;
     return true;
