@@ -29,6 +29,12 @@ export interface NatsConsumerOptions {
 const BEAT_MS = 500;
 const LONGEST_BACKOFF = 10;
 const FIRST_SLOTS = 1;
+/**
+ * A server counts a message as delivered before it sends it, and throws it away where the subscription has ended by then: it comes again after the ack wait only, with
+ * one attempt less. So what was asked for may come until nothing has come for so long, and no longer than the second.
+ */
+const QUIET_MS = 20;
+const LONGEST_QUIET_MS = 500;
 /** A connection that has just gone does not say that the subscription has ended. */
 const DRAIN_MS = 2_000;
 
@@ -51,6 +57,7 @@ export class NatsConsumer implements Consumer {
   readonly #unlisten: () => void;
   readonly #timer: ReturnType<typeof setInterval>;
   #inbox = "";
+  #askedAt = 0;
   #subscription?: NatsSubscription;
   #slots: number;
   #unsettled = 0;
@@ -184,10 +191,21 @@ export class NatsConsumer implements Consumer {
 
   /** Takes in what the server sends until it has seen the end of the subscription. */
   async #drain(): Promise<void> {
+    await this.#quiet();
     const drained = this.#subscription?.drain().catch(() => {});
     if (drained !== undefined) await waitAtMost(drained, DRAIN_MS);
     this.#ended = true;
     if (this.#reader !== undefined) this.#answer(this.#takeReady());
+  }
+
+  async #quiet(): Promise<void> {
+    const until = performance.now() + LONGEST_QUIET_MS;
+    while (this.#pulls.asked > 0) {
+      const now = performance.now();
+      const leftMs = Math.max(this.#seen.now, this.#askedAt) + QUIET_MS - now;
+      if (leftMs <= 0 || now > until) return;
+      await new Promise((resolve) => setTimeout(resolve, leftMs));
+    }
   }
 
   #takeReady(): NatsDelivery[] {
@@ -283,6 +301,7 @@ export class NatsConsumer implements Consumer {
     const starving = asked === 0 && this.#reader !== undefined;
     if (free < 1 || (free < this.#slots / 2 && !starving)) return;
     const token = this.#pulls.ask(free);
+    this.#askedAt = performance.now();
     const request = `{"batch":${free},"expires":${
       PULL_EXPIRES_MS * NANOS_PER_MS
     },"idle_heartbeat":${PULL_HEARTBEAT_MS * NANOS_PER_MS}}`;
