@@ -1,3 +1,4 @@
+import { answerText } from "../answer_text.ts";
 import { Attempt } from "../attempt.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -31,6 +32,8 @@ const TRIES = 5;
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 16_000;
 const CLOSE_MS = 5000;
+/** What a collector says beyond that is not read. */
+const MAX_ANSWER_BYTES = 64 << 10;
 /** Answers after which the same request may be sent again (OTLP/HTTP, "Retryable Response Codes"). */
 const RETRYABLE = new Set([429, 502, 503, 504]);
 /** A header's value of fewer characters, such as the number of a tenant, is no secret. */
@@ -152,18 +155,18 @@ export class OtlpSpans implements Spans {
     const { url, headers } = this.#options;
     const attempt = new Attempt(TIMEOUT_MS, [this.#closing.signal]);
     try {
-      return await attempt.wait(TIMEOUT_MS, async () => {
-        const response = await fetch(url, {
+      const response = await attempt.wait(TIMEOUT_MS, () =>
+        fetch(url, {
           method: "POST",
           headers: { ...headers, "content-type": "application/json" },
           body,
           signal: attempt.signal,
           // Whoever is redirected would send its headers to a host that nobody named.
           redirect: "manual",
-        });
-        const text = await response.text();
-        return refusalIn(response, this.#mask.apply(text));
-      });
+        }));
+      const limits = { attempt, idleMs: TIMEOUT_MS, limit: MAX_ANSWER_BYTES };
+      const { text } = await answerText(response, limits);
+      return refusalIn(response, this.#mask.apply(text));
     } catch (error) {
       return { reason: this.#mask.apply(reasonOf(error)), retryMs: 0 };
     } finally {

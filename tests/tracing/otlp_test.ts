@@ -8,6 +8,9 @@ import { eventually } from "../support/broker_probes.ts";
 import { type SpanCollector, spansIn, startSpanCollector } from "../support/span_collector.ts";
 
 const SLOW = { timeout: 30_000 };
+const CHUNK = "no room ".repeat(8_192);
+/** What lies between a reader that reads no more and a writer. */
+const MOST_SENT = 16 << 20;
 
 function span(n: number, more: Partial<Span> = {}): Span {
   return {
@@ -231,6 +234,26 @@ describe("OtlpSpans", () => {
       ["Spans were dropped", 1],
     ]);
   });
+
+  for (const status of [200, 400]) {
+    it(`reads the beginning of an answer ${status} that never ends`, SLOW, async () => {
+      let sent = 0;
+      collector = await startSpanCollector((_request, response) => {
+        response.writeHead(status);
+        const more = () => {
+          do sent += CHUNK.length; while (!response.destroyed && response.write(CHUNK));
+        };
+        response.on("drain", more);
+        more();
+      });
+      const { spans, messages } = make();
+      spans.ended(span(1));
+      await spans.close();
+      const told = messages().map(([message]) => message);
+      assert.deepEqual(told, status === 200 ? [] : ["Cannot send spans", "Spans were dropped"]);
+      assert.ok(sent < MOST_SENT, `${sent} bytes were sent`);
+    });
+  }
 
   it("keeps no more than its queue, and drops what comes then", SLOW, async () => {
     const held: (() => void)[] = [];
