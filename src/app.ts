@@ -224,7 +224,9 @@ export async function natsBroker(
   if (address.kind === "embedded") throw new TypeError("There is no NATS address to connect to");
   // Loaded when it is needed: a handler that answers calls only has no use for it.
   const { connectNats } = await import("./broker/nats.ts");
+  const { natsReplicas } = readSettings((name) => host.env(name)).settings;
   return await connectNats({
+    replicas: natsReplicas,
     url: address.url,
     kind: address.kind,
     user,

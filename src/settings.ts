@@ -26,6 +26,8 @@ export interface Settings {
   readonly flowId?: string;
   /** `KFLOW_NATS_ADDR`, as written: checked where the pipeline leaves it out. */
   readonly natsAddr?: string;
+  /** `KFLOW_NATS_REPLICAS` @default 1 */
+  readonly natsReplicas: number;
   /** `KFLOW_STORE_ADDR`, likewise. */
   readonly storeAddr?: string;
   /** `KFLOW_STORE_USER` */
@@ -66,6 +68,12 @@ export const VARIABLES = {
     wanted: "address of a NATS server",
     meaning: "Used where the file has no `globalConfig.nats.addr`; credentials are written in it",
     fallback: "the embedded broker",
+  },
+  KFLOW_NATS_REPLICAS: {
+    wanted: "integer 1..5",
+    meaning:
+      "On how many servers of a NATS cluster each stream is kept that kflow makes; one that has fewer gets more",
+    fallback: "1",
   },
   KFLOW_STORE_ADDR: {
     wanted: "address of a store",
@@ -253,6 +261,7 @@ export function readSettings(
     longRunning: flag("KFLOW_LONG_RUNNING_PROCESSING"),
     skipDownloadError: flag("KFLOW_SKIP_DOWNLOAD_ERROR"),
     createSideStream: (text("KFLOW_CREATE_SIDESTREAM") ?? "false").toLowerCase() !== "false",
+    natsReplicas: integer("KFLOW_NATS_REPLICAS", 1, 5) ?? 1,
     shutdownGraceMs: integer("KFLOW_SHUTDOWN_GRACE_MS", 0, DAY_MS) ?? SHUTDOWN_GRACE_MS,
     ...(progressPercent !== undefined && { progressPercent }),
     ...(runId !== undefined && { runId }),

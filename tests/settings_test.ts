@@ -22,6 +22,7 @@ describe("readSettings()", () => {
         longRunning: false,
         skipDownloadError: false,
         createSideStream: false,
+        natsReplicas: 1,
         shutdownGraceMs: 25_000,
       },
       findings: [],
@@ -38,6 +39,7 @@ describe("readSettings()", () => {
       KFLOW_STATE_DIR: "/state",
       KFLOW_FLOW_ID: "flow",
       KFLOW_NATS_ADDR: "nats://h:4222",
+      KFLOW_NATS_REPLICAS: "3",
       KFLOW_STORE_ADDR: "h:9000",
       KFLOW_STORE_USER: "user",
       KFLOW_STORE_PASSWORD: password,
@@ -57,6 +59,7 @@ describe("readSettings()", () => {
       stateFolder: "/state",
       flowId: "flow",
       natsAddr: "nats://h:4222",
+      natsReplicas: 3,
       storeAddr: "h:9000",
       storeUser: "user",
     });

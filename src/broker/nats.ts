@@ -43,6 +43,8 @@ export interface NatsOptions {
   readonly flow?: string;
   /** @default "kflow-state" */
   readonly bucket?: string;
+  /** Servers on which each stream is kept that is made here. @default 1 */
+  readonly replicas?: number;
   /** A publication without an answer is sent again after so long, ms. @default 5000 */
   readonly answerMs?: number;
   /** A connection is dead when two of its pings, sent so far apart, were not answered, ms. @default 5000 */
@@ -92,7 +94,8 @@ class NatsBroker implements Broker {
     this.#link = link;
     this.#options = options;
     this.#log = options.log;
-    this.state = new NatsState(link, options.bucket ?? "kflow-state");
+    const { bucket = "kflow-state", replicas } = options;
+    this.state = new NatsState(link, { bucket, replicas });
   }
 
   get maxPayload(): number {
@@ -100,11 +103,13 @@ class NatsBroker implements Broker {
   }
 
   ensureQueue(queue: QueueSpec): Promise<void> {
-    return ensureStream(this.#link, queue, this.#log);
+    const { replicas, log } = this.#options;
+    return ensureStream(this.#link, queue, { replicas, log });
   }
 
   ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState> {
-    return ensureTopic(this.#link, topic, { ...options, log: this.#log });
+    const { replicas, log } = this.#options;
+    return ensureTopic(this.#link, topic, { ...options, replicas, log });
   }
 
   async consume(group: GroupSpec): Promise<Consumer> {
@@ -112,7 +117,7 @@ class NatsBroker implements Broker {
     const durable = { ...group, stream: queue.stream, subjects: queue.subjects };
     return await this.#join(durable, {
       bind: async () => {
-        await ensureStream(this.#link, queue, this.#log);
+        await this.ensureQueue(queue);
         await ensureConsumer(this.#link, durable, this.#log);
       },
       tidy: () => tidyStream(this.#link, queue),

@@ -35,6 +35,8 @@ const STUCK_MS = 20_000;
 const STALE_MS = 1_000;
 const WATCH_MS = 1_000;
 const CLOSE_MS = 2_000;
+/** A cluster says nothing to what is asked of a stream that has no leader for a moment, nor later. */
+const AGAIN_MS = 1_500;
 /** Codes of the client that say that the answer did not come, not that it was no. */
 const PASSING = new Set(["TIMEOUT", "DISCONNECT", "CONNECTION_CLOSED", "CONNECTION_DRAINING"]);
 
@@ -107,8 +109,8 @@ export class NatsLink {
   }
 
   /**
-   * Sends a request and returns the answer's bytes; sends it again when the connection was lost in between, so it must do no harm
-   * twice. While nobody is there to answer it waits, up to the time of a call; then `BrokerError`.
+   * Sends a request and returns the answer's bytes; sends it again when the connection was lost in between or no answer comes, so it
+   * must do no harm twice. While nobody is there to answer it waits, up to the time of a call; then `BrokerError`.
    */
   async call(
     subject: string,
@@ -236,7 +238,7 @@ export class NatsLink {
     await this.#letGo(old);
   }
 
-  /** One request; undone when the connection goes, for then its answer never comes. */
+  /** A request, sent again until an answer to one of them comes; undone when the connection goes, for then none comes. */
   async #ask(
     request: {
       subject: string;
@@ -250,11 +252,21 @@ export class NatsLink {
     const lost = new Promise<never>((_, reject) => {
       leave = this.listen({ lost: () => reject(new ConnectionLost()) });
     });
-    const options = { timeout: Math.max(1, timeout), headers: headers as never };
+    const end = performance.now() + timeout;
+    let again: ReturnType<typeof setInterval> | undefined;
+    const answered = new Promise<Uint8Array>((resolve, reject) => {
+      const send = () => {
+        const left = Math.max(1, end - performance.now());
+        this.#nc.request(subject, payload, { timeout: left, headers: headers as never })
+          .then(({ data }) => resolve(data), reject);
+      };
+      send();
+      again = setInterval(send, AGAIN_MS);
+    });
     try {
-      const answer = await Promise.race([this.#nc.request(subject, payload, options), lost]);
-      return answer.data;
+      return await Promise.race([answered, lost]);
     } finally {
+      clearInterval(again);
       leave();
     }
   }

@@ -5,14 +5,16 @@ import {
   isTaken,
   publishOnce,
   type StoredMessage,
+  type StreamConfig,
   type StreamInfo,
   streamInfo,
   unless,
 } from "./nats_api.ts";
 import { encodeHeaders } from "./nats_headers.ts";
 import type { NatsLink } from "./nats_link.ts";
+import { moreReplicas, replicasFix } from "./nats_replicas.ts";
 import { RevisionConflict, type StateEntry, type StateStore } from "./state.ts";
-import { reasonOf, StartError } from "../errors.ts";
+import { StartError } from "../errors.ts";
 
 const KEY = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const LARGEST = 512 * 1024;
@@ -26,10 +28,12 @@ export class NatsState implements StateStore {
   readonly #link: NatsLink;
   readonly #stream: string;
   readonly #prefix: string;
+  readonly #replicas: number;
   #made?: Promise<void>;
 
-  constructor(link: NatsLink, bucket: string) {
+  constructor(link: NatsLink, { bucket, replicas = 1 }: { bucket: string; replicas?: number }) {
     this.#link = link;
+    this.#replicas = replicas;
     this.#stream = `KV_${bucket}`;
     this.#prefix = `$KV.${bucket}.`;
   }
@@ -166,7 +170,8 @@ export class NatsState implements StateStore {
   }
 
   async #create(): Promise<void> {
-    if (await streamInfo(this.#link, this.#stream) !== undefined) return;
+    const found = await streamInfo(this.#link, this.#stream);
+    if (found !== undefined) return await this.#raise(found.config);
     try {
       await callApi(this.#link, `STREAM.CREATE.${this.#stream}`, {
         name: this.#stream,
@@ -181,7 +186,7 @@ export class NatsState implements StateStore {
         max_age: 0,
         max_msg_size: -1,
         max_consumers: -1,
-        num_replicas: 1,
+        num_replicas: this.#replicas,
         allow_rollup_hdrs: true,
         allow_direct: true,
         deny_delete: true,
@@ -189,13 +194,27 @@ export class NatsState implements StateStore {
     } catch (error) {
       if (isTaken(error) && await streamInfo(this.#link, this.#stream) !== undefined) return;
       if (!(error instanceof ApiError)) throw error;
-      throw new StartError(
-        `Cannot make the key-value bucket "${this.#stream.slice(3)}": ${
-          reasonOf(error)
-        }; check the account's limits`,
-        { cause: error },
-      );
+      throw this.#translate("make", error);
     }
+  }
+
+  async #raise(found: StreamConfig): Promise<void> {
+    const raised = moreReplicas(found, this.#replicas);
+    if (raised === undefined) return;
+    try {
+      await callApi(this.#link, `STREAM.UPDATE.${this.#stream}`, { ...found, ...raised });
+    } catch (error) {
+      throw error instanceof ApiError ? this.#translate("change", error) : error;
+    }
+  }
+
+  #translate(verb: string, error: ApiError): StartError {
+    return new StartError(
+      `Cannot ${verb} the key-value bucket "${this.#stream.slice(3)}": ${error.message}; ${
+        replicasFix(error) ?? "check the account's limits"
+      }`,
+      { cause: error },
+    );
   }
 }
 

@@ -10,6 +10,7 @@ import {
   streamInfo,
 } from "./nats_api.ts";
 import type { NatsLink } from "./nats_link.ts";
+import { moreReplicas, replicasFix } from "./nats_replicas.ts";
 import { StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -19,11 +20,16 @@ const OURS = "kflow ";
 const MEAN_BYTES = 256;
 
 /**
- * Makes the queue's stream or checks the one that is there. On a stream of ours `maxBytes` and the duplicate window are raised if the
- * queue asks for more; they are never lowered, and a stream somebody else made is not touched.
+ * Makes the queue's stream or checks the one that is there. On a stream of ours `maxBytes`, the duplicate window and the replicas are raised
+ * if more are asked for; they are never lowered, and a stream somebody else made is not touched.
  */
-export async function ensureStream(link: NatsLink, queue: QueueSpec, log: Logger): Promise<void> {
-  const wanted = streamConfig(queue, dropsWhenFull(link.nc.info?.version ?? ""));
+export async function ensureStream(
+  link: NatsLink,
+  queue: QueueSpec,
+  { replicas = 1, log }: { replicas?: number; log: Logger },
+): Promise<void> {
+  const byNumber = dropsWhenFull(link.nc.info?.version ?? "");
+  const wanted = { ...streamConfig(queue, byNumber), num_replicas: replicas };
   let info = await streamInfo(link, queue.stream);
   if (info === undefined) {
     try {
@@ -70,7 +76,6 @@ function streamConfig(queue: QueueSpec, byNumber: boolean): StreamConfig {
     duplicate_window: windowMs(queue) * NANOS_PER_MS,
     max_msg_size: -1,
     max_consumers: -1,
-    num_replicas: 1,
   };
 }
 
@@ -79,10 +84,20 @@ function windowMs(queue: QueueSpec): number {
   return Math.min(queue.duplicateWindowMs, queue.maxAgeMs ?? Infinity);
 }
 
-function raise(info: StreamInfo, wanted: StreamConfig): Partial<StreamConfig> | undefined {
+interface Raised {
+  max_bytes?: number;
+  max_msgs?: number;
+  duplicate_window?: number;
+  num_replicas?: number;
+}
+
+function raise(
+  info: StreamInfo,
+  wanted: StreamConfig & { num_replicas: number },
+): Raised | undefined {
   const { config: found, state } = info;
   if (!String(found.description ?? "").startsWith(OURS)) return undefined;
-  const raised: { max_bytes?: number; max_msgs?: number; duplicate_window?: number } = {};
+  const raised: Raised = { ...moreReplicas(found, wanted.num_replicas) };
   if (found.duplicate_window < wanted.duplicate_window) {
     raised.duplicate_window = wanted.duplicate_window;
   }
@@ -166,7 +181,8 @@ const FIXES: Readonly<Record<number, (queue: QueueSpec) => string>> = {
 
 function translate(error: unknown, queue: QueueSpec): unknown {
   if (!(error instanceof ApiError)) return error;
-  const fix = FIXES[error.code]?.(queue) ?? "check the account's and the server's limits";
+  const fix = FIXES[error.code]?.(queue) ?? replicasFix(error) ??
+    "check the account's and the server's limits";
   return new StartError(`Cannot make stream "${queue.stream}": ${error.message}; ${fix}`, {
     cause: error,
   });

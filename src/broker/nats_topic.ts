@@ -1,11 +1,24 @@
 import { streamOfTopic, type TopicSpec, type TopicState } from "./broker.ts";
-import { API, ApiError, callApi, NANOS_PER_MS, type StreamInfo } from "./nats_api.ts";
+import {
+  API,
+  ApiError,
+  callApi,
+  NANOS_PER_MS,
+  type StreamConfig,
+  type StreamInfo,
+} from "./nats_api.ts";
 import type { NatsLink } from "./nats_link.ts";
+import { moreReplicas, replicasFix } from "./nats_replicas.ts";
 import { StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
+/** Marks the streams that we made. */
+const OURS = "kflow error records";
+
 export interface TopicOptions {
   readonly create: boolean;
+  /** @default 1 */
+  readonly replicas?: number;
   readonly log: Logger;
 }
 
@@ -16,7 +29,10 @@ export async function ensureTopic(
   options: TopicOptions,
 ): Promise<TopicState> {
   const found = await find(link, topic.subject);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    await raise(link, found, options.replicas ?? 1);
+    return stateOf(link, found);
+  }
   const stream = streamOfTopic(topic.subject);
   if (!options.create) {
     throw new StartError(
@@ -26,7 +42,7 @@ export async function ensureTopic(
   try {
     await callApi(link, `STREAM.CREATE.${stream}`, {
       name: stream,
-      description: "kflow error records",
+      description: OURS,
       subjects: [stream, `${stream}.>`],
       retention: "limits",
       storage: "file",
@@ -38,14 +54,14 @@ export async function ensureTopic(
       duplicate_window: topic.duplicateWindowMs * NANOS_PER_MS,
       max_msg_size: -1,
       max_consumers: -1,
-      num_replicas: 1,
+      num_replicas: options.replicas ?? 1,
     });
     options.log.info("made the stream for error records", { stream });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // Another worker may have been faster.
     const now = await find(link, topic.subject);
-    if (now !== undefined) return now;
+    if (now !== undefined) return stateOf(link, now);
     throw new StartError(
       `Cannot make stream "${stream}": ${error.message}; ${fixOf(error, topic)}`,
       {
@@ -56,17 +72,33 @@ export async function ensureTopic(
   return { stream, maxPayload: link.maxPayload };
 }
 
-async function find(link: NatsLink, subject: string): Promise<TopicState | undefined> {
+async function find(link: NatsLink, subject: string): Promise<StreamConfig | undefined> {
   const { streams } = await callApi<{ streams?: StreamInfo[] | null }>(link, "STREAM.LIST", {
     subject,
   });
-  const config = streams?.[0]?.config;
-  if (config === undefined) return undefined;
+  return streams?.[0]?.config;
+}
+
+function stateOf(link: NatsLink, config: StreamConfig): TopicState {
   const most = Number(config.max_msg_size ?? -1);
   return {
     stream: config.name,
     maxPayload: most > 0 ? Math.min(most, link.maxPayload) : link.maxPayload,
   };
+}
+
+/** Of a stream that somebody else has made nothing is changed. */
+async function raise(link: NatsLink, found: StreamConfig, replicas: number): Promise<void> {
+  const raised = moreReplicas(found, replicas);
+  if (raised === undefined || found.description !== OURS) return;
+  try {
+    await callApi(link, `STREAM.UPDATE.${found.name}`, { ...found, ...raised });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const fix = replicasFix(error) ?? "check the account's and the server's limits";
+    const problem = `Cannot change stream "${found.name}": ${error.message}; ${fix}`;
+    throw new StartError(problem, { cause: error });
+  }
 }
 
 function fixOf(error: ApiError, { subject }: TopicSpec): string {
@@ -77,5 +109,5 @@ function fixOf(error: ApiError, { subject }: TopicSpec): string {
   if (error.code === API.subjectsOverlap) {
     return `another stream takes part of "${stream}.>"; choose another errorTopics`;
   }
-  return "check the account's and the server's limits";
+  return replicasFix(error) ?? "check the account's and the server's limits";
 }

@@ -42,19 +42,22 @@ describe("a stream that two make at once", () => {
   // A server of 2.9 may find the other's subjects before its name.
   for (const [what, answer] of [["name", NAME_IN_USE], ["subjects", OVERLAP]] as const) {
     it(`is that of the other, if the server says that its ${what} are taken`, async () => {
-      await ensureStream(new Race(answer).link, queue, quiet);
-      assert.equal(await new NatsState(new Race(answer).link, "flow").put("key", "value"), 1);
+      await ensureStream(new Race(answer).link, queue, { log: quiet });
+      assert.equal(
+        await new NatsState(new Race(answer).link, { bucket: "flow" }).put("key", "value"),
+        1,
+      );
     });
   }
 
   it("is an error if the subjects are those of a stream of another name", async () => {
     const { link } = new Race(OVERLAP, true);
     await assert.rejects(
-      ensureStream(link, queue, quiet),
+      ensureStream(link, queue, { log: quiet }),
       (error) => error instanceof StartError && /another stream takes "kflow/.test(error.message),
     );
     await assert.rejects(
-      new NatsState(link, "flow").put("key", "value"),
+      new NatsState(link, { bucket: "flow" }).put("key", "value"),
       (error) => error instanceof StartError && /"flow": subjects overlap/.test(error.message),
     );
   });

@@ -4,6 +4,7 @@ import { Secret } from "../../src/secret.ts";
 import { S3Store } from "../../src/store/s3.ts";
 import { ForeignS3 } from "./foreign_s3.ts";
 import { type MinioOptions, type MinioServer, startMinio } from "./minio_server.ts";
+import { NatsCluster } from "./nats_cluster.ts";
 import { type NatsServer, startNats } from "./nats_server.ts";
 import { newSecret } from "./run_record.ts";
 import { makeBucket } from "./s3_requests.ts";
@@ -30,6 +31,8 @@ export class TestServers {
     readonly nats: NatsServer,
     readonly minio: MinioServer,
     natsPassword: string,
+    /** Present if `nats` is one of several. */
+    readonly cluster?: NatsCluster,
   ) {
     this.natsPassword = natsPassword;
     const { endpoint, user, password } = minio;
@@ -47,6 +50,18 @@ export class TestServers {
       for (const started of await Promise.allSettled([nats, minio])) {
         if (started.status === "fulfilled") await started.value.stop();
       }
+      throw error;
+    }
+  }
+
+  /** With so many NATS servers, that are one cluster. */
+  static async startCluster(size: number): Promise<TestServers> {
+    const password = newSecret();
+    const cluster = await NatsCluster.start({ size, user: "flow", password });
+    try {
+      return new TestServers(cluster.servers[0]!, await startMinio(), password, cluster);
+    } catch (error) {
+      await cluster.stop();
       throw error;
     }
   }
@@ -101,7 +116,7 @@ export class TestServers {
   /** A client that knows nothing of kflow. */
   async client(): Promise<NatsConnection> {
     const client = await connect({
-      servers: this.nats.tcpUrl.replace("nats://", ""),
+      servers: (this.cluster?.servers ?? [this.nats]).map(({ tcpUrl }) => tcpUrl),
       user: this.natsUser,
       pass: this.natsPassword,
       maxReconnectAttempts: -1,
@@ -168,7 +183,7 @@ export class TestServers {
     await Promise.all(this.#clients.map((client) => client.close()));
     this.#reader.close();
     await this.store.close();
-    await Promise.all([this.nats.stop(), this.minio.stop()]);
+    await Promise.all([(this.cluster ?? this.nats).stop(), this.minio.stop()]);
   }
 }
 

@@ -1,0 +1,20 @@
+import { API, type ApiError, type StreamConfig } from "./nats_api.ts";
+
+/** What a stream of ours has to be given to be kept on so many servers; undefined if it is. A stream is never taken from a server. */
+export function moreReplicas(
+  found: StreamConfig,
+  wanted: number,
+): { num_replicas: number } | undefined {
+  return Number(found.num_replicas ?? 1) < wanted ? { num_replicas: wanted } : undefined;
+}
+
+/** What to do where a server does not keep a stream on as many servers as it is told to; undefined for other errors. */
+export function replicasFix({ code }: ApiError): string | undefined {
+  if (code === API.replicasNotSupported) {
+    return "the server is not part of a cluster: run it in one, or unset KFLOW_NATS_REPLICAS";
+  }
+  if (code === API.noPeers || code === API.insufficientResources) {
+    return "the cluster needs as many servers that are up and have room: check them, or set KFLOW_NATS_REPLICAS lower";
+  }
+  return undefined;
+}
