@@ -69,17 +69,21 @@ describe("a cluster of NATS servers", { skip: serverSkip("nats-server", "minio")
       withinMs: LONG.timeout,
     });
     const kept = supervisor.keep(WORKERS);
-    await servers.hasStream(`kflow-${made.id}-store`);
+    await servers.hasStream(`kflow-${made.id}-store`, 30_000);
     const delivered = () => made.standing("second").then((standing) => standing.delivered);
     let kills = 0;
     for (; kills < KILLS && !supervisor.isOver; kills++) {
       await cluster.whole();
       await pause(random.below(1_000));
       const place = (kills + 1) % SERVERS;
-      const before = await delivered();
+      let before: number | undefined;
+      await eventually(async () => {
+        before = await delivered().catch(() => undefined);
+        return before !== undefined;
+      }, "answer of the cluster");
       await cluster.servers[place]!.kill();
       // Without its source a flow has no more to do after a while.
-      const isMore = () => delivered().then((now) => now > before + RATE, () => false);
+      const isMore = () => delivered().then((now) => now > before! + RATE, () => false);
       if (place > 0) await eventually(isMore, "record without the server", GOES_ON_MS);
       else await pause(2_000 + random.below(2_000));
       await cluster.servers[place]!.restart();

@@ -139,7 +139,8 @@ export class TestServers {
   /** Resolves once the stream is there. */
   async hasStream(stream: string, withinMs = 10_000): Promise<void> {
     const deadline = Date.now() + withinMs;
-    while (!await this.isStream(stream)) {
+    // One that has just been made on a cluster may not answer.
+    while (!await this.isStream(stream).catch(() => false)) {
       if (Date.now() > deadline) throw new Error(`No stream "${stream}" within ${withinMs} ms`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
