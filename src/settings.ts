@@ -66,7 +66,8 @@ export interface Variable {
 export const VARIABLES = {
   KFLOW_NATS_ADDR: {
     wanted: "address of a NATS server",
-    meaning: "Used where the file has no `globalConfig.nats.addr`; credentials are written in it",
+    meaning:
+      "Used where the file has no `globalConfig.nats.addr`; credentials are written in it. Several with commas between are servers of one cluster",
     fallback: "the embedded broker",
   },
   KFLOW_NATS_REPLICAS: {

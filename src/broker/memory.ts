@@ -85,10 +85,10 @@ export class MemoryBroker implements Broker {
   }
 
   #join(stream: MemoryStream, spec: GroupSpec | ReaderSpec): Consumer {
-    let group = stream.groups.get(spec.group);
+    let group = stream.groups.find(({ name }) => name === spec.group);
     if (group === undefined) {
       group = new MemoryGroup(stream, spec, this.#timers);
-      stream.groups.set(spec.group, group);
+      stream.groups.push(group);
     } else {
       group.adopt(spec);
     }
@@ -96,7 +96,9 @@ export class MemoryBroker implements Broker {
   }
 
   queueState(stream: string, group: string): Promise<QueueState | undefined> {
-    return Promise.resolve(this.#streams.get(stream)?.groups.get(group)?.state());
+    return Promise.resolve(
+      this.#streams.get(stream)?.groups.find(({ name }) => name === group)?.state(),
+    );
   }
 
   publisher(options: { limit?: number } = {}): Publisher {
@@ -118,7 +120,7 @@ export class MemoryBroker implements Broker {
     this.#closed = true;
     for (const publisher of this.#publishers) publisher.close();
     for (const stream of this.#streams.values()) {
-      for (const group of stream.groups.values()) group.close();
+      for (const group of stream.groups) group.close();
     }
     return Promise.resolve();
   }

@@ -55,6 +55,7 @@ export class MemoryDelivery implements Delivery {
 }
 
 export interface MemoryGroupSpec {
+  readonly group: string;
   /** Absent: all of the stream. */
   readonly subject?: string;
   readonly ackWaitMs: number;
@@ -63,6 +64,7 @@ export interface MemoryGroupSpec {
 
 /** A consumer group in memory: hands messages to its members in turn and again when an ack does not come. */
 export class MemoryGroup {
+  readonly name: string;
   readonly #members: MemoryConsumer[] = [];
   /** Whose turn it is. */
   #turn = 0;
@@ -88,6 +90,7 @@ export class MemoryGroup {
   readonly #onTime = () => this.#onTimer();
 
   constructor(readonly stream: MemoryStream, spec: MemoryGroupSpec, timers: Timers) {
+    this.name = spec.group;
     this.#spec = spec;
     this.#timers = timers;
     for (const stored of stream.messages) this.#receive(stored);

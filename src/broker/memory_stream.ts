@@ -32,7 +32,8 @@ const MOST_IDS = 65_536;
  * not needed for anyone's memory of ids.
  */
 export class MemoryStream {
-  readonly groups = new Map<string, MemoryGroup>();
+  /** An array: to go through a map takes memory for each message. */
+  readonly groups: MemoryGroup[] = [];
   readonly #messages = new LinkedList<StoredMessage>();
   readonly #waiting = new Fifo<{ message: OutMessage; receipt: Receipt }>();
   readonly #ids: RecentIds;
@@ -103,7 +104,7 @@ export class MemoryStream {
   #makeRoom(message: OutMessage): void {
     for (const oldest of this.#messages) {
       if (this.#hasRoom(message)) return;
-      for (const group of this.groups.values()) group.drop(oldest);
+      for (const group of this.groups) group.drop(oldest);
       this.#remove(oldest);
     }
   }
@@ -139,7 +140,7 @@ export class MemoryStream {
     stored.origin?.hold();
     this.#messages.add(stored);
     this.bytes += stored.size;
-    for (const group of this.groups.values()) group.offer(stored);
+    for (const group of this.groups) group.offer(stored);
     return false;
   }
 

@@ -28,7 +28,7 @@ import type { Secret } from "../secret.ts";
 export type { NatsDial } from "./nats_client.ts";
 
 export interface NatsOptions {
-  /** `ws://host:port` or `wss://…`; for kind `tcp` `nats://host:port`, `tls://…` or bare `host:port`. */
+  /** `ws://host:port` or `wss://…`; for kind `tcp` `nats://host:port`, `tls://…` or bare `host:port`. Several with commas between: servers of one cluster. */
   readonly url: string;
   readonly kind: "websocket" | "tcp";
   readonly user?: string;

@@ -11,7 +11,7 @@ export type NatsDial = (options: ConnectionOptions) => Promise<NatsConnection>;
 
 /** Where the server is and who we are. */
 export interface NatsAddress {
-  /** `ws://host:port`, `wss://…` or, with kind `tcp`, `nats://host:port`, `tls://…`, `host:port`. */
+  /** `ws://host:port`, `wss://…` or, with kind `tcp`, `nats://host:port`, `tls://…`, `host:port`. Several with commas between: servers of one cluster, any of which will do. */
   readonly url: string;
   readonly kind: "websocket" | "tcp";
   readonly user?: string;
@@ -43,7 +43,7 @@ export async function dialNats(address: NatsAddress): Promise<NatsConnection> {
     );
   }
   const options: ConnectionOptions = {
-    servers: url,
+    servers: url.split(","),
     name,
     user,
     pass: password?.reveal(),

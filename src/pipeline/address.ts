@@ -1,12 +1,15 @@
 import { Secret } from "../secret.ts";
 import type { NatsAddress, StoreAddress } from "./plan.ts";
 
-/** An address taken apart; credentials that were written in it are no longer part of it. */
-export interface Parsed<A> {
-  readonly address: A;
+interface Credentials {
   readonly user?: string;
   readonly password?: Secret;
   readonly token?: Secret;
+}
+
+/** An address taken apart; credentials that were written in it are no longer part of it. */
+export interface Parsed<A> extends Credentials {
+  readonly address: A;
 }
 
 /** What is wrong with an address and what to do. Passwords in the address are not shown. */
@@ -38,8 +41,53 @@ export function parseStoreAddress(
   return { address: { kind: "s3", endpoint: `${scheme ?? "http"}://${host}` }, ...credentials };
 }
 
-/** `ws(s)://host:port`, `nats://host:port`, bare `host:port` (NATS over TCP) or `memory:` (the embedded broker). */
+/**
+ * `ws(s)://host:port`, `nats://host:port`, bare `host:port` (NATS over TCP) or `memory:` (the embedded broker). Several of one kind, with commas between, are the
+ * servers of a cluster; credentials need to stand in one of them.
+ */
 export function parseNatsAddress(text: string): Parsed<NatsAddress> {
+  const [first, ...others] = partsOf(text).map(parseNatsServer);
+  return others.reduce((all, next) => both(text, all, next), first!);
+}
+
+/** A comma in a password, which need not be encoded, is none between servers. */
+function partsOf(text: string): string[] {
+  const end = text.lastIndexOf("@") + 1;
+  const [first = "", ...others] = text.slice(end).split(",");
+  const parts = text.slice(0, end).split(/,(?=[a-z]+:\/\/)/i);
+  return [...parts.slice(0, -1), parts.at(-1)! + first, ...others];
+}
+
+function both(
+  text: string,
+  all: Parsed<NatsAddress>,
+  next: Parsed<NatsAddress>,
+): Parsed<NatsAddress> {
+  const { address, ...credentials } = all;
+  const { address: other, ...more } = next;
+  if (address.kind === "embedded" || other.kind !== address.kind) {
+    throw wrong(text, "has servers of different kinds", `${NATS_FORMS} for all of them`);
+  }
+  const isGiven = Object.keys(credentials).length > 0;
+  if (isGiven && Object.keys(more).length > 0 && !isSame(credentials, more)) {
+    throw wrong(
+      text,
+      "has different credentials",
+      "write them once, in the first of the addresses",
+    );
+  }
+  return {
+    address: { kind: address.kind, url: `${address.url},${other.url}` },
+    ...(isGiven ? credentials : more),
+  };
+}
+
+function isSame(one: Credentials, other: Credentials): boolean {
+  return one.user === other.user && one.password?.reveal() === other.password?.reveal() &&
+    one.token?.reveal() === other.token?.reveal();
+}
+
+function parseNatsServer(text: string): Parsed<NatsAddress> {
   const { scheme, rest } = split(text, NATS_FORMS);
   if (scheme === "memory" && rest === "") return { address: { kind: "embedded" } };
   if (scheme === "ws" || scheme === "wss") {
@@ -69,7 +117,8 @@ export function parseHttpAddress(text: string): Parsed<string> {
 
 /** Whether the address carries a password, or a token of NATS. */
 export function holdsPassword(text: string): boolean {
-  return /^(([a-z][a-z0-9+.-]*:\/\/)?[^/@]*:[^/]*|nats:\/\/[^/]+)@/i.test(text);
+  const isIn = /^(([a-z][a-z0-9+.-]*:\/\/)?[^/@]*:[^/]*|nats:\/\/[^/]+)@/i;
+  return partsOf(text).some((part) => isIn.test(part));
 }
 
 function split(text: string, forms: string): { scheme?: string; rest: string } {

@@ -1,7 +1,7 @@
 import type { Secret } from "../secret.ts";
 import type { Meta } from "./meta.ts";
 
-/** Where records flow. `embedded` is a broker inside this process. */
+/** Where records flow. `embedded` is a broker inside this process; `url` may be several with commas between, of the servers of one cluster. */
 export type NatsAddress =
   | { readonly kind: "embedded" }
   | { readonly kind: "websocket" | "tcp"; readonly url: string };

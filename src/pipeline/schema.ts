@@ -132,7 +132,7 @@ const nats = about(
   mapping({
     addr: about(
       text(),
-      "Address of the NATS server",
+      "Address of the NATS server, or of several of one cluster with commas between",
       "`KFLOW_NATS_ADDR`, else the embedded broker",
     ),
     user: about(text(), "User at that server", "none"),

@@ -70,6 +70,8 @@ describe("parseNatsAddress()", () => {
     ["ws://h:8080", { kind: "websocket", url: "ws://h:8080" }],
     ["wss://h", { kind: "websocket", url: "wss://h" }],
     ["wss://h/nats", { kind: "websocket", url: "wss://h/nats" }],
+    ["a,nats://b:80,c", { kind: "tcp", url: "nats://a:4222,nats://b:80,nats://c:4222" }],
+    ["ws://a:1,wss://b", { kind: "websocket", url: "ws://a:1,wss://b" }],
   ];
   for (const [text, address] of cases) {
     it(`reads ${text}`, () => assert.deepEqual(parseNatsAddress(text), { address }));
@@ -83,6 +85,33 @@ describe("parseNatsAddress()", () => {
     assert.deepEqual([given.user, given.token?.reveal()], [undefined, "secret"]);
     assert.equal(parseNatsAddress("ws://u:p@h:1").password?.reveal(), "p");
   });
+
+  it("takes the credentials of several from any of them", () => {
+    const texts = [
+      "nats://u:p,w@a,nats://b",
+      "nats://a,nats://u:p,w@b",
+      "u:p,w@a,b",
+      "nats://u:p,w@a,nats://u:p,w@b",
+    ];
+    for (const text of texts) {
+      const { address, user, password } = parseNatsAddress(text);
+      assert.deepEqual(address, { kind: "tcp", url: "nats://a:4222,nats://b:4222" }, text);
+      assert.deepEqual([user, password?.reveal()], ["u", "p,w"], text);
+    }
+  });
+
+  const refused: [text: string, problem: RegExp][] = [
+    ["nats://a,ws://b", /has servers of different kinds; use .* for all of them/],
+    ["nats://a,memory:", /has servers of different kinds/],
+    ["memory:,memory:", /has servers of different kinds/],
+    ["nats://u:p@a,nats://u:q@b", /"nats:\/\/\*\*\*@b" has different credentials; write them once/],
+    ["nats://a,", /address is empty/],
+    ["nats://a, nats://b", /has spaces/],
+    ["nats://a,nats://b:99999", /"nats:\/\/b:99999" has a bad port/],
+  ];
+  for (const [text, problem] of refused) {
+    it(`refuses ${text}`, () => assert.throws(() => parseNatsAddress(text), problem));
+  }
 });
 
 describe("parseHttpAddress()", () => {
@@ -96,7 +125,16 @@ describe("parseHttpAddress()", () => {
 describe("holdsPassword()", () => {
   it("tells addresses with secrets from those without", () => {
     const secret = ["http://u:p@h:1", "u:p@h:1", "nats://token@h", "ws://u:p@h"];
-    const open = ["http://h:1", "h:1", "http://u@h:1", "u@h:1", "file:./a:b@c/d", "[::1]:80"];
+    secret.push("nats://a,nats://u:p@b", "nats://a,nats://token@b");
+    const open = [
+      "nats://a,nats://b:1",
+      "http://h:1",
+      "h:1",
+      "http://u@h:1",
+      "u@h:1",
+      "file:./a:b@c/d",
+      "[::1]:80",
+    ];
     assert.deepEqual(secret.filter((text) => !holdsPassword(text)), []);
     assert.deepEqual(open.filter(holdsPassword), []);
   });
