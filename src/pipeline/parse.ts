@@ -1,20 +1,26 @@
 import {
+  Composer,
+  type CST,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
-  parseDocument,
+  Parser,
   type Scalar,
   type YAMLError,
+  YAMLParseError,
 } from "yaml";
 import { formatPath, type Path, type Place, type Places } from "./places.ts";
 import type { Report } from "./report.ts";
 
 const MAX_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
+/** Collections and values open at once where the library has no tree yet: more than `MAX_DEPTH` levels ever need. */
+const MAX_OPEN = 4 * MAX_DEPTH;
 const MAX_VALUES = 50_000;
 const MAX_SYNTAX_ERRORS = 10;
 const TOO_MUCH = "too many values or levels; no pipeline needs so many";
@@ -41,30 +47,15 @@ export function parsePipeline(content: string, report: Report): unknown {
     const { line, col } = lines.linePos(offset);
     return { file: report.places.file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  let document: Document.Parsed;
-  try {
-    document = parseDocument(text, {
-      schema: "core",
-      version: "1.2",
-      merge: false,
-      prettyErrors: false, // they quote the source, passwords included
-      lineCounter: lines,
-      logLevel: "error",
-      uniqueKeys: false, // takes a minute for 60,000 keys; the reader below checks it, with the line of the first
-    });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+  const tokens = tokensOf(text, lines);
+  if (tokens === undefined) {
     report.error([], TOO_MUCH);
     return undefined;
   }
+  const document = documentOf(tokens, text.length);
   const mistakes = [...document.errors, ...document.warnings].toSorted((a, b) =>
     a.pos[0] - b.pos[0]
   );
-  // The parser catches its own stack overflow, at a depth that depends on the platform.
-  if (mistakes.some((mistake) => /call stack/i.test(mistake.message))) {
-    report.error([], TOO_MUCH);
-    return undefined;
-  }
   if (mistakes.length > 0) {
     for (const mistake of mistakes.slice(0, MAX_SYNTAX_ERRORS)) {
       const { problem, hint } = explain(mistake);
@@ -80,6 +71,36 @@ export function parsePipeline(content: string, report: Report): unknown {
     return undefined;
   }
   return value;
+}
+
+/** Undefined where it is so deep that the library, which makes a tree of it by calling itself, would end or not as the stack happens to be. */
+function tokensOf(text: string, lines: LineCounter): CST.Token[] | undefined {
+  const tokens: CST.Token[] = [];
+  lines.addNewLine(0);
+  const parser = new Parser(lines.addNewLine);
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    if (parser.stack.length > MAX_OPEN) return undefined;
+  }
+  for (const token of parser.end()) tokens.push(token);
+  return tokens;
+}
+
+function documentOf(tokens: readonly CST.Token[], length: number): Document.Parsed {
+  const composer = new Composer({
+    schema: "core",
+    version: "1.2",
+    merge: false,
+    prettyErrors: false, // they quote the source, passwords included
+    logLevel: "error",
+    uniqueKeys: false, // takes a minute for 60,000 keys; the reader below checks it, with the line of the first
+  });
+  const [document, second] = [...composer.compose(tokens, true, length)];
+  if (second !== undefined) {
+    const [from, to] = second.range;
+    document!.errors.push(new YAMLParseError([from, to], "MULTIPLE_DOCS", "more than one"));
+  }
+  return document!;
 }
 
 /** yaml's own words, but for codes whose text would quote what may be a password. */

@@ -122,6 +122,31 @@ async function timed<T>(work: () => Promise<T>): Promise<[number, T]> {
   return [performance.now() - start, made];
 }
 
+describe("loadPlan() on files that are very deep", () => {
+  const deep: Record<string, string> = { flow: "[", mapping: "{a: ", block: "- ", keys: "? " };
+  for (const [what, open] of Object.entries(deep)) {
+    it(`says the same of ${what} however much of the stack is taken, and of each depth beyond the limit`, async () => {
+      const said = new Set<string>();
+      for (const levels of [100, 300, 1_000, 3_000, 10_000, 100_000]) {
+        for (const taken of [0, 500, 2_000]) {
+          said.add(
+            (await below(taken, () => load(open.repeat(levels) + "}\n- b: ["))).errors.join(),
+          );
+        }
+      }
+      // Up to where the library makes a tree it says what is wrong with it.
+      const tooMuch = "p.yaml:1:1: too many values or levels; no pipeline needs so many";
+      assert.ok(said.delete(tooMuch));
+      assert.equal(said.size, 1, [...said].join("\n"));
+    });
+  }
+
+  /** Calls from so deep in the stack. */
+  function below<T>(levels: number, call: () => T): T {
+    return levels === 0 ? call() : below(levels - 1, call);
+  }
+});
+
 describe("loadPlan() on files made to be slow", () => {
   const many = (count: number, line: (index: number) => string) =>
     Array.from({ length: count }, (_, index) => line(index)).join("\n") + "\n";
