@@ -2,6 +2,7 @@ import { connect, type ConnectionOptions, NatsError } from "nats.ws";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import { SecretMask } from "../secret_mask.ts";
+import { pause } from "../waiting.ts";
 
 export type { ConnectionOptions, Msg, NatsConnection, Subscription } from "nats.ws";
 import type { NatsConnection } from "nats.ws";
@@ -67,7 +68,7 @@ export async function dialNats(address: NatsAddress): Promise<NatsConnection> {
       return await connect(overSocket);
     } catch (error) {
       if (!isFirst || !CUT_SHORT.test(reasonOf(error))) throw translate(error, address);
-      await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
+      await pause(SECOND_LOOK_MS);
     }
   }
 }

@@ -8,7 +8,7 @@ import type { NatsMessage } from "./nats_message.ts";
 import { NatsPulls, PULL_EXPIRES_MS, PULL_HEARTBEAT_MS } from "./nats_pulls.ts";
 import { NatsSettlements } from "./nats_settlements.ts";
 import type { Logger } from "../log.ts";
-import { waitAtMost } from "../waiting.ts";
+import { pause, waitAtMost } from "../waiting.ts";
 import { reasonOf } from "../errors.ts";
 
 export interface NatsConsumerOptions {
@@ -204,7 +204,7 @@ export class NatsConsumer implements Consumer {
       const now = performance.now();
       const leftMs = Math.max(this.#seen.now, this.#askedAt) + QUIET_MS - now;
       if (leftMs <= 0 || now > until) return;
-      await new Promise((resolve) => setTimeout(resolve, leftMs));
+      await pause(leftMs);
     }
   }
 

@@ -5,7 +5,7 @@ import { NatsOutbox } from "./nats_outbox.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { SecretMask } from "../secret_mask.ts";
-import { waitAtMost } from "../waiting.ts";
+import { pause, waitAtMost } from "../waiting.ts";
 
 /** Told about the connection by `NatsLink`. None of them may throw. */
 export interface LinkListener {
@@ -292,8 +292,4 @@ class ConnectionLost extends Error {
 /** What the client asks of headers: nothing but their bytes. */
 export interface HeaderBytes {
   encode(): Uint8Array;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
-import { API, type ApiError, type StreamConfig } from "./nats_api.ts";
+import { API, type ApiError, callApi, type StreamConfig } from "./nats_api.ts";
+import type { NatsLink } from "./nats_link.ts";
 
 /** What a stream of ours has to be given to be kept on so many servers; undefined if it is. A stream is never taken from a server. */
 export function moreReplicas(
@@ -6,6 +7,18 @@ export function moreReplicas(
   wanted: number,
 ): { num_replicas: number } | undefined {
   return Number(found.num_replicas ?? 1) < wanted ? { num_replicas: wanted } : undefined;
+}
+
+/** Gives a stream of ours what it lacks of that. */
+export async function raiseReplicas(
+  link: NatsLink,
+  found: StreamConfig,
+  wanted: number,
+): Promise<void> {
+  const raised = moreReplicas(found, wanted);
+  if (raised !== undefined) {
+    await callApi(link, `STREAM.UPDATE.${found.name}`, { ...found, ...raised });
+  }
 }
 
 /** What to do where a server does not keep a stream on as many servers as it is told to; undefined for other errors. */

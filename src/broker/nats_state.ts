@@ -5,14 +5,13 @@ import {
   isTaken,
   publishOnce,
   type StoredMessage,
-  type StreamConfig,
   type StreamInfo,
   streamInfo,
   unless,
 } from "./nats_api.ts";
 import { encodeHeaders } from "./nats_headers.ts";
 import type { NatsLink } from "./nats_link.ts";
-import { moreReplicas, replicasFix } from "./nats_replicas.ts";
+import { raiseReplicas, replicasFix } from "./nats_replicas.ts";
 import { RevisionConflict, type StateEntry, type StateStore } from "./state.ts";
 import { StartError } from "../errors.ts";
 
@@ -171,8 +170,10 @@ export class NatsState implements StateStore {
 
   async #create(): Promise<void> {
     const found = await streamInfo(this.#link, this.#stream);
-    if (found !== undefined) return await this.#raise(found.config);
     try {
+      if (found !== undefined) {
+        return await raiseReplicas(this.#link, found.config, this.#replicas);
+      }
       await callApi(this.#link, `STREAM.CREATE.${this.#stream}`, {
         name: this.#stream,
         description: "kflow state",
@@ -192,29 +193,19 @@ export class NatsState implements StateStore {
         deny_delete: true,
       });
     } catch (error) {
-      if (isTaken(error) && await streamInfo(this.#link, this.#stream) !== undefined) return;
+      if (
+        found === undefined && isTaken(error) &&
+        await streamInfo(this.#link, this.#stream) !== undefined
+      ) return;
       if (!(error instanceof ApiError)) throw error;
-      throw this.#translate("make", error);
+      const verb = found === undefined ? "make" : "change";
+      throw new StartError(
+        `Cannot ${verb} the key-value bucket "${this.#stream.slice(3)}": ${error.message}; ${
+          replicasFix(error) ?? "check the account's limits"
+        }`,
+        { cause: error },
+      );
     }
-  }
-
-  async #raise(found: StreamConfig): Promise<void> {
-    const raised = moreReplicas(found, this.#replicas);
-    if (raised === undefined) return;
-    try {
-      await callApi(this.#link, `STREAM.UPDATE.${this.#stream}`, { ...found, ...raised });
-    } catch (error) {
-      throw error instanceof ApiError ? this.#translate("change", error) : error;
-    }
-  }
-
-  #translate(verb: string, error: ApiError): StartError {
-    return new StartError(
-      `Cannot ${verb} the key-value bucket "${this.#stream.slice(3)}": ${error.message}; ${
-        replicasFix(error) ?? "check the account's limits"
-      }`,
-      { cause: error },
-    );
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type StreamInfo,
 } from "./nats_api.ts";
 import type { NatsLink } from "./nats_link.ts";
-import { moreReplicas, replicasFix } from "./nats_replicas.ts";
+import { raiseReplicas, replicasFix } from "./nats_replicas.ts";
 import { StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -30,7 +30,12 @@ export async function ensureTopic(
 ): Promise<TopicState> {
   const found = await find(link, topic.subject);
   if (found !== undefined) {
-    await raise(link, found, options.replicas ?? 1);
+    // Of a stream that somebody else has made nothing is changed.
+    if (found.description === OURS) {
+      await raiseReplicas(link, found, options.replicas ?? 1).catch((error) => {
+        throw translate(error, { verb: "change", topic });
+      });
+    }
     return stateOf(link, found);
   }
   const stream = streamOfTopic(topic.subject);
@@ -62,12 +67,7 @@ export async function ensureTopic(
     // Another worker may have been faster.
     const now = await find(link, topic.subject);
     if (now !== undefined) return stateOf(link, now);
-    throw new StartError(
-      `Cannot make stream "${stream}": ${error.message}; ${fixOf(error, topic)}`,
-      {
-        cause: error,
-      },
-    );
+    throw translate(error, { verb: "make", topic });
   }
   return { stream, maxPayload: link.maxPayload };
 }
@@ -87,18 +87,16 @@ function stateOf(link: NatsLink, config: StreamConfig): TopicState {
   };
 }
 
-/** Of a stream that somebody else has made nothing is changed. */
-async function raise(link: NatsLink, found: StreamConfig, replicas: number): Promise<void> {
-  const raised = moreReplicas(found, replicas);
-  if (raised === undefined || found.description !== OURS) return;
-  try {
-    await callApi(link, `STREAM.UPDATE.${found.name}`, { ...found, ...raised });
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const fix = replicasFix(error) ?? "check the account's and the server's limits";
-    const problem = `Cannot change stream "${found.name}": ${error.message}; ${fix}`;
-    throw new StartError(problem, { cause: error });
-  }
+function translate(
+  error: unknown,
+  { verb, topic }: { verb: "make" | "change"; topic: TopicSpec },
+): unknown {
+  if (!(error instanceof ApiError)) return error;
+  const stream = streamOfTopic(topic.subject);
+  return new StartError(
+    `Cannot ${verb} stream "${stream}": ${error.message}; ${fixOf(error, topic)}`,
+    { cause: error },
+  );
 }
 
 function fixOf(error: ApiError, { subject }: TopicSpec): string {

@@ -77,6 +77,7 @@ export class TaskProgress {
     this.bytes.in += bytes;
   }
 
+  /** For what is rare. With every record `counts` is changed itself: names that differ from call to call are slow to look up. */
   add(counter: TaskCounter, amount = 1): void {
     this.counts[counter] += amount;
   }
