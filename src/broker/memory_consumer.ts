@@ -1,5 +1,6 @@
 import type { Consumer, Delivery, QueueState } from "./broker.ts";
-import type { MemoryDelivery, MemoryGroup } from "./memory_group.ts";
+import type { MemoryDelivery } from "./memory_delivery.ts";
+import type { MemoryGroup } from "./memory_group.ts";
 
 /** A member of a memory group. */
 export class MemoryConsumer implements Consumer {
@@ -120,10 +121,10 @@ export class MemoryConsumer implements Consumer {
     const taken = this.#buffer;
     this.#buffer = [];
     // A redelivery may be overtaken by the late ack of the delivery before.
-    if (taken.every(({ entry }) => !entry.acked)) return taken;
+    if (taken.every(({ last }) => !last.acked)) return taken;
     return taken.filter((delivery) => {
-      if (delivery.entry.acked) this.#free(delivery);
-      return !delivery.entry.acked;
+      if (delivery.last.acked) this.#free(delivery);
+      return !delivery.last.acked;
     });
   }
 }

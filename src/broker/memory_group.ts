@@ -1,58 +1,11 @@
-import { type Linked, LinkedList } from "../linked_list.ts";
-import type { Delivery, QueueState } from "./broker.ts";
+import { LinkedList } from "../linked_list.ts";
+import type { QueueState } from "./broker.ts";
 import { Fifo } from "./fifo.ts";
 import type { MemoryConsumer } from "./memory_consumer.ts";
+import { MemoryDelivery } from "./memory_delivery.ts";
 import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
 import type { Timers } from "../timers.ts";
 import { turn } from "../waiting.ts";
-
-/** A message on its way through one group. */
-export interface Entry extends Linked<Entry> {
-  readonly stored: StoredMessage;
-  attempts: number;
-  acked: boolean;
-  /** The delivery that counts; an earlier one may still ack. */
-  current: MemoryDelivery | undefined;
-  /** By the group's timers, after which it is delivered again. */
-  deadline: number;
-}
-
-export class MemoryDelivery implements Delivery {
-  /** Whether its holder has its slot back. */
-  settled = false;
-  constructor(
-    readonly entry: Entry,
-    readonly attempt: number,
-    readonly receivedAt: number,
-  ) {}
-  get stored(): StoredMessage {
-    return this.entry.stored;
-  }
-  get subject() {
-    return this.entry.stored.message.subject;
-  }
-  get id() {
-    return this.entry.stored.message.id;
-  }
-  get body() {
-    return this.entry.stored.message.body;
-  }
-  get sequence() {
-    return this.entry.stored.sequence;
-  }
-  get timestamp() {
-    return this.entry.stored.timestamp;
-  }
-  get origin() {
-    return this.entry.stored.origin;
-  }
-  header(name: string): string | undefined {
-    return this.entry.stored.headers.get(name);
-  }
-  headers(): Record<string, string> {
-    return { ...this.entry.stored.headers.all };
-  }
-}
 
 export interface MemoryGroupSpec {
   readonly group: string;
@@ -71,11 +24,11 @@ export class MemoryGroup {
   /** Never delivered, in order. */
   readonly #fresh = new Fifo<StoredMessage>();
   /** To be delivered again now. */
-  readonly #again = new Fifo<Entry>();
-  /** Held by a member, soonest deadline first: `working` moves an entry to the end. */
-  readonly #held = new LinkedList<Entry>();
+  readonly #again = new Fifo<MemoryDelivery>();
+  /** Held by a member, soonest deadline first: `working` moves a delivery to the end. */
+  readonly #held = new LinkedList<MemoryDelivery>();
   /** Handed back with a delay. */
-  readonly #delayed = new Map<Entry, number>();
+  readonly #delayed = new Map<MemoryDelivery, number>();
   #cancelTimer?: () => void;
   #timerAt = Infinity;
 
@@ -132,13 +85,11 @@ export class MemoryGroup {
   /** Gives what can be delivered to members with free slots, in turn. */
   pump(): void {
     let now: number | undefined;
-    for (;;) {
+    while (this.#again.size + this.#fresh.size > 0) {
       if (this.#held.size >= this.#spec.maxAckPending) return;
       const member = this.#freeMember();
       if (member === undefined) return;
-      const entry = this.#take();
-      if (entry === undefined) return;
-      this.#deliver(entry, member, now ??= this.#now());
+      this.#deliver(member, now ??= this.#now());
     }
   }
 
@@ -150,36 +101,34 @@ export class MemoryGroup {
   }
 
   ack(delivery: MemoryDelivery): void {
-    const { entry } = delivery;
-    if (entry.acked) return this.pumpSoon();
-    entry.acked = true;
-    this.#release(entry);
-    if (this.#delayed.size > 0) this.#delayed.delete(entry);
-    if (this.#again.size > 0) this.#again.take((waiting) => waiting === entry);
-    this.stream.acked(entry.stored);
+    const { last } = delivery;
+    if (last.acked) return this.pumpSoon();
+    last.acked = true;
+    if (!this.#held.delete(last)) {
+      this.#delayed.delete(last);
+      this.#again.take((waiting) => waiting === last);
+    }
+    this.stream.acked(last.stored);
     this.pumpSoon();
   }
 
   nak(delivery: MemoryDelivery, delayMs: number): void {
-    const { entry } = delivery;
-    if (entry.acked || entry.current !== delivery) return this.pumpSoon();
-    this.#release(entry);
-    if (delayMs > 0) {
-      const at = this.#timers.now() + delayMs;
-      this.#delayed.set(entry, at);
-      this.#wakeAt(at);
-    } else {
-      this.#again.push(entry);
+    if (this.#held.delete(delivery)) {
+      if (delayMs > 0) {
+        const at = this.#timers.now() + delayMs;
+        this.#delayed.set(delivery, at);
+        this.#wakeAt(at);
+      } else {
+        this.#again.push(delivery);
+      }
     }
     this.pumpSoon();
   }
 
   working(delivery: MemoryDelivery): void {
-    const { entry } = delivery;
-    if (entry.acked || entry.current !== delivery) return;
-    this.#held.delete(entry);
-    entry.deadline = this.#now() + this.#spec.ackWaitMs;
-    this.#held.add(entry);
+    if (!this.#held.delete(delivery)) return;
+    delivery.deadline = this.#now() + this.#spec.ackWaitMs;
+    this.#held.add(delivery);
   }
 
   state(): QueueState {
@@ -202,8 +151,8 @@ export class MemoryGroup {
   /** Since the oldest message that is not acked was stored; 0 if all is. */
   oldestAgeMs(): number {
     let oldest = this.#fresh.peek();
-    const entries = [...this.#held, ...this.#delayed.keys(), ...this.#again];
-    for (const { stored } of entries) {
+    const open = [...this.#held, ...this.#delayed.keys(), ...this.#again];
+    for (const { stored } of open) {
       if (oldest === undefined || stored.sequence < oldest.sequence) oldest = stored;
     }
     if (oldest === undefined) return 0;
@@ -231,41 +180,23 @@ export class MemoryGroup {
     return undefined;
   }
 
-  #take(): Entry | undefined {
-    const again = this.#again.shift();
-    if (again !== undefined) return again;
-    const stored = this.#fresh.shift();
-    if (stored === undefined) return undefined;
-    return {
-      stored,
-      attempts: 0,
-      acked: false,
-      current: undefined,
-      deadline: 0,
-      isListed: false,
-      before: undefined,
-      after: undefined,
-    };
-  }
-
-  #deliver(entry: Entry, member: MemoryConsumer, now: number): void {
+  /** Hands the next message, of which there is one, to the member. */
+  #deliver(member: MemoryConsumer, now: number): void {
     this.#turn = this.#members.indexOf(member);
-    const delivery = new MemoryDelivery(entry, ++entry.attempts, now);
-    entry.current = delivery;
-    entry.deadline = delivery.receivedAt + this.#spec.ackWaitMs;
-    this.#held.add(entry);
-    this.#wakeAt(entry.deadline);
+    const deadline = now + this.#spec.ackWaitMs;
+    const before = this.#again.shift();
+    const delivery = before === undefined
+      ? new MemoryDelivery(this.#fresh.shift()!, 1, now, deadline)
+      : new MemoryDelivery(before.stored, before.attempt + 1, now, deadline);
+    if (before !== undefined) before.next = delivery;
+    this.#held.add(delivery);
+    this.#wakeAt(deadline);
     member.receive(delivery);
   }
 
   /** In whole milliseconds: for any other number V8 takes memory. */
   #now(): number {
     return Math.floor(this.#timers.now());
-  }
-
-  #release(entry: Entry): void {
-    this.#held.delete(entry);
-    entry.current = undefined;
   }
 
   #wakeAt(time: number): void {
@@ -279,15 +210,15 @@ export class MemoryGroup {
   #onTimer(): void {
     this.#timerAt = Infinity;
     const now = this.#timers.now();
-    for (const entry of this.#held) {
-      if (entry.deadline > now) break;
-      this.#release(entry);
-      this.#again.push(entry);
+    for (const delivery of this.#held) {
+      if (delivery.deadline > now) break;
+      this.#held.delete(delivery);
+      this.#again.push(delivery);
     }
-    for (const [entry, at] of this.#delayed) {
+    for (const [delivery, at] of this.#delayed) {
       if (at > now) continue;
-      this.#delayed.delete(entry);
-      this.#again.push(entry);
+      this.#delayed.delete(delivery);
+      this.#again.push(delivery);
     }
     this.pump();
     const soonest = this.#held.first;
