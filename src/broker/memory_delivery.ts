@@ -14,13 +14,17 @@ export class MemoryDelivery implements Delivery, Linked<MemoryDelivery> {
   /** The same message, handed over again. */
   next: MemoryDelivery | undefined = undefined;
 
-  /** @param deadline By the group's timers, after which the message is delivered again. */
+  /** By the group's timers, after which the message is delivered again. */
+  deadline: number;
+
   constructor(
     readonly stored: StoredMessage,
     readonly attempt: number,
     readonly receivedAt: number,
-    public deadline: number,
-  ) {}
+    ackWaitMs: number,
+  ) {
+    this.deadline = receivedAt + ackWaitMs;
+  }
 
   /** The delivery that counts; an earlier one may still ack. */
   get last(): MemoryDelivery {

@@ -183,14 +183,14 @@ export class MemoryGroup {
   /** Hands the next message, of which there is one, to the member. */
   #deliver(member: MemoryConsumer, now: number): void {
     this.#turn = this.#members.indexOf(member);
-    const deadline = now + this.#spec.ackWaitMs;
+    const { ackWaitMs } = this.#spec;
     const before = this.#again.shift();
     const delivery = before === undefined
-      ? new MemoryDelivery(this.#fresh.shift()!, 1, now, deadline)
-      : new MemoryDelivery(before.stored, before.attempt + 1, now, deadline);
+      ? new MemoryDelivery(this.#fresh.shift()!, 1, now, ackWaitMs)
+      : new MemoryDelivery(before.stored, before.attempt + 1, now, ackWaitMs);
     if (before !== undefined) before.next = delivery;
     this.#held.add(delivery);
-    this.#wakeAt(deadline);
+    this.#wakeAt(delivery.deadline);
     member.receive(delivery);
   }
 

@@ -1,9 +1,11 @@
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import type { Logger } from "../log.ts";
 import { manualOf } from "../runtime/call_context.ts";
 import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
 import type { TaskOutputs } from "../runtime/outputs.ts";
 import { type ContextScope, ScopedContext } from "../runtime/scoped_context.ts";
-import { TracedContext } from "../runtime/traced_context.ts";
+import type { TaskStore } from "../runtime/task_store.ts";
+import { TracedScope } from "../runtime/traced_scope.ts";
 import type { Peer } from "./peer.ts";
 import type { ContextId, FlushFailure, WireRecord } from "./protocol.ts";
 import { toWire } from "./wire_error.ts";
@@ -17,11 +19,12 @@ export interface RemoteScope extends ContextScope {
 }
 
 /** The `Context` of one call in a Worker. */
-export class RemoteContext extends TracedContext implements Context {
+export class RemoteContext extends ScopedContext implements Context {
   readonly #scope: RemoteScope;
   readonly #id: ContextId;
   readonly #wire: WireRecord;
   readonly #schema: RecordSchema;
+  readonly #named: Pick<ContextScope, "log" | "store">;
   readonly record: RecordValue;
 
   constructor(
@@ -33,14 +36,22 @@ export class RemoteContext extends TracedContext implements Context {
     this.#id = given.id;
     this.#wire = given.wire;
     this.#schema = given.schema;
+    const { traceparent } = given.wire;
+    this.#named = traceparent === undefined ? scope : new TracedScope(scope, traceparent);
     this.record = given.schema.decode(given.wire.body);
   }
 
   get delivery(): DeliveryInfo {
     return this.#wire.delivery;
   }
-  override get traceparent(): string | undefined {
+  get traceparent(): string | undefined {
     return this.#wire.traceparent;
+  }
+  override get log(): Logger {
+    return this.#named.log;
+  }
+  override get store(): TaskStore {
+    return this.#named.store;
   }
   get localPath(): string | undefined {
     return this.#wire.localPath;

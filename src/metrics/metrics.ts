@@ -1,10 +1,10 @@
 /** What one task counts. Observing never throws and never waits. Times in ms. */
 export interface TaskMetrics {
-  /** A record was handed to the function and came back, well or not. */
-  processed(milliseconds: number): void;
+  /** A record was handed to the function and came back, well or not. @param calls So many, each after this time. @default 1 */
+  processed(milliseconds: number, calls?: number): void;
   downloaded(milliseconds: number): void;
-  /** From the start of the download to the end of the function. */
-  total(milliseconds: number): void;
+  /** From the start of the download to the end of the function. @param calls As in `processed`. */
+  total(milliseconds: number, calls?: number): void;
   /** Counts kept elsewhere, which only go up: read whenever somebody looks, so that counting costs nothing here. Several are summed. */
   follow(counts: TaskCounts): void;
   /** @param value A function is asked whenever somebody looks, and must not throw. */

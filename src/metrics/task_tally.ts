@@ -43,17 +43,17 @@ export class TaskTally implements TaskMetrics {
     return this.#source ? this.count("out") : this.#processed;
   }
 
-  processed(milliseconds: number): void {
-    this.#processed++;
-    this.times.processing.observe(milliseconds);
+  processed(milliseconds: number, calls = 1): void {
+    this.#processed += calls;
+    this.times.processing.observe(milliseconds, calls);
   }
 
   downloaded(milliseconds: number): void {
     this.times.downloading.observe(milliseconds);
   }
 
-  total(milliseconds: number): void {
-    this.times.total.observe(milliseconds);
+  total(milliseconds: number, calls = 1): void {
+    this.times.total.observe(milliseconds, calls);
   }
 
   follow(counts: TaskCounts): void {

@@ -15,13 +15,13 @@ export class TimeSpread {
   /** Milliseconds. */
   sum = 0;
 
-  /** Takes any number; one that is no time counts as 0. */
-  observe(milliseconds: number): void {
+  /** Takes any number; one that is no time counts as 0. @param times So many of the same. */
+  observe(milliseconds: number, times = 1): void {
     const time = milliseconds > 0 && milliseconds < Infinity ? milliseconds : 0;
     const at = this.#placeOf(time) - this.#lowest;
-    this.#buckets[Math.min(Math.max(at, 0), BUCKETS - 1)]!++;
-    this.count++;
-    this.sum += time;
+    this.#buckets[Math.min(Math.max(at, 0), BUCKETS - 1)]! += times;
+    this.count += times;
+    this.sum += time * times;
   }
 
   /** The time, ms, that this share of all did not exceed; undefined without any. */

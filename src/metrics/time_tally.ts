@@ -26,12 +26,13 @@ export class TimeTally {
   readonly buckets: number[] = new Array(BUCKETS_MS.length + 1).fill(0);
   sum = 0;
 
-  observe(milliseconds: number): void {
+  /** @param times So many of the same. */
+  observe(milliseconds: number, times = 1): void {
     // A clock that was set back, or a caller's mistake, must not spoil the sum.
     const time = milliseconds > 0 && milliseconds < Infinity ? milliseconds : 0;
     let i = 0;
     while (i < BUCKETS_MS.length && time > BUCKETS_MS[i]!) i++;
-    this.buckets[i]!++;
-    this.sum += time;
+    this.buckets[i]! += times;
+    this.sum += time * times;
   }
 }

@@ -1,6 +1,5 @@
 import type { RecordValue } from "../codec/codec.ts";
-import type { TaskMetrics } from "../metrics/metrics.ts";
-import type { Clock } from "./clock.ts";
+import type { CallTimes } from "./call_times.ts";
 import type { Flight } from "./flight.ts";
 
 /**
@@ -22,47 +21,20 @@ export function processStep(
   return (flight) => process(flight.record!, flight);
 }
 
-export interface MeasureOptions {
-  clock: Clock;
-  metrics: Pick<TaskMetrics, "processed">;
-  /** A call that holds the thread for longer is told of, ms. @default Infinity */
-  heldLimitMs?: number;
-  held?: (milliseconds: number) => void;
-}
-
-/** Looking at the clock twice for a call that takes no longer would cost more than the call. */
-const SHORT_MS = 0.1;
-
-/**
- * Times what is inside, well or not (`function_processing_time_ms`). After a call that took next to no time the next is timed from when the worker last looked at the clock, which
- * adds the decoding of its record.
- */
-export function measureStep(inner: Step, options: MeasureOptions): Step {
-  const { clock, metrics, heldLimitMs = Infinity, held } = options;
-  let wasShort = false;
-  const atOnce = (started: number) => {
-    const milliseconds = clock.now() - started;
-    wasShort = milliseconds < SHORT_MS;
-    metrics.processed(milliseconds);
-    if (milliseconds > heldLimitMs) held?.(milliseconds);
-  };
+/** Times what is inside, well or not. */
+export function measureStep(inner: Step, times: CallTimes): Step {
   return (flight) => {
-    const started = wasShort ? clock.recent() : clock.now();
+    const started = times.begin();
     let answer: unknown;
     try {
       answer = inner(flight);
     } catch (error) {
-      atOnce(started);
+      times.threw(started);
       throw error;
     }
-    if (!isPending(answer)) {
-      atOnce(started);
-      return answer;
-    }
-    wasShort = false;
-    const milliseconds = clock.now() - started;
-    if (milliseconds > heldLimitMs) held?.(milliseconds);
-    return settleWith(answer, () => metrics.processed(clock.now() - started));
+    if (isPending(answer)) return settleWith(answer, times.mustWait(started));
+    times.returned(started);
+    return answer;
   };
 }
 

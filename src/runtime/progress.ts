@@ -56,9 +56,9 @@ export class TaskProgress {
     next?.follow(this.counts);
   }
 
-  processed(milliseconds: number): void {
-    this.times.processing.observe(milliseconds);
-    this.next?.processed(milliseconds);
+  processed(milliseconds: number, calls = 1): void {
+    this.times.processing.observe(milliseconds, calls);
+    this.next?.processed(milliseconds, calls);
   }
 
   downloaded(milliseconds: number): void {
@@ -66,9 +66,9 @@ export class TaskProgress {
     this.next?.downloaded(milliseconds);
   }
 
-  total(milliseconds: number): void {
-    this.times.total.observe(milliseconds);
-    this.next?.total(milliseconds);
+  total(milliseconds: number, calls = 1): void {
+    this.times.total.observe(milliseconds, calls);
+    this.next?.total(milliseconds, calls);
   }
 
   /** A delivery of so many bytes is begun. */

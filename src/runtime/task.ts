@@ -188,6 +188,7 @@ export class TaskWorker {
       }
       let tries = delivery.attempt;
       if (tries >= SUSPECT_ATTEMPT && this.#options.tries !== undefined) {
+        clock.settle();
         tries = await this.#options.tries.note(delivery);
         now = clock.now();
       }
@@ -196,8 +197,8 @@ export class TaskWorker {
       const answer = this.#path.begin(delivery, now, tries);
       clock.isFresh = false;
       if (answer === undefined) {
-        // Whoever measures has looked after the call.
-        now = clock.last > now ? clock.last : clock.now();
+        // Whoever measures has looked after the call, or will.
+        if (!clock.isOwed) now = clock.last > now ? clock.last : clock.now();
         continue;
       }
       this.#calls.add(answer);
@@ -205,6 +206,7 @@ export class TaskWorker {
       while (this.#calls.size >= this.#options.concurrency) await this.#calls.one();
       now = this.#turnAt = clock.now();
     }
+    clock.settle();
   }
 
   /** Resolves when nothing runs and everything begun has landed. */

@@ -3,6 +3,7 @@ import type { TaskMetrics } from "../metrics/metrics.ts";
 import { REAL_TIMERS } from "../timers.ts";
 import type { Watched } from "./block_watch.ts";
 import { Bulk } from "./bulk.ts";
+import { CallTimes } from "./call_times.ts";
 import { CallContext, type CallScope } from "./call_context.ts";
 import type { Clock } from "./clock.ts";
 import { measureStep, processStep, type Step } from "./chain.ts";
@@ -41,9 +42,9 @@ export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
   const outage = { store: scope.store, log: scope.log, stop: shared.stop };
   // Without a download the total is the time of the function.
   const metrics: Pick<TaskMetrics, "processed"> = task.autoDownload ? progress : {
-    processed(milliseconds: number): void {
-      progress.processed(milliseconds);
-      progress.total(milliseconds);
+    processed(milliseconds: number, calls?: number): void {
+      progress.processed(milliseconds, calls);
+      progress.total(milliseconds, calls);
     },
   };
   const contextOf = (flight: Flight) => new CallContext(scope, flight);
@@ -60,12 +61,12 @@ export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
   const call = bulk === undefined
     ? measureStep(
       processStep((record, flight) => process.process(record, contextOf(flight))),
-      {
+      new CallTimes({
         clock,
         metrics,
         heldLimitMs: watched.ackWaitMs / 3,
         held: (milliseconds) => shared.blocks.tell(watched, milliseconds),
-      },
+      }),
     )
     : (flight: Flight) => bulk.add(flight);
   if (!task.autoDownload) return { step: patientStep(call, outage), bulk };
