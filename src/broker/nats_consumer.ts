@@ -2,6 +2,7 @@ import type { Consumer, Delivery, QueueState } from "./broker.ts";
 import { KnownHeaders } from "./known_headers.ts";
 import { attemptStart, findHeader, NatsDelivery } from "./nats_delivery.ts";
 import { newInbox } from "./nats_inbox.ts";
+import { followLeaders } from "./nats_leaders.ts";
 import type { NatsSubscription } from "./nats_inlet.ts";
 import type { NatsLink } from "./nats_link.ts";
 import type { NatsMessage } from "./nats_message.ts";
@@ -38,6 +39,9 @@ const LONGEST_QUIET_MS = 500;
 /** A connection that has just gone does not say that the subscription has ended. */
 const DRAIN_MS = 2_000;
 
+/** A new leader says that it leads a moment before it listens. */
+const LEADER_BEATS = 2;
+
 const WORKING = "+WPI";
 const NANOS_PER_MS = 1_000_000;
 
@@ -59,6 +63,7 @@ export class NatsConsumer implements Consumer {
   #inbox = "";
   #askedAt = 0;
   #subscription?: NatsSubscription;
+  #unfollow: () => void = () => {};
   #slots: number;
   #unsettled = 0;
   #ready: NatsDelivery[] = [];
@@ -184,6 +189,7 @@ export class NatsConsumer implements Consumer {
     }
     clearInterval(this.#timer);
     this.#unlisten();
+    this.#unfollow();
     this.#subscription?.unsubscribe();
     this.#settlements.close();
     this.#options.closed();
@@ -330,10 +336,23 @@ export class NatsConsumer implements Consumer {
       message: (message) => this.#receive(message),
       failed: (error) => this.#log.error("cannot receive from NATS", { error: reasonOf(error) }),
     });
+    this.#unfollow = followLeaders(this.#link.nc, {
+      ...this.#options,
+      changed: () => this.#changeLeader(),
+    });
     this.#ask();
   }
 
+  /** What the one before has sent may still come. */
+  #changeLeader(): void {
+    if (this.#stopped) return;
+    this.#log.debug("consumer has another leader; asking anew");
+    this.#pulls.reset();
+    this.#hold = Math.max(this.#hold, LEADER_BEATS);
+  }
+
   #lost(): void {
+    this.#unfollow();
     this.#subscription?.unsubscribe();
     this.#subscription = undefined;
     this.#pulls.reset();

@@ -1,6 +1,7 @@
 import { BrokerError } from "./broker.ts";
 import { natsCode, type NatsConnection } from "./nats_client.ts";
 import { NatsInlet } from "./nats_inlet.ts";
+import { isOfLeaders } from "./nats_leaders.ts";
 import { NatsOutbox } from "./nats_outbox.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -179,7 +180,7 @@ export class NatsLink {
         const denied = status.permissionContext;
         if (denied?.operation === "publish") {
           for (const listener of [...this.#listeners]) listener.denied?.(denied.subject);
-        } else if (this.#connected) {
+        } else if (this.#connected && !isOfLeaders(denied?.subject ?? "")) {
           this.#log.error("NATS reports an error", {
             address: this.address,
             error: this.said(String(status.data)),

@@ -10,6 +10,9 @@ export interface NatsClusterOptions {
   readonly size: number;
   readonly user: string;
   readonly password: string;
+  readonly version?: "2.9";
+  /** What the user may not subscribe to. */
+  readonly denied?: string;
 }
 
 /** Servers that keep streams together. */
@@ -24,11 +27,10 @@ export class NatsCluster {
     const ports: number[] = [];
     while (ports.length < options.size) ports.push(await freePort());
     const routes = JSON.stringify(ports.map((port) => `nats://127.0.0.1:${port}`));
-    const { user, password } = options;
+    const { size: _, ...each } = options;
     const started = await Promise.allSettled(ports.map((port, i) =>
       startNats({
-        user,
-        password,
+        ...each,
         config:
           `server_name: n${i}\ncluster { name: kflow, listen: "127.0.0.1:${port}", routes: ${routes} }`,
       })

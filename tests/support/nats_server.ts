@@ -18,6 +18,8 @@ export interface NatsServerOptions {
   /** Of the only user. @default anybody may come in */
   user?: string;
   password?: string;
+  /** What that user may not subscribe to. */
+  denied?: string;
   /** @default true */
   jetStream?: boolean;
   /** Lines to add to the configuration file. */
@@ -121,14 +123,16 @@ function configuration(
   options: NatsServerOptions,
   place: { folder: string; tcpPort: number; wsPort: number },
 ): string {
-  const { user, password, jetStream = true, config = "" } = options;
+  const { user, password, denied, jetStream = true, config = "" } = options;
   const lines = [
     `listen: "127.0.0.1:${place.tcpPort}"`,
     `websocket { listen: "127.0.0.1:${place.wsPort}", no_tls: true }`,
     jetStream ? `jetstream { store_dir: ${JSON.stringify(place.folder)} }` : "",
     user === undefined
       ? ""
-      : `authorization { user: ${JSON.stringify(user)}, password: ${JSON.stringify(password)} }`,
+      : `authorization { users: [{ user: ${JSON.stringify(user)}, password: ${
+        JSON.stringify(password)
+      }${denied === undefined ? "" : `, permissions { subscribe { deny: "${denied}" } }`} }] }`,
     config,
   ];
   return lines.join("\n") + "\n";
