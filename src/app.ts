@@ -312,7 +312,7 @@ class Stores {
           await store.check(PROBE_BUCKET);
         } catch (error) {
           // That there is no such bucket, or that it is not ours, is an answer.
-          if (!(error instanceof StoreError) || error.kind === "unavailable") throw error;
+          if (!(error instanceof StoreError) || error.isOfStore) throw error;
         }
       },
     }));

@@ -97,7 +97,7 @@ class S3Sink implements ProcessFunction {
       await this.#put(name, records, ctx.signal);
     } catch (error) {
       // A store that is away is waited for with the whole bulk in hand.
-      if (error instanceof StoreError && error.kind === "unavailable") throw error;
+      if (error instanceof StoreError && error.isOfStore) throw error;
       for (const index of indexes) ctx.fail(index, error);
     }
   }

@@ -16,7 +16,7 @@ export interface OutageOptions {
 }
 
 /**
- * True if the call is to be made again: if it was interrupted, at once; if the error came of a store or server that was away, once it answers again. False if it is of another kind, if the other side is there
+ * True if the call is to be made again: if it was interrupted, at once; if the error came of a store or server that was away or let nobody in, once it answers again. False if it is of another kind, if the other side is there
  * and fails this one thing, or if the worker stops.
  */
 export async function outlasts(error: unknown, options: OutageOptions): Promise<boolean> {
@@ -27,7 +27,7 @@ export async function outlasts(error: unknown, options: OutageOptions): Promise<
   for (let failures = 0; !stop.aborted; failures++) {
     if (await question.answers(stop)) return failures > 0;
     const delayMs = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
-    log.warning(`${question.who} is away, trying again in ${delayMs} ms`, {
+    log.warning(`${question.said}, trying again in ${delayMs} ms`, {
       reason: reasonOf(error),
     });
     await waitAtMost(aborted(stop), delayMs);
@@ -36,18 +36,23 @@ export async function outlasts(error: unknown, options: OutageOptions): Promise<
 }
 
 interface Question {
-  readonly who: string;
+  /** What is told while it does not answer. */
+  readonly said: string;
   answers(signal: AbortSignal): Promise<boolean>;
 }
 
 function questionOf(error: unknown, store: Store): Question | undefined {
   if (error instanceof UnavailableError) {
-    return { who: error.who, answers: (signal) => succeeds(() => error.check(signal)) };
+    return { said: `${error.who} is away`, answers: (signal) => succeeds(() => error.check(signal)) };
   }
-  if (!(error instanceof StoreError) || error.kind !== "unavailable") return undefined;
+  if (!(error instanceof StoreError) || !error.isOfStore) return undefined;
   const { bucket } = error;
   if (bucket === undefined) return undefined;
-  return { who: "The store", answers: (signal) => succeeds(() => store.check(bucket, signal)) };
+  const state = error.kind === "unavailable" ? "is away" : "lets nobody in";
+  return {
+    said: `The store ${state}`,
+    answers: (signal) => succeeds(() => store.check(bucket, signal)),
+  };
 }
 
 async function succeeds(check: () => Promise<void>): Promise<boolean> {
@@ -55,6 +60,6 @@ async function succeeds(check: () => Promise<void>): Promise<boolean> {
     await check();
     return true;
   } catch (error) {
-    return error instanceof StoreError && error.kind !== "unavailable";
+    return error instanceof StoreError && !error.isOfStore;
   }
 }

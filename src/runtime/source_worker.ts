@@ -125,9 +125,9 @@ async function runWithRetries(
       progress.add("errors");
       progress.errorClasses.add(classOf(error));
       if (error instanceof SourceError && error.final) throw error;
-      const kind = error instanceof StoreError ? error.kind : undefined;
       // A store that is away comes back; anything else of a store does not change by itself.
-      if (kind !== "unavailable" && (kind !== undefined || ++attempts >= maxAttempts)) throw error;
+      const mayPass = error instanceof StoreError ? error.isOfStore : ++attempts < maxAttempts;
+      if (!mayPass) throw error;
       const delayMs = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
       log.warning(`Source failed and is tried again in ${delayMs} ms`, {
         task: task.id,

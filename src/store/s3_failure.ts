@@ -85,12 +85,14 @@ const BAD_NAME_CODES = new Set([
   "XMinioParentIsObject",
   "XMinioObjectExistsAsDirectory",
 ]);
-const DENIED_CODES = new Set([
+const UNAUTHENTICATED_CODES = new Set([
   "AuthorizationHeaderMalformed",
   "AuthorizationQueryParametersError",
   "ExpiredToken",
+  "InvalidAccessKeyId",
   "InvalidToken",
   "MissingSecurityHeader",
+  "SignatureDoesNotMatch",
 ]);
 
 /** With a code of S3 these say that the request will never do. */
@@ -118,9 +120,10 @@ export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failu
       code,
     });
   }
-  if (status === 401 || status === 403 || (code !== undefined && DENIED_CODES.has(code))) {
-    return denied(answer, code, context);
+  if (status === 401 || (code !== undefined && UNAUTHENTICATED_CODES.has(code))) {
+    return denied(answer, { kind: "unauthenticated", code }, context);
   }
+  if (status === 403) return denied(answer, { kind: "denied", code }, context);
   if (code === "NoSuchBucket") return failure("missing-bucket", REASONS.missingBucket);
   if (code === "NoSuchKey") return failure("missing-key", REASONS.missingKey);
   if (status === 412) return failure("precondition", REASONS.changed);
@@ -175,20 +178,20 @@ function skewed(headers: Headers, { now, mask }: AnswerContext): S3Failure {
     `this machine's clock (${
       new Date(now).toUTCString()
     }) and the server's (${theirs}) are too far apart; set the clock`,
-    { kind: "denied", code: "RequestTimeTooSkewed" },
+    { kind: "unauthenticated", code: "RequestTimeTooSkewed" },
   );
 }
 
 function denied(
   { status }: Answer,
-  code: string | undefined,
+  { kind, code }: { kind: "denied" | "unauthenticated"; code: string | undefined },
   { address, user, mask }: AnswerContext,
 ): S3Failure {
   const said = code ? ` (${shownCode(code, mask)})` : ` (status ${status})`;
   const who = user === undefined
     ? `without a user${said}; give a user and a password for ${address}`
     : `to user ${JSON.stringify(user)}${said}; check user, password and permissions at ${address}`;
-  return new S3Failure(`access is denied ${who}`, { kind: "denied", code });
+  return new S3Failure(`access is denied ${who}`, { kind, code });
 }
 
 function describing(

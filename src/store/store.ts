@@ -44,14 +44,16 @@ export interface PutOptions {
 
 /**
  * Why a store refused.
- * `missing-bucket`, `missing-key`, `denied` (credentials or permission), `precondition` (the object has changed), `bad-name` (a bucket or
- * key that cannot be addressed safely), `refused` (the server never does what was asked, such as to take so large an object): trying again
- * does not help. `unavailable`: it may, and the store has already tried.
+ * `missing-bucket`, `missing-key`, `denied` (permission), `precondition` (the object has changed), `bad-name` (a bucket or key that cannot
+ * be addressed safely), `refused` (the server never does what was asked, such as to take so large an object): trying again does not help.
+ * `unauthenticated` (credentials that the server does not know or that have expired, a clock that is wrong): it does not help either until
+ * somebody mends that. `unavailable`: it may, and the store has already tried.
  */
 export type StoreErrorKind =
   | "missing-bucket"
   | "missing-key"
   | "denied"
+  | "unauthenticated"
   | "precondition"
   | "bad-name"
   | "refused"
@@ -77,6 +79,11 @@ export class StoreError extends Error {
     this.kind = options.kind;
     this.bucket = options.bucket;
     this.key = options.key;
+  }
+
+  /** Whether it is said of the store as a whole and not of what was asked: then that can be done once the store is as it was. */
+  get isOfStore(): boolean {
+    return this.kind === "unavailable" || this.kind === "unauthenticated";
   }
 }
 

@@ -28,6 +28,22 @@ export default async ({ n }, ctx) => {
 };
 `;
 
+/** The clock is an hour early until the sink has found out. */
+const SKEW = `
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+
+const setClock = globalThis.setClock ?? ((hours) => writeFileSync(process.env.FAKETIME_TIMESTAMP_FILE, hours + "h"));
+
+export default async ({ n }) => {
+  if (n === 20) {
+    setClock("+1");
+    setTimeout(() => setClock("+0"), 3000);
+  }
+  return { n };
+};
+`;
+
 interface Clock {
   readonly whose: string;
   readonly skip: string | false;
@@ -114,6 +130,31 @@ dag:
           assert.deepEqual(await numbersIn(servers, `kflow-${id}-dead`), []);
         });
       }
+
+      it("is waited out by a sink on S3, with its records in hand", LONG, async () => {
+        const { servers, kflow } = given;
+        const id = `clock-${crypto.randomUUID().slice(0, 8)}`;
+        const folder = await flowFolder({
+          "work.ts": SKEW,
+          "pipeline.yaml": `
+mode: batch
+name: ${id}
+dag:
+  - {id: make, type: raw-source, module: ./make.ts, schema: '${NUMBER}', out: [work]}
+  - {id: work, type: raw, module: ./work.ts, schema: '${NUMBER}', out: [store]}
+  - {id: store, type: s3-sink, topics: s3a://${id}, meta: {max.attempts: 1, key: "{n}"}}
+`,
+        });
+        await servers.makeBuckets(id);
+        const { main, env } = await clock.with(folder, "+0");
+        const { status, stderr } = await kflow.start(["run", folder.file("pipeline.yaml")], {
+          main,
+          env: { ...servers.environment(), ...env },
+        }).end();
+        assert.equal(status, 0, stderr);
+        assert.match(stderr, /The store lets nobody in, .* too far apart; set the clock/);
+        assert.equal((await servers.objects(id)).size, COUNT);
+      });
 
       it("is named as what S3 denies access for", LONG, async () => {
         const { servers, kflow } = given;

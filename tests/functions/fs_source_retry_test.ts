@@ -30,51 +30,58 @@ dag:
 /** Goes away in the middle of its first listing. */
 class FalteringStore extends MemoryStore {
   listings = 0;
+
+  constructor(readonly kind: "unavailable" | "unauthenticated") {
+    super({ buckets: ["docs"] });
+  }
+
   readonly listedAgain = Promise.withResolvers<void>();
 
   override async *list(bucket: string, prefix: string): AsyncIterable<ObjectInfo[]> {
     const isFirst = ++this.listings === 1;
     for await (const page of super.list(bucket, prefix)) {
       yield isFirst ? page.slice(0, 1) : page;
-      if (isFirst) throw new StoreError("Cannot list: it is away", { kind: "unavailable" });
+      if (isFirst) throw new StoreError("Cannot list: it is away", { kind: this.kind });
     }
     this.listedAgain.resolve();
   }
 }
 
 describe("fs-source after a listing that failed in the middle", () => {
-  it("does not remember as done what is only on its way", async () => {
-    const store = new FalteringStore({ buckets: ["docs"] });
-    for (const key of ["a", "b"]) await store.put("docs", key, new Uint8Array(1));
-    let state: string | undefined;
-    const stateFile = {
-      load: () => Promise.resolve(state),
-      save: (text: string) => Promise.resolve(void (state = text)),
-    };
-    const calls: string[] = [];
-    // As a process does: each run with a broker of its own, on the state that the last one left.
-    const run = async (id: string, isBad: boolean) => {
-      const broker = createMemoryBroker({ stateFile });
-      const result = await runFlow({
-        yaml: PIPELINE,
-        broker,
-        store,
-        run: id,
-        functions: {
-          work: async ({ key }: { key: string }) => {
-            calls.push(`${id} ${key}`);
-            await store.listedAgain.promise;
-            if (isBad && key === "a") throw new Error("not this one");
-            return { key };
+  for (const kind of ["unavailable", "unauthenticated"] as const) {
+    it(`does not remember as done what is only on its way, of a store that is ${kind}`, async () => {
+      const store = new FalteringStore(kind);
+      for (const key of ["a", "b"]) await store.put("docs", key, new Uint8Array(1));
+      let state: string | undefined;
+      const stateFile = {
+        load: () => Promise.resolve(state),
+        save: (text: string) => Promise.resolve(void (state = text)),
+      };
+      const calls: string[] = [];
+      // As a process does: each run with a broker of its own, on the state that the last one left.
+      const run = async (id: string, isBad: boolean) => {
+        const broker = createMemoryBroker({ stateFile });
+        const result = await runFlow({
+          yaml: PIPELINE,
+          broker,
+          store,
+          run: id,
+          functions: {
+            work: async ({ key }: { key: string }) => {
+              calls.push(`${id} ${key}`);
+              await store.listedAgain.promise;
+              if (isBad && key === "a") throw new Error("not this one");
+              return { key };
+            },
           },
-        },
-      });
-      await broker.close();
-      return result;
-    };
-    const first = await run("one", true);
-    assert.equal(first.task("work").counts.dead, 1);
-    await run("two", false);
-    assert.deepEqual(calls, ["one a", "one b", "two a"]);
-  });
+        });
+        await broker.close();
+        return result;
+      };
+      const first = await run("one", true);
+      assert.equal(first.task("work").counts.dead, 1);
+      await run("two", false);
+      assert.deepEqual(calls, ["one a", "one b", "two a"]);
+    });
+  }
 });

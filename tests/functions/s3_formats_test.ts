@@ -130,24 +130,30 @@ describe("s3-sink formats", () => {
     assert.deepEqual(byNumber([...same.objects.values()].flatMap(linesOf)), plainRows(10));
   });
 
-  it("writes the whole bulk again, and nothing else, when its store was away for a while", async () => {
-    const store = memory();
-    const put = store.put.bind(store);
-    let calls = 0;
-    store.put = (bucket, key, body, options) => {
-      if (++calls !== 2) return put(bucket, key, body, options);
-      const away = new StoreError("Cannot reach the store", { kind: "unavailable", bucket, key });
-      const check = store.check.bind(store);
-      store.check = () => {
-        store.check = check;
+  for (const kind of ["unavailable", "unauthenticated"] as const) {
+    it(`writes the whole bulk again, and nothing else, when its store was ${kind} for a while`, async () => {
+      const store = memory();
+      const put = store.put.bind(store);
+      let calls = 0;
+      store.put = (bucket, key, body, options) => {
+        if (++calls !== 2) return put(bucket, key, body, options);
+        const away = new StoreError("Cannot use the store", { kind, bucket, key });
+        const check = store.check.bind(store);
+        store.check = () => {
+          store.check = check;
+          return Promise.reject(away);
+        };
         return Promise.reject(away);
       };
-      return Promise.reject(away);
-    };
-    const { objects, task } = await write(store, { format: "json", meta: `${BULK}: 5`, count: 5 });
-    assert.equal(objects.size, 5);
-    assert.equal(task("store").counts.errors, 0);
-  });
+      const { objects, task } = await write(store, {
+        format: "json",
+        meta: `${BULK}: 5`,
+        count: 5,
+      });
+      assert.equal(objects.size, 5);
+      assert.equal(task("store").counts.errors, 0);
+    });
+  }
 
   it("fails only the records of an object that cannot be written", async () => {
     const store = memory();

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Context } from "../../src/runtime/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { StoreError } from "../../src/store/store.ts";
+import { StoreError, type StoreErrorKind } from "../../src/store/store.ts";
 import { runFlow } from "../support/flow.ts";
 
 const YAML = `
@@ -14,57 +14,60 @@ dag:
   - {id: work, type: raw, module: ./x.ts, meta: {max.attempts: 1}}
 `;
 
-function away(): StoreError {
-  return new StoreError("Cannot reach the store", {
-    kind: "unavailable",
-    bucket: "docs",
-    key: "a",
-  });
+const FAULTS = [
+  ["unavailable", "The store is away"],
+  ["unauthenticated", "The store lets nobody in"],
+] as const;
+
+function fault(kind: StoreErrorKind): StoreError {
+  return new StoreError("Cannot use the store", { kind, bucket: "docs", key: "a" });
 }
 
-describe("a worker whose store is away", () => {
-  it("waits with the record in hand and uses up no attempt", async () => {
-    const store = new MemoryStore({ buckets: ["docs"] });
-    await store.put("docs", "a", new Uint8Array(1));
-    let down = false;
-    const check = store.check.bind(store);
-    store.check = (bucket, signal) => {
-      if (!down) return check(bucket, signal);
-      down = false;
-      return Promise.reject(away());
-    };
-    const attempts: number[] = [];
-    const { task, logged } = await runFlow({
-      yaml: YAML,
-      store,
-      functions: {
-        work: (_record: unknown, ctx: Context) => {
-          attempts.push(ctx.delivery.attempt);
-          if (attempts.length > 1) return;
-          down = true;
-          throw away();
+for (const [kind, said] of FAULTS) {
+  describe(`a worker whose store is ${kind}`, () => {
+    it("waits with the record in hand and uses up no attempt", async () => {
+      const store = new MemoryStore({ buckets: ["docs"] });
+      await store.put("docs", "a", new Uint8Array(1));
+      let down = false;
+      const check = store.check.bind(store);
+      store.check = (bucket, signal) => {
+        if (!down) return check(bucket, signal);
+        down = false;
+        return Promise.reject(fault(kind));
+      };
+      const attempts: number[] = [];
+      const { task, logged } = await runFlow({
+        yaml: YAML,
+        store,
+        functions: {
+          work: (_record: unknown, ctx: Context) => {
+            attempts.push(ctx.delivery.attempt);
+            if (attempts.length > 1) return;
+            down = true;
+            throw fault(kind);
+          },
         },
-      },
+      });
+      assert.deepEqual(attempts, [1, 1]);
+      assert.equal(task("work").counts.dead, 0);
+      assert.equal(task("work").counts.acked, 1);
+      assert.ok(logged.some((line) => String(line.message).includes(said)));
     });
-    assert.deepEqual(attempts, [1, 1]);
-    assert.equal(task("work").counts.dead, 0);
-    assert.equal(task("work").counts.acked, 1);
-    assert.ok(logged.some((line) => String(line.message).includes("The store is away")));
-  });
 
-  it("counts the failure when the store answers and fails just this object", async () => {
-    const store = new MemoryStore({ buckets: ["docs"] });
-    await store.put("docs", "a", new Uint8Array(1));
-    const { task } = await runFlow({
-      yaml: YAML,
-      store,
-      functions: {
-        work: () => {
-          throw away();
+    it("counts the failure when the store answers and fails just this object", async () => {
+      const store = new MemoryStore({ buckets: ["docs"] });
+      await store.put("docs", "a", new Uint8Array(1));
+      const { task } = await runFlow({
+        yaml: YAML,
+        store,
+        functions: {
+          work: () => {
+            throw fault(kind);
+          },
         },
-      },
-      deadLetters: { place: "nowhere", put: () => Promise.resolve() },
+        deadLetters: { place: "nowhere", put: () => Promise.resolve() },
+      });
+      assert.equal(task("work").counts.dead, 1);
     });
-    assert.equal(task("work").counts.dead, 1);
   });
-});
+}

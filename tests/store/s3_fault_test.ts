@@ -155,8 +155,11 @@ describe("S3Store: tries again", () => {
   it("never what cannot get better", async () => {
     const answers = [
       [403, "AccessDenied", "denied"],
-      [403, "InvalidAccessKeyId", "denied"],
-      [400, "AuthorizationHeaderMalformed", "denied"],
+      [403, "InvalidAccessKeyId", "unauthenticated"],
+      [403, "SignatureDoesNotMatch", "unauthenticated"],
+      [400, "ExpiredToken", "unauthenticated"],
+      [400, "AuthorizationHeaderMalformed", "unauthenticated"],
+      [401, "Whatever", "unauthenticated"],
       [404, "NoSuchBucket", "missing-bucket"],
       [404, "NoSuchKey", "missing-key"],
       [412, "PreconditionFailed", "precondition"],

@@ -220,7 +220,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
             () => store.delete(bucket, "x"),
           ]
         ) {
-          const error = await rejectsWith("denied", run);
+          const error = await rejectsWith("unauthenticated", run);
           assert.ok(error.message.includes(minio.endpoint));
           assert.match(error.message, /user "(user-|nobody)/);
           assert.match(error.message, /check user, password/);
@@ -267,7 +267,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
 
   it("a clock that is wrong has a message of its own", SLOW, async () => {
     const store = storeOf({ now: () => Date.now() + 3_600_000 });
-    const error = await rejectsWith("denied", () => store.check(bucket));
+    const error = await rejectsWith("unauthenticated", () => store.check(bucket));
     assert.match(error.message, /clock .* too far apart; set the clock/);
   });
 
