@@ -85,7 +85,7 @@ export class MemoryBroker implements Broker {
   }
 
   #join(stream: MemoryStream, spec: GroupSpec | ReaderSpec): Consumer {
-    let group = stream.groups.find(({ name }) => name === spec.group);
+    let group = stream.group(spec.group);
     if (group === undefined) {
       group = new MemoryGroup(stream, spec, this.#timers);
       stream.groups.push(group);
@@ -96,9 +96,7 @@ export class MemoryBroker implements Broker {
   }
 
   queueState(stream: string, group: string): Promise<QueueState | undefined> {
-    return Promise.resolve(
-      this.#streams.get(stream)?.groups.find(({ name }) => name === group)?.state(),
-    );
+    return Promise.resolve(this.#streams.get(stream)?.group(group)?.state());
   }
 
   publisher(options: { limit?: number } = {}): Publisher {

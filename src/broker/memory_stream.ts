@@ -56,6 +56,10 @@ export class MemoryStream {
     this.#ids = new RecentIds({ windowMs: spec.duplicateWindowMs, most: MOST_IDS });
   }
 
+  group(name: string): MemoryGroup | undefined {
+    return this.groups.find((group) => group.name === name);
+  }
+
   /** In order. */
   get messages(): Iterable<StoredMessage> {
     return this.#messages;

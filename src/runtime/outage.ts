@@ -43,7 +43,10 @@ interface Question {
 
 function questionOf(error: unknown, store: Store): Question | undefined {
   if (error instanceof UnavailableError) {
-    return { said: `${error.who} is away`, answers: (signal) => succeeds(() => error.check(signal)) };
+    return {
+      said: `${error.who} is away`,
+      answers: (signal) => succeeds(() => error.check(signal)),
+    };
   }
   if (!(error instanceof StoreError) || !error.isOfStore) return undefined;
   const { bucket } = error;
