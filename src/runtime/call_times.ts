@@ -50,19 +50,21 @@ export class CallTimes {
 
   /** A call has returned, with what need not be awaited. */
   returned(started: number): void {
-    this.#over++;
-    this.#since = started;
-    this.#clock.owe(this.#onLook);
+    this.#end(started);
     const mayWait = this.#short >= MANY && this.#over < GROUP && this.#clock.isFresh;
     if (!mayWait) this.#clock.now();
   }
 
   /** A call has thrown. */
   threw(started: number): void {
+    this.#end(started);
+    this.#clock.now();
+  }
+
+  #end(started: number): void {
     this.#over++;
     this.#since = started;
     this.#clock.owe(this.#onLook);
-    this.#clock.now();
   }
 
   /** A call has to be awaited. @returns What is called when it is settled. */
