@@ -168,7 +168,7 @@ dag:
 
   it("a store that denies access fails the record like any other error", long, async () => {
     const { seen, counts, deadLetters, messages } = await download([place("a.txt")], {
-      store: storeOf({ password: new Secret(crypto.randomUUID()) }),
+      store: storeOf({ user: undefined, password: undefined }),
     });
     assert.deepEqual(seen, []);
     assert.deepEqual([counts.errors, counts.dead], [2, 1]);
@@ -194,6 +194,22 @@ dag:
       assert.match(String(skipped?.reason), /the object does not exist/);
     },
   );
+
+  it("waits while the store does not take the password, and uses up no attempt", long, async () => {
+    const store = storeOf({ password: new Secret(crypto.randomUUID()) });
+    const { check } = store;
+    store.check = async (bucket, signal) => {
+      // From now on it takes it.
+      const mended = storeOf();
+      store.check = mended.check.bind(mended);
+      store.get = mended.get.bind(mended);
+      await check.call(store, bucket, signal);
+    };
+    const { seen, counts, messages } = await download([place("a.txt")], { store });
+    assert.deepEqual(seen.map(({ text, attempt }) => [text, attempt]), [["content of a.txt", 1]]);
+    assert.deepEqual([counts.errors, counts.acked], [0, 1]);
+    assert.ok(messages.some((said) => said.startsWith("The store lets nobody in")), `${messages}`);
+  });
 
   it("waits for a store that is away, and uses up no attempt", long, async () => {
     const store = storeOf({ timing: { tries: 2, backoffMs: 5 }, checkMs: 2000 });

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectClient } from "nats";
+import { within } from "./broker_probes.ts";
 import { freePort } from "./free_port.ts";
 import { recordStored } from "./run_record.ts";
 import { serverBinary } from "./server_binary.ts";
@@ -11,6 +12,8 @@ import { storedText } from "./stored_text.ts";
 
 const START_MS = 15_000;
 const POLL_MS = 20;
+/** A cluster in which some server is away may have no leader for what is read. */
+const STORED_MS = 20_000;
 
 export interface NatsServerOptions {
   /** `"2.9"`: the oldest that must work. @default the newest */
@@ -110,7 +113,7 @@ async function left({ user, password }: NatsServerOptions, port: number): Promis
     const servers = `127.0.0.1:${port}`;
     const client = await connectClient({ servers, user, pass: password, timeout: 1_000 });
     try {
-      return await storedText(client);
+      return await within(storedText(client), STORED_MS, "all of what a server has stored");
     } finally {
       await client.close();
     }
