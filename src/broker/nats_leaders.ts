@@ -4,7 +4,7 @@ import type { NatsConnection } from "./nats_client.ts";
 const LEADS = "$JS.EVENT.ADVISORY.CONSUMER.LEADER_ELECTED";
 
 /**
- * Tells whenever another server leads the consumer: one that died has taken along the requests for messages that it had, and nothing else but its silence says so.
+ * Tells whenever another server leads the consumer: of requests for messages that were made while none did, a server of 2.9 says nothing, and only their silence tells.
  * On a server without a cluster nothing leads. Whoever may not subscribe to that is told nothing. Returns what ends it.
  */
 export function followLeaders(

@@ -9,13 +9,15 @@ import { judge, numbersIn } from "./oracle.ts";
 
 const LONG = { timeout: 60_000 };
 const COUNT = 120;
-/** The clock jumps by an hour and by two, to and fro; some records fail once, and one takes longer than the ack wait. */
-const WORK = `
+/** For modules of a pipeline: sets the clock of the process or of the machine. */
+const SET_CLOCK = `
 import { writeFileSync } from "node:fs";
 import process from "node:process";
 
 const setClock = globalThis.setClock ?? ((hours) => writeFileSync(process.env.FAKETIME_TIMESTAMP_FILE, hours + "h"));
-
+`;
+/** The clock jumps by an hour and by two, to and fro; some records fail once, and one takes longer than the ack wait. */
+const WORK = `${SET_CLOCK}
 export default async ({ n }, ctx) => {
   if (n % 10 === 5) {
     const before = Date.now();
@@ -29,12 +31,7 @@ export default async ({ n }, ctx) => {
 `;
 
 /** The clock is an hour early until the sink has found out. */
-const SKEW = `
-import { writeFileSync } from "node:fs";
-import process from "node:process";
-
-const setClock = globalThis.setClock ?? ((hours) => writeFileSync(process.env.FAKETIME_TIMESTAMP_FILE, hours + "h"));
-
+const SKEW = `${SET_CLOCK}
 export default async ({ n }) => {
   if (n === 20) {
     setClock("+1");

@@ -30,12 +30,11 @@ dag:
 /** Goes away in the middle of its first listing. */
 class FalteringStore extends MemoryStore {
   listings = 0;
+  readonly listedAgain = Promise.withResolvers<void>();
 
   constructor(readonly kind: "unavailable" | "unauthenticated") {
     super({ buckets: ["docs"] });
   }
-
-  readonly listedAgain = Promise.withResolvers<void>();
 
   override async *list(bucket: string, prefix: string): AsyncIterable<ObjectInfo[]> {
     const isFirst = ++this.listings === 1;
