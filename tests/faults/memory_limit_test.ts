@@ -15,7 +15,10 @@ const BOMB = 20;
 const ATTEMPTS = 3;
 const LIMIT_BYTES = 500 << 20;
 
-/** One of the records takes memory until there is no more, of the heap or of the machine. */
+/**
+ * One of the records takes memory until there is no more, of the heap or of the machine: in large pieces without references, since to
+ * make and to look through many small ones takes longer than the ack wait where the machine is busy.
+ */
 const WORK = `
 import { appendFileSync } from "node:fs";
 const held = [];
@@ -24,7 +27,7 @@ export default async ({ n }) => {
   if (n !== ${BOMB}) return { n };
   appendFileSync(process.env.PIDS, process.pid + "\\n");
   for (;;) {
-    held.push(process.env.HEAP ? Array.from({ length: 1 << 19 }, (_, i) => ({ i })) : new Uint8Array(8 << 20).fill(1));
+    held.push(process.env.HEAP ? new Array(1 << 21).fill(0.5) : new Uint8Array(8 << 20).fill(1));
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 };
