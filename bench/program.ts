@@ -39,15 +39,9 @@ export class Program {
     this.#child.stdin?.write("go\n");
   }
 
-  /** Everything that it prints, at its end. */
-  async output(): Promise<string> {
-    await this.#ended.promise;
-    return this.#text;
-  }
-
   async result(): Promise<Result> {
-    const text = await this.output();
-    return JSON.parse(text.trim().split("\n").at(-1)!);
+    await this.#ended.promise;
+    return JSON.parse(this.#text.trim().split("\n").at(-1)!);
   }
 
   /** Ends it, however far it is. */

@@ -70,7 +70,5 @@ if (bytes === 0) throw new Error("Nothing was encoded");
 console.log(JSON.stringify({
   run: Math.round(records / runMs * 1000),
   codec: Math.round(records / codecMs * 1000),
-  ratio: Number((codecMs / runMs).toFixed(3)),
-  rss: process.memoryUsage().rss,
 }));
 process.exit(0);
