@@ -43,6 +43,8 @@ export const CHECKS: readonly Check[] = [
     "src",
     "adapters",
     "tools",
+    "bench",
+    "examples",
     "tests",
   ]),
   command("documentation: deno doc, every export and member of mod.ts", "deno", [

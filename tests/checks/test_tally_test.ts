@@ -61,7 +61,7 @@ describe("readTestOptions", () => {
     assert.deepEqual(readTestOptions([]), {
       runtimes: ["deno", "bun"],
       filters: [],
-      jobs: 3,
+      jobs: 4,
       checks: true,
     });
   });
@@ -70,7 +70,7 @@ describe("readTestOptions", () => {
     assert.deepEqual(readTestOptions(["--only", "bun", "--filter", "broker/", "store"]), {
       runtimes: ["bun"],
       filters: ["broker/", "store"],
-      jobs: 3,
+      jobs: 4,
       checks: false,
     });
   });
