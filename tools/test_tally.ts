@@ -50,7 +50,10 @@ export class Tally {
     this.#say(
       `  ${bad ? "FAILED" : "ok    "} ${file}: ${counts.join(", ")} (${seconds(milliseconds)})`,
     );
-    if (!bad) return;
+    if (!bad) {
+      for (const note of notesIn(output)) this.#say(`         ${note}`);
+      return;
+    }
     this.#say(indented(cut(withoutPasses(output).trim()), "         | "));
     for (const name of failed) this.#failures.push(`${runtime} ${file}: ${name}`);
     for (const problem of problems) {
@@ -79,6 +82,11 @@ export class Tally {
     const skipped = this.skipped > 0 ? `, ${this.skipped} skipped` : "";
     this.#say(`\n${this.passed} passed, ${this.failed} failed${skipped}`);
   }
+}
+
+/** What tests tell of themselves also when they pass. */
+function notesIn(output: string): string[] {
+  return [...output.matchAll(/^note: (.+)$/gm)].map(([, note]) => note!);
 }
 
 /** The lines that do not just say that a test passed or was skipped. */

@@ -54,6 +54,15 @@ describe("Tally", () => {
     assert.ok(lines.includes("  deno tests/a_test.ts: did not end"));
     assert.ok(!lines.join("\n").includes("(pass)"));
   });
+
+  it("shows the notes of a file that passes, and nothing else of its output", () => {
+    const lines = closing((tally) => {
+      const output = "------- output -------\nnote: seed 7\n----- output end -----\n";
+      const report = { passed: ["a"], failed: [], skipped: [] };
+      tally.file({ ...file, report, problems: [], output });
+    });
+    assert.deepEqual(lines.slice(1), ["         seed 7", "", "1 passed, 0 failed"]);
+  });
 });
 
 describe("readTestOptions", () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { eventually } from "../support/broker_probes.ts";
 import { CommandLine } from "../support/command.ts";
+import { note } from "../support/note.ts";
 import { pause } from "../support/pause.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import { testSeed } from "../support/test_seed.ts";
@@ -76,6 +77,7 @@ describe("a cluster of NATS servers", { skip: serverSkip("nats-server", "minio")
       await server.restart();
     }
     await kept;
+    note(`happened: ${kills} servers killed`);
     assert.equal(kills, KILLS, "the work was done before the faults");
     await cluster.whole();
     assert.deepEqual(await replicas(), new Set([SERVERS]));

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import type { JetStreamManager } from "nats";
 import type { Command, CommandLine, CommandOptions } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
+import { note } from "../support/note.ts";
 import type { TestServers } from "../support/test_servers.ts";
-import { type Ends, givenUpIn, judge, numbersIn } from "./oracle.ts";
+import { givenUpIn, judge, numbersIn, type Verdict } from "./oracle.ts";
 
 export interface NumberedFlowOptions {
   readonly records: number;
@@ -140,13 +141,18 @@ export default function* () {
     const failed = { deadLetters, givenUp: givenUpIn(errors) };
     const succeeds = { deadLetters: [], givenUp: [] };
     const clean = { lost: [], doubled: [], torn: [] };
-    const judged = (ends: Ends) => judge(ends, options.records);
+    const verdicts = new Map<string, Verdict>();
     for (const task of ["first", "second", "store"]) {
       const outputs = await numbersIn(servers, `kflow-${id}-${task}`);
       const others = task === "first" ? succeeds : failed;
-      assert.deepEqual(judged({ outputs, ...others }), clean, `on the way to ${task}`);
+      verdicts.set(`on the way to ${task}`, judge({ outputs, ...others }, options.records));
     }
-    assert.deepEqual(judged({ outputs: await this.#written(), ...failed }), clean, "stored");
+    const stored = judge({ outputs: await this.#written(), ...failed }, options.records);
+    verdicts.set("stored", stored);
+    const count = (of: keyof Verdict) =>
+      [...verdicts.values()].reduce((sum, verdict) => sum + verdict[of].length, 0);
+    note(`${options.records} records: lost ${count("lost")}, doubled ${count("doubled")}`);
+    for (const [place, verdict] of verdicts) assert.deepEqual(verdict, clean, place);
     if (options.mixed !== true) assert.deepEqual(failed, succeeds);
   }
 

@@ -2,6 +2,7 @@ import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { onServers } from "../support/on_servers.ts";
+import { note } from "../support/note.ts";
 import { pause } from "../support/pause.ts";
 import { testSeed } from "../support/test_seed.ts";
 import { NumberedFlow, type NumberedTask } from "./numbered_flow.ts";
@@ -68,7 +69,7 @@ onServers("random faults", (given) => {
       happened[event!] = (happened[event!] ?? 0) + 1;
     }
     await kept;
-    console.log(`${RECORDS} records, ${JSON.stringify(happened)}`);
+    note(`happened: ${JSON.stringify(happened)}`);
     assert.deepEqual(happened, EVENTS, "the work was done before the faults");
     assert.equal(supervisor.kills, EVENTS.worker);
     await made.isCompleteAndOnce();

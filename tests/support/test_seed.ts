@@ -1,8 +1,9 @@
 import process from "node:process";
+import { note } from "./note.ts";
 
-/** A seed that no run before has had, unless `KFLOW_TEST_SEED` gives one. Printed, so that a failure can be repeated. */
+/** A seed that no run before has had, unless `KFLOW_TEST_SEED` gives one. Printed, so that the order of events can be had again. */
 export function testSeed(): number {
   const seed = Number(process.env.KFLOW_TEST_SEED ?? Date.now() % 1_000_000);
-  console.log(`seed ${seed}: KFLOW_TEST_SEED=${seed} repeats it`);
+  note(`seed ${seed}: KFLOW_TEST_SEED=${seed} repeats it`);
   return seed;
 }
