@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { eventually } from "../support/broker_probes.ts";
 import { CommandLine } from "../support/command.ts";
-import { note } from "../support/note.ts";
 import { pause } from "../support/pause.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import { testSeed } from "../support/test_seed.ts";
@@ -77,11 +76,10 @@ describe("a cluster of NATS servers", { skip: serverSkip("nats-server", "minio")
       await server.restart();
     }
     await kept;
-    note(`happened: ${kills} servers killed`);
     assert.equal(kills, KILLS, "the work was done before the faults");
     await cluster.whole();
     assert.deepEqual(await replicas(), new Set([SERVERS]));
-    await made.isCompleteAndOnce();
+    await made.isCompleteAndOnce(`${kills} servers killed`);
   });
 
   /** Of all streams. */

@@ -162,7 +162,7 @@ onServers("a network", (given) => {
       await reaches(before + 1, backMs, `no record within ${backMs} ms after it`);
       const { status, stderr } = await command.end(60_000);
       assert.equal(status, 0, stderr);
-      await flow.isCompleteAndOnce();
+      await flow.isCompleteAndOnce(fault.name);
     } finally {
       await proxy.stop();
     }

@@ -133,8 +133,11 @@ export default function* () {
     };
   }
 
-  /** Fails unless every record was stored once on each edge and in the bucket, or ended otherwise and once where some fail. */
-  async isCompleteAndOnce(): Promise<void> {
+  /**
+   * Fails unless every record was stored once on each edge and in the bucket, or ended otherwise and once where some fail. Notes what it has counted.
+   * @param what Happened before.
+   */
+  async isCompleteAndOnce(what: string): Promise<void> {
     const { servers, id, options } = this;
     const deadLetters = await numbersIn(servers, `kflow-${id}-dead`);
     const errors = await servers.messages(this.#errors).catch(() => []);
@@ -151,7 +154,9 @@ export default function* () {
     verdicts.set("stored", stored);
     const count = (of: keyof Verdict) =>
       [...verdicts.values()].reduce((sum, verdict) => sum + verdict[of].length, 0);
-    note(`${options.records} records: lost ${count("lost")}, doubled ${count("doubled")}`);
+    note(
+      `${what}: ${options.records} records, lost ${count("lost")}, doubled ${count("doubled")}`,
+    );
     for (const [place, verdict] of verdicts) assert.deepEqual(verdict, clean, place);
     if (options.mixed !== true) assert.deepEqual(failed, succeeds);
   }

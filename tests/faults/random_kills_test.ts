@@ -2,7 +2,6 @@ import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { onServers } from "../support/on_servers.ts";
-import { note } from "../support/note.ts";
 import { pause } from "../support/pause.ts";
 import { testSeed } from "../support/test_seed.ts";
 import { NumberedFlow, type NumberedTask } from "./numbered_flow.ts";
@@ -69,10 +68,9 @@ onServers("random faults", (given) => {
       happened[event!] = (happened[event!] ?? 0) + 1;
     }
     await kept;
-    note(`happened: ${JSON.stringify(happened)}`);
     assert.deepEqual(happened, EVENTS, "the work was done before the faults");
     assert.equal(supervisor.kills, EVENTS.worker);
-    await made.isCompleteAndOnce();
+    await made.isCompleteAndOnce(JSON.stringify(happened));
 
     async function restarted(
       server: { kill(): Promise<void>; restart(): Promise<void> },

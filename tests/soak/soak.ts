@@ -128,7 +128,7 @@ async function soak(runtime: Runtime): Promise<string[]> {
     ]);
     idle.stop();
     for (const end of ends) if (end.status === "rejected") failed.push(String(end.reason));
-    await flow.isCompleteAndOnce().catch((error) => failed.push(String(error)));
+    await flow.isCompleteAndOnce(runtime).catch((error) => failed.push(String(error)));
     for (const { task } of watched) {
       const lines = new TextDecoder().decode(await flow.folder.read(task + ".jsonl")).trim().split(
         "\n",
