@@ -16,7 +16,7 @@ import type { HttpLimits } from "./src/http/limits.ts";
 import type { HandlerSource } from "./src/invoke/handler_parts.ts";
 import { ProcessRuntime } from "./src/runtime/process_runtime.ts";
 import { Secret } from "./src/secret.ts";
-import { TestKit, type TestKitOptions } from "./src/test_kit/test_kit.ts";
+import type { TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
 
 export {
   AckError,
@@ -106,6 +106,7 @@ export async function createTestKit<O = RecordValue>(options: TestKitOptions): P
     temporaryFiles: async () => await (await adapter()).temporaryFiles(),
     openFile: async (path: string) => await (await adapter()).openFile(path),
   };
+  const { TestKit } = await import("./src/test_kit/test_kit.ts");
   return await TestKit.start<O>(options, platform);
 }
 

@@ -29,7 +29,7 @@ export async function loadPipeline(
   }
   const { plan, errors, warnings } = await loadPlan({
     file,
-    text,
+    content: text,
     folder: host.resolvePath("..", path),
     env: (name) => host.env(name),
     readText: (each) => host.readText(each),

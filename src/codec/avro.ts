@@ -1,7 +1,7 @@
-import avsc from "avsc";
+import avsc from "avsc/lib/types.js";
 import { reasonOf } from "../errors.ts";
 import { createTypeHook } from "./avro_guards.ts";
-import type { AvscClasses, AvscResolver, AvscType } from "./avsc_types.ts";
+import type { AvscLibrary, AvscResolver, AvscType } from "./avsc_types.ts";
 import {
   type BigLong,
   type Codec,
@@ -23,6 +23,8 @@ import type { RecordNode } from "./schema_node.ts";
 import { avscSchema } from "./avsc_schema.ts";
 import { Taps } from "./taps.ts";
 
+const { Type, builtins } = avsc as AvscLibrary;
+
 /** Longer text, in bytes, is read by the web's decoder: on Deno it takes a fifth of the time. A view of the text costs more than what is saved on a short one. */
 const LONG_TEXT = 256;
 /** What looks like a byte order mark belongs to the text. */
@@ -37,7 +39,7 @@ export class AvroCodec implements Codec {
         : utf8Slice.call(bytes, start, end),
     writeText: (bytes, text, start) => utf8Write.call(bytes, text, start),
   });
-  readonly #typeHook = createTypeHook(avsc.types as unknown as AvscClasses, this.#taps);
+  readonly #typeHook = createTypeHook(builtins, this.#taps);
 
   parse(schema: unknown): RecordSchema {
     const { json, text } = parseSchemaText(schema);
@@ -51,7 +53,7 @@ export class AvroCodec implements Codec {
   #type(node: RecordNode): AvscType {
     try {
       const options = { typeHook: this.#typeHook, registry: Object.create(null) };
-      return forSchema(avscSchema(node), options);
+      return Type.forSchema(avscSchema(node), options);
     } catch (error) {
       throw new SchemaError(`schema: ${reasonOf(error)}`, { cause: error });
     }
@@ -192,10 +194,8 @@ function notDecoded(body: Uint8Array, error: unknown): DecodeError {
   });
 }
 
-const forSchema = avsc.Type.forSchema as unknown as (schema: unknown, options: object) => AvscType;
-
 // Node's Buffer, as avsc has it: on both runtimes these two work on any Uint8Array, so that no Buffer has to be made around a message.
-const { utf8Slice, utf8Write } = avsc.Type.forSchema("null").toBuffer(null) as unknown as {
+const { utf8Slice, utf8Write } = Type.forSchema("null").toBuffer(null) as unknown as {
   utf8Slice(start: number, end: number): string;
   utf8Write(text: string, start: number): number;
 };

@@ -1,6 +1,12 @@
 import type { ReadTap } from "./read_tap.ts";
 import type { WriteTap } from "./write_tap.ts";
 
+/** What avsc's module of types exports. */
+export interface AvscLibrary {
+  readonly Type: { forSchema(schema: unknown, options?: object): AvscType };
+  readonly builtins: AvscClasses;
+}
+
 /** The inner side of avsc's types (version 5.7.9, `lib/types.js`): how they read, write and skip at a tap. */
 export interface AvscType {
   readonly typeName: string;
@@ -21,6 +27,7 @@ export interface AvscType {
   _skip(tap: ReadTap): void;
   _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void;
   createResolver(writer: AvscType, options: Partial<ResolverOptions>): AvscResolver;
+  toBuffer(value: unknown): Uint8Array;
 }
 
 export interface ResolverOptions {

@@ -1,49 +1,54 @@
 import type { Broker } from "../broker/broker.ts";
 import { ConfigurationError, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { IsolatedFunction } from "../isolate/isolated_function.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import { toRecordFeed } from "../runtime/record_source.ts";
 import type { TaskFunction } from "../runtime/runner_options.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
-import { ELASTIC_SINK_CONCURRENCY, elasticSink } from "./elastic_sink.ts";
-import { fsSource } from "./fs_source.ts";
-import { natsSource } from "./nats_source.ts";
-import { printSink } from "./print.ts";
-import { rawSource } from "./raw_source.ts";
-import { S3_SINK_CONCURRENCY, s3Sink } from "./s3_sink.ts";
 import type { TaskStore } from "../runtime/task_store.ts";
 
-/** Makes what a task runs, anew for each worker. @param context.topicBroker Where a nats-source reads, if not from the pipeline's own broker. @throws {ConfigurationError} if a module of the user's cannot be used. */
+/** Makes what a task runs, anew for each worker. What no task needs is not loaded. @param context.topicBroker Where a nats-source reads, if not from the pipeline's own broker. @throws {ConfigurationError} if a module of the user's cannot be used. */
 export async function makeFunction(
   task: TaskPlan,
   context: { host: Host; store: TaskStore; topicBroker?: Broker },
 ): Promise<TaskFunction> {
   const { host, store, topicBroker } = context;
   switch (task.type) {
-    case "fs-source":
+    case "fs-source": {
+      const { fsSource } = await import("./fs_source.ts");
       return { kind: "source", source: fsSource(task, store) };
-    case "s3-sink":
+    }
+    case "s3-sink": {
+      const { S3_SINK_CONCURRENCY, s3Sink } = await import("./s3_sink.ts");
       return { kind: "process", process: s3Sink(task, store), concurrency: S3_SINK_CONCURRENCY };
-    case "elastic-sink":
+    }
+    case "elastic-sink": {
+      const { ELASTIC_SINK_CONCURRENCY, elasticSink } = await import("./elastic_sink.ts");
       return {
         kind: "process",
         process: elasticSink(task),
         // Of two records with the same id the later one is to win.
         concurrency: task.meta.has("document.id") ? 1 : ELASTIC_SINK_CONCURRENCY,
       };
-    case "print":
+    }
+    case "print": {
+      const { printSink } = await import("./print.ts");
       return { kind: "process", process: printSink(host.stdout) };
+    }
     case "raw":
       if (task.meta.get("isolate") === true) return await isolatedTask(task, context);
       return { kind: "process", ...await loadCode(task, host, toTaskCode) };
-    case "raw-source":
+    case "raw-source": {
+      const { rawSource } = await import("./raw_source.ts");
       return {
         kind: "source",
         source: rawSource(await loadCode(task, host, toRecordFeed), { store }),
       };
-    case "nats-source":
+    }
+    case "nats-source": {
+      const { natsSource } = await import("./nats_source.ts");
       return natsSource(task, { broker: topicBroker });
+    }
   }
 }
 
@@ -64,6 +69,7 @@ async function isolatedTask(
   task: TaskPlan,
   { host, store }: { host: Host; store: TaskStore },
 ): Promise<TaskFunction> {
+  const { IsolatedFunction } = await import("../isolate/isolated_function.ts");
   try {
     const process = await IsolatedFunction.start({
       task,

@@ -83,7 +83,7 @@ export async function loadHandlerParts(
 function read({ pipeline }: HandlerSource, host: Host): Promise<LoadedPlan> {
   return loadPlan({
     file: FILE,
-    text: typeof pipeline === "string" ? pipeline : JSON.stringify(pipeline),
+    content: pipeline,
     folder: host.resolvePath("."),
     env: (name) => host.env(name),
     readText: (path) => host.readText(path),

@@ -16,14 +16,11 @@ import {
 } from "yaml";
 import { formatPath, type Path, type Place, type Places } from "./places.ts";
 import type { Report } from "./report.ts";
+import { MAX_BYTES, MAX_DEPTH, MAX_VALUES, TOO_MUCH } from "./size_limits.ts";
 
-const MAX_BYTES = 1024 * 1024;
-const MAX_DEPTH = 64;
 /** Collections and values open at once where the library has no tree yet: more than `MAX_DEPTH` levels ever need. */
 const MAX_OPEN = 4 * MAX_DEPTH;
-const MAX_VALUES = 50_000;
 const MAX_SYNTAX_ERRORS = 10;
-const TOO_MUCH = "too many values or levels; no pipeline needs so many";
 const KNOWN_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
 
 /**

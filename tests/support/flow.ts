@@ -72,7 +72,7 @@ export interface FlowResult {
 export async function planOf(yaml: string): Promise<Plan> {
   const { plan, errors } = await loadPlan({
     file: "pipeline.yaml",
-    text: yaml,
+    content: yaml,
     folder: "/flow",
     env: () => undefined,
     readText: () => Promise.reject(new Error("ENOENT")),

@@ -19,11 +19,14 @@ export interface Loaded {
 }
 
 /** Loads a pipeline as if it were `/flows/p.yaml`, with nothing in the environment but what is given. */
-export async function load(text: string, options: LoadOptions = {}): Promise<Loaded> {
+export async function load(
+  content: string | object,
+  options: LoadOptions = {},
+): Promise<Loaded> {
   const { file = "p.yaml", set, modules, env = {}, files = {}, checkSchema } = options;
   const { plan, errors, warnings } = await loadPlan({
     file,
-    text,
+    content,
     folder: "/flows",
     env: (name) => env[name],
     resolvePath: (path, from) => resolve(from ?? "/cwd", path),
