@@ -139,7 +139,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         ...runOptions,
         metricsOf: (task) => exporter?.metricsOf(task),
         started(progress) {
-          exporter?.started({ broker: of, stores: stores.probes(runOptions.tasks) });
+          exporter?.started({ broker: of, stores: stores.probes(runOptions.tasks) }, spans);
           runOptions.started?.(progress);
         },
         plan: runOptions.plan ?? plan,
@@ -191,7 +191,7 @@ export async function startExporter(
   const build = { version: VERSION, platform: options.host.platform };
   return await Exporter.start({
     ...options,
-    makeMetrics: (isReady) => new PrometheusMetrics(build, { isReady }),
+    makeMetrics: (state) => new PrometheusMetrics(build, state),
   });
 }
 

@@ -19,8 +19,8 @@ const IS_LONG = process.env.KFLOW_TEST_FAULTS === "all";
 const FILE_LIMIT_MS = IS_LONG ? 30 * 60_000 : 240_000;
 const RUNTIME_LIMIT_MS = IS_LONG ? 40 * 60_000 : 15 * 60_000;
 const BENCH_LIMIT_MS = 5 * 60_000;
-/** What measures how long something takes runs after the others, with nothing beside it. */
-const ALONE = /\/cold_start_test\.ts$/;
+/** What something may take at most, with all of the machine: these run after the others, one at a time. */
+const ALONE = /\/(attacked_ports|binary|cold_start)_test\.ts$/;
 
 const say = (line: string) => console.log(line);
 

@@ -1,7 +1,7 @@
 import { reasonOf, StartError } from "../errors.ts";
 import type { Host, Served } from "../host.ts";
 import type { Logger } from "../log.ts";
-import type { Metrics, MetricsPage, TaskMetrics } from "../metrics/metrics.ts";
+import type { Metrics, MetricsPage, ProcessState, TaskMetrics } from "../metrics/metrics.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { createHttpApp } from "./app.ts";
 import { Health, type Servers } from "./health.ts";
@@ -14,8 +14,7 @@ export interface ExporterOptions {
   log: Logger;
   /** Aborted when the process drains. */
   stop: AbortSignal;
-  /** @param isReady Whether the process can be given work now. */
-  makeMetrics(isReady: () => Promise<boolean>): Metrics & MetricsPage;
+  makeMetrics(state: ProcessState): Metrics & MetricsPage;
 }
 
 /** The exporter of one process: a server for each port that its tasks name. */
@@ -24,6 +23,7 @@ export class Exporter {
   readonly #metrics = new Map<number, Metrics>();
   readonly #servers: Served[] = [];
   readonly #health: Health;
+  #spans?: { readonly dropped: number };
 
   private constructor(options: ExporterOptions) {
     this.#options = options;
@@ -59,9 +59,10 @@ export class Exporter {
     });
   }
 
-  /** The workers have their servers: from now on the process is ready while these answer. */
-  started(servers: Servers): void {
+  /** The workers have their servers: from now on the process is ready while these answer. @param spans Where its traces go; absent: nowhere. */
+  started(servers: Servers, spans?: { readonly dropped: number }): void {
     this.#health.started(servers);
+    this.#spans = spans;
   }
 
   /** Safe to call twice. */
@@ -72,7 +73,10 @@ export class Exporter {
   async #listen(port: number, required: boolean): Promise<void> {
     const { host, log, makeMetrics } = this.#options;
     const health = this.#health;
-    const metrics = makeMetrics(async () => await health.notReady() === undefined);
+    const metrics = makeMetrics({
+      isReady: async () => await health.notReady() === undefined,
+      spansDropped: () => this.#spans?.dropped ?? 0,
+    });
     const app = createHttpApp({
       metrics,
       log,

@@ -1,4 +1,4 @@
-import type { MetricsPage, TaskMetrics } from "../metrics/metrics.ts";
+import type { MetricsPage, ProcessState, TaskMetrics } from "../metrics/metrics.ts";
 import { TaskTally } from "../metrics/task_tally.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { TaskProgress } from "../runtime/progress.ts";
@@ -19,17 +19,16 @@ export class HandlerMetrics {
   /** By flow and task with a space between, as `PrometheusMetrics` has them. */
   readonly #tallies = new Map<string, TaskTally>();
   #page?: Promise<MetricsPage>;
-  readonly #isReady: () => boolean;
+  readonly #state: Partial<ProcessState>;
 
-  /** @param isReady What `kflow_ready` says. */
   constructor(
     flow: string,
     build: { version: string; platform: string },
-    isReady: () => boolean = () => true,
+    state: Partial<ProcessState> = {},
   ) {
     this.#flow = flow;
     this.#build = build;
-    this.#isReady = isReady;
+    this.#state = state;
   }
 
   of(task: TaskPlan): TaskTally {
@@ -67,7 +66,6 @@ export class HandlerMetrics {
 
   async #loadPage(): Promise<MetricsPage> {
     const { PrometheusMetrics } = await import("../metrics/prometheus.ts");
-    const isReady = () => Promise.resolve(this.#isReady());
-    return new PrometheusMetrics(this.#build, { isReady, counted: this.#tallies });
+    return new PrometheusMetrics(this.#build, { ...this.#state, counted: this.#tallies });
   }
 }

@@ -40,7 +40,10 @@ export class HandlerService {
     this.app = app;
     this.nats = new NatsDoor(parts);
     const build = { version: VERSION, platform: host.platform };
-    this.metrics = new HandlerMetrics(plan.flowId, build, () => this.nats.problem === undefined);
+    this.metrics = new HandlerMetrics(plan.flowId, build, {
+      isReady: () => Promise.resolve(this.nats.problem === undefined),
+      spansDropped: () => app.spans?.dropped ?? 0,
+    });
     const edges = new FlowEdges({ plan, codec: this.codec });
     this.publisher = new OutputPublisher({ plan, nats: this.nats, edges });
     const { run } = parts;

@@ -59,6 +59,14 @@ export interface Metrics {
   tasksWith(gauge: TaskGauge): string[];
 }
 
+/** What a process is asked at each scrape. */
+export interface ProcessState {
+  /** Whether it can be given work. Must not reject. */
+  isReady(): Promise<boolean>;
+  /** Steps of traces that were dropped so far. */
+  spansDropped(): number;
+}
+
 /** What a scrape gets. */
 export interface MetricsPage {
   readonly contentType: string;

@@ -1,5 +1,12 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Metrics, MetricsPage, TaskCounter, TaskGauge, TaskLabels } from "./metrics.ts";
+import type {
+  Metrics,
+  MetricsPage,
+  ProcessState,
+  TaskCounter,
+  TaskGauge,
+  TaskLabels,
+} from "./metrics.ts";
 import { TaskTally } from "./task_tally.ts";
 import { BUCKETS_MS, type TimeTally } from "./time_tally.ts";
 
@@ -55,9 +62,9 @@ const TIMES = {
 const TIME_NAMES = ["processing", "downloading", "total"] as const;
 type Time = (typeof TIME_NAMES)[number];
 
-export interface PrometheusOptions {
+export interface PrometheusOptions extends Partial<ProcessState> {
+  /** Tasks that were counted before, by flow and task with a space between. */
   counted?: Map<string, TaskTally>;
-  isReady?: () => Promise<boolean>;
 }
 
 /** Counts for Prometheus, in a registry of its own. The tasks count in plain numbers; a scrape copies them. */
@@ -65,14 +72,11 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
   readonly #registry = new Registry();
   readonly #tasks: Map<string, TaskTally>;
 
-  /**
-   * @param build What `kflow_build_info` says.
-   * @param options.counted Tasks that were counted before, by flow and task with a space between.
-   * @param options.isReady What `kflow_ready` says, asked at each scrape; must not reject.
-   */
+  /** @param build What `kflow_build_info` says. */
   constructor(
     build: { version: string; platform: string },
-    { counted, isReady = () => Promise.resolve(true) }: PrometheusOptions = {},
+    { counted, isReady = () => Promise.resolve(true), spansDropped = () => 0 }: PrometheusOptions =
+      {},
   ) {
     this.#tasks = counted ?? new Map();
     const tasks = () => this.#tasks.values();
@@ -110,6 +114,15 @@ export class PrometheusMetrics implements Metrics, MetricsPage {
         },
       });
     }
+    new Counter({
+      name: "kflow_spans_dropped_total",
+      help: "Steps of traces that the collector did not take in time",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(spansDropped());
+      },
+    });
     new Gauge({
       name: "kflow_ready",
       help: "1 while /readyz says that the process can be given work, else 0",

@@ -62,6 +62,8 @@ export class OtlpSpans implements Spans {
   /** Ends the wait before another try. */
   #hurry?: () => void;
   #dropped = 0;
+  /** Of these, what the log has said. */
+  #told = 0;
   #isClosed = false;
   #isAway = false;
 
@@ -71,6 +73,10 @@ export class OtlpSpans implements Spans {
     this.#queueSize = options.queue ?? 4096;
     this.#bound = options.ratio * 2 ** 52;
     this.#mask = maskOf(options.headers);
+  }
+
+  get dropped(): number {
+    return this.#dropped;
   }
 
   samples(traceId: string): boolean {
@@ -175,9 +181,10 @@ export class OtlpSpans implements Spans {
   }
 
   #tellDropped(): void {
-    if (this.#dropped === 0) return;
-    this.#options.log.warning("Spans were dropped", { count: this.#dropped });
-    this.#dropped = 0;
+    const count = this.#dropped - this.#told;
+    if (count === 0) return;
+    this.#options.log.warning("Spans were dropped", { count });
+    this.#told = this.#dropped;
   }
 }
 

@@ -29,6 +29,8 @@ export interface Spans {
   samples(traceId: string): boolean;
   /** Takes a step that is over. Never throws and never waits. */
   ended(span: Span): void;
+  /** Steps that were dropped so far. */
+  readonly dropped: number;
   /** Sends what is left, within a few seconds. Nothing is taken afterwards. Safe to call twice. */
   close(): Promise<void>;
 }

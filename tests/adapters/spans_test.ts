@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { CommandLine, RUNTIMES } from "../support/command.ts";
+import { eventually } from "../support/broker_probes.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
+import { freePort } from "../support/free_port.ts";
+import { SLOW_MODULE } from "../support/quickstart.ts";
 import { newSecret } from "../support/run_record.ts";
 import { attributeOf, type SpanCollector, startSpanCollector } from "../support/span_collector.ts";
 
@@ -80,4 +83,23 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
       },
     );
   }
+
+  it("is counted in /metrics with what it does not take", SLOW, async () => {
+    await collector.stop();
+    collector = await startSpanCollector((_request, response) => response.writeHead(400).end("no"));
+    await folder.write("slow.ts", SLOW_MODULE);
+    const port = await freePort();
+    const args = ["run", folder.file("pipeline.yaml"), "--set", "dag.describe.module=./slow.ts"];
+    args.push("--set", "metrics.enabled=true", "--set", `metrics.port=${port}`);
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, WORK_MS: "1000" };
+    const run = kflow.start(args, { env });
+    await run.sees('"Cannot send spans"');
+    await eventually(async () => {
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      return /^kflow_spans_dropped_total [1-9]/m.test(text);
+    }, "the spans that were dropped");
+    run.signal("SIGTERM");
+    const { status, stderr } = await run.end();
+    assert.equal(status, 0, stderr);
+  });
 });

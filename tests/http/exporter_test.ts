@@ -47,8 +47,8 @@ dag:
 async function start(plan: Plan, ports: Ports, stop = new AbortController().signal) {
   const lines: string[] = [];
   const log = createLogger({ write: (line) => void lines.push(line) });
-  const makeMetrics: ExporterOptions["makeMetrics"] = (isReady) =>
-    new PrometheusMetrics({ version: "0", platform: "test" }, { isReady });
+  const makeMetrics: ExporterOptions["makeMetrics"] = (state) =>
+    new PrometheusMetrics({ version: "0", platform: "test" }, state);
   const { tasks } = plan;
   const exporter = await Exporter.start({ plan, tasks, host: ports.host, log, stop, makeMetrics });
   return { exporter, lines };
@@ -84,6 +84,19 @@ describe("Exporter", () => {
     stop.abort();
     assert.equal(await ports.get(9100, "/readyz"), "503 not ready: stopping\n");
     assert.equal(await ports.get(9100, "/livez"), "200 alive\n");
+  });
+
+  it("counts the spans that were dropped, of its tasks and from the start", async () => {
+    const ports = new Ports();
+    const { exporter } = await start(await planWith("{}"), ports);
+    assert.match(await ports.get(9100, "/metrics"), /^kflow_spans_dropped_total 0$/m);
+    const spans = { dropped: 3 };
+    exporter.started({ broker: { isConnected: () => true }, stores: [] }, spans);
+    for (const count of [3, 5]) {
+      spans.dropped = count;
+      const line = new RegExp(`^kflow_spans_dropped_total ${count}$`, "m");
+      assert.match(await ports.get(9100, "/metrics"), line);
+    }
   });
 
   it("is not ready while a store is away, and says which", async () => {

@@ -39,6 +39,7 @@ describe("PrometheusMetrics", () => {
       kflow_purged_total: "counter",
       kflow_unreported_total: "counter",
       kflow_blocked_total: "counter",
+      kflow_spans_dropped_total: "counter",
       kflow_pending: "gauge",
       kflow_ack_pending: "gauge",
       kflow_oldest_waiting_seconds: "gauge",
@@ -54,7 +55,7 @@ describe("PrometheusMetrics", () => {
     assert.equal(metrics.contentType, "text/plain; version=0.0.4; charset=utf-8");
   });
 
-  it("gives every metric a help text and, but for build and readiness, the labels flow and function", async () => {
+  it("gives every metric a help text and, but for what is of the whole process, the labels flow and function", async () => {
     const metrics = new PrometheusMetrics(BUILD);
     metrics.task({ flow: "f", task: "t" });
     const text = await metrics.text();
@@ -63,7 +64,7 @@ describe("PrometheusMetrics", () => {
       text.match(/^# TYPE /gm)!.length,
     );
     for (const line of text.split("\n").filter((each) => /^[a-z]/.test(each))) {
-      if (/^kflow_(build_info|ready)\b/.test(line)) continue;
+      if (/^kflow_(build_info|ready|spans_dropped_total)\b/.test(line)) continue;
       assert.match(line, /\{(le="[^"]+",)?flow="f",function="t"\} 0$/);
     }
     assert.match(text, /^kflow_build_info\{version="1.2.3",platform="test"\} 1$/m);

@@ -16,6 +16,7 @@ const BEFORE = "00f067aa0ba902b7";
 
 class Collected implements Spans {
   readonly all: Span[] = [];
+  readonly dropped = 0;
   constructor(readonly starts: boolean) {}
   samples(): boolean {
     return this.starts;

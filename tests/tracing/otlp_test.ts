@@ -218,6 +218,7 @@ describe("OtlpSpans", () => {
         ["Spans are sent again", undefined],
         ["Spans were dropped", 2],
       ]);
+      assert.equal(spans.dropped, 2);
     });
   }
 
@@ -272,6 +273,8 @@ describe("OtlpSpans", () => {
     held[2]!();
     await closed;
     assert.deepEqual(messages(), [["Spans were dropped", 100]]);
+    spans.ended(span(1));
+    assert.equal(spans.dropped, 101);
     assert.equal(collector.spans().length, 512 + 600);
   });
 
