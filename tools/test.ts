@@ -12,6 +12,7 @@ import { type FileResult, runTestFile, type Runtime, RUNTIMES, unequalTests } fr
 import { readTestOptions, TEST_USAGE, type TestOptions } from "./test_options.ts";
 import { Tally } from "./test_tally.ts";
 import { unprovenRows } from "./unproven_rows.ts";
+import { runWeighed } from "./run_weighed.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** `npm run test:faults` takes its time. */
@@ -19,8 +20,10 @@ const IS_LONG = process.env.KFLOW_TEST_FAULTS === "all";
 const FILE_LIMIT_MS = IS_LONG ? 30 * 60_000 : 240_000;
 const RUNTIME_LIMIT_MS = IS_LONG ? 40 * 60_000 : 15 * 60_000;
 const BENCH_LIMIT_MS = 5 * 60_000;
-/** What something may take at most, with all of the machine: these run after the others, one at a time. */
+/** They say what something may take at most, with all of the machine: they run after the others, one at a time. */
 const ALONE = /\/(attacked_ports|binary|cold_start)_test\.ts$/;
+/** They have servers and many workers of their own. */
+const HEAVY = /^tests\/faults\//;
 
 const say = (line: string) => console.log(line);
 
@@ -71,7 +74,7 @@ async function runServers(tally: Tally, commands: Commands): Promise<boolean> {
   return complete;
 }
 
-/** Runs the files, `jobs` at once but for those that run alone, until all are done or the runtime's time is over. */
+/** Runs the files, `jobs` at once, until all are done or the runtime's time is over. */
 async function runFiles(
   runtime: Runtime,
   files: readonly string[],
@@ -80,24 +83,22 @@ async function runFiles(
   say(`\n== ${runtime}: ${files.length} files`);
   const results = new Map<string, FileResult>();
   const deadline = performance.now() + RUNTIME_LIMIT_MS;
-  async function work(waiting: string[]): Promise<void> {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const left = deadline - performance.now();
-      if (left <= 0) {
-        tally.check(`${runtime} ${file}`, [
-          `not run: ${RUNTIME_LIMIT_MS / 60_000} minutes are over`,
-        ], 0);
-        continue;
-      }
-      const timeoutMs = Math.min(FILE_LIMIT_MS, Math.ceil(left));
-      const result = await runTestFile(runtime, file, { commands, cwd: ROOT, timeoutMs });
-      results.set(file, result);
-      tally.file(result);
+  async function run(file: string): Promise<void> {
+    const left = deadline - performance.now();
+    if (left <= 0) {
+      tally.check(`${runtime} ${file}`, [
+        `not run: ${RUNTIME_LIMIT_MS / 60_000} minutes are over`,
+      ], 0);
+      return;
     }
+    const timeoutMs = Math.min(FILE_LIMIT_MS, Math.ceil(left));
+    const result = await runTestFile(runtime, file, { commands, cwd: ROOT, timeoutMs });
+    results.set(file, result);
+    tally.file(result);
   }
-  const together = files.filter((file) => !ALONE.test(file));
-  await Promise.all(Array.from({ length: jobs }, () => work(together)));
-  await work(files.filter((file) => ALONE.test(file)));
+  const weigh = (file: string) => ALONE.test(file) ? jobs : HEAVY.test(file) ? 2 : 1;
+  const last = (file: string) => ALONE.test(file) ? 1 : 0;
+  await runWeighed(files.toSorted((a, b) => last(a) - last(b)), { room: jobs, weigh, run });
   return results;
 }
 

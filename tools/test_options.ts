@@ -13,7 +13,7 @@ export interface TestOptions {
 export const TEST_USAGE = `npm test -- [options] [part of a path…]
   --only deno|bun   one runtime
   --filter TEXT     only test files whose path holds TEXT; may be repeated; leaves the checks out
-  --jobs N          test files at once (4): most of their time they wait
+  --jobs N          test files at once (4): most of their time they wait; one of the faults counts for two
   --no-checks       leave the checks out`;
 
 /** @throws {TypeError} on an unknown or wrong option. */

@@ -1,3 +1,5 @@
+import { growingDelay, pause } from "../waiting.ts";
+import { BrokerError } from "./broker.ts";
 import type { HeaderBytes, NatsLink } from "./nats_link.ts";
 
 /** JetStream counts time in nanoseconds. */
@@ -20,6 +22,10 @@ export const API = {
   workQueueTaken: 10099,
   workQueueSubjectTaken: 10100,
 } as const;
+
+/** A cluster says so while it chooses who leads, and while most of its servers are away. */
+const PASSING: ReadonlySet<number> = new Set([10004, 10008, 10009]);
+const AGAIN = { first: 50, longest: 500 };
 
 /** JetStream said no. */
 export class ApiError extends Error {
@@ -93,10 +99,61 @@ export interface StoredMessage {
   readonly hdrs?: string;
 }
 
-/** Calls `$JS.API.<name>` and returns the answer; throws `ApiError` for a refusal, `BrokerError` for none. */
-export async function callApi<T>(link: NatsLink, name: string, body?: unknown): Promise<T> {
+export interface CallOptions {
+  /** The stream is known to be there: one that does not find it has not heard of it yet. @default false */
+  readonly isThere?: boolean;
+  /** An answer that leaves out what is on servers that are away is none. @default false */
+  readonly isWhole?: boolean;
+}
+
+/**
+ * Calls `$JS.API.<name>` and returns the answer. What a cluster refuses for the moment is asked for again, up to the time of a call.
+ * Throws `ApiError` for a refusal, `BrokerError` for no answer.
+ */
+export async function callApi<T>(
+  link: NatsLink,
+  name: string,
+  body?: unknown,
+  options: CallOptions = {},
+): Promise<T> {
   const payload = body === undefined ? "" : JSON.stringify(body);
-  return parseAnswer<T>(link, await link.call(`$JS.API.${name}`, payload));
+  const end = performance.now() + link.patienceMs;
+  for (let failures = 0;; failures++) {
+    const answer: ApiAnswer = JSON.parse(
+      new TextDecoder().decode(await link.call(`$JS.API.${name}`, payload)),
+    );
+    const problem = passingIn(answer, options);
+    if (problem === undefined) return accepted<T>(link, answer);
+    if (performance.now() >= end) {
+      throw new BrokerError(
+        `Cannot ask NATS at "${link.address}" for "${name}": ${link.said(problem)}; try again`,
+        { isAway: true },
+      );
+    }
+    await pause(growingDelay(failures, AGAIN));
+  }
+}
+
+interface ApiAnswer {
+  readonly error?: {
+    readonly code: number;
+    readonly err_code?: number;
+    readonly description?: string;
+  };
+  /** What a list leaves out, since nobody has answered for it. */
+  readonly missing?: readonly string[];
+}
+
+/** Why it is not the last word; undefined if it is. */
+function passingIn(
+  { error, missing = [] }: ApiAnswer,
+  { isThere = false, isWhole = false }: CallOptions,
+): string | undefined {
+  const code = error?.err_code ?? 0;
+  if (PASSING.has(code) || (isThere && code === API.streamNotFound)) {
+    return error?.description ?? "not now";
+  }
+  return isWhole && missing.length > 0 ? `nobody answers for ${missing.join(", ")}` : undefined;
 }
 
 /** Publishes one message to a stream and waits for its sequence. For the few that are not on the hot path. */
@@ -105,7 +162,8 @@ export async function publishOnce(
   subject: string,
   options: { body: Uint8Array; headers: HeaderBytes },
 ): Promise<{ seq: number; duplicate?: boolean }> {
-  return parseAnswer(link, await link.call(subject, options.body, options.headers));
+  const answer = await link.call(subject, options.body, options.headers);
+  return accepted(link, JSON.parse(new TextDecoder().decode(answer)));
 }
 
 /** The answer, or undefined if it is one of these refusals. */
@@ -131,12 +189,11 @@ export function streamInfo(link: NatsLink, stream: string): Promise<StreamInfo |
   return unless([API.streamNotFound], callApi<StreamInfo>(link, `STREAM.INFO.${stream}`));
 }
 
-function parseAnswer<T>(link: NatsLink, data: Uint8Array): T {
-  const answer = JSON.parse(new TextDecoder().decode(data));
-  const error = answer.error;
+function accepted<T>(link: NatsLink, answer: ApiAnswer): T {
+  const { error } = answer;
   if (error) {
     const description = link.said(String(error.description ?? "no description"));
     throw new ApiError(error.err_code ?? error.code, description);
   }
-  return answer;
+  return answer as T;
 }

@@ -51,20 +51,23 @@ export async function tidyStream(
   return { old, young };
 }
 
-/** Every message up to it is acked by every group; 0 if there is no group. */
+interface ConsumerPage {
+  readonly total: number;
+  readonly consumers: readonly ConsumerInfo[] | null;
+  /** Those for which no server has answered. */
+  readonly missing?: readonly string[];
+}
+
+/** Every message up to it is acked by every group; 0 if there is no group, or one of which that is not known. */
 async function commonAckFloor(link: NatsLink, stream: string): Promise<number> {
   let floor = Infinity;
   for (let offset = 0;;) {
     const page = await unless(
       [API.streamNotFound],
-      callApi<{ total: number; consumers: ConsumerInfo[] | null }>(
-        link,
-        `CONSUMER.LIST.${stream}`,
-        {
-          offset,
-        },
-      ),
+      callApi<ConsumerPage>(link, `CONSUMER.LIST.${stream}`, { offset }),
     );
+    // Of a group for which nobody answers it cannot be known what it has acked.
+    if (page?.missing?.length) return 0;
     const consumers = page?.consumers ?? [];
     for (const { ack_floor } of consumers) floor = Math.min(floor, ack_floor.stream_seq);
     offset += consumers.length;

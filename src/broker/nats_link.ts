@@ -109,6 +109,11 @@ export class NatsLink {
     };
   }
 
+  /** How long a call waits for an answer. */
+  get patienceMs(): number {
+    return this.#options.callMs ?? 5_000;
+  }
+
   /**
    * Sends a request and returns the answer's bytes; sends it again when the connection was lost in between or no answer comes, so it
    * must do no harm twice. While nobody is there to answer it waits, up to the time of a call; then `BrokerError`.
@@ -118,7 +123,7 @@ export class NatsLink {
     payload: Uint8Array | string,
     headers?: HeaderBytes,
   ): Promise<Uint8Array> {
-    const patience = this.#options.callMs ?? 5_000;
+    const patience = this.patienceMs;
     const end = performance.now() + patience;
     for (;;) {
       if (this.closed) {

@@ -19,7 +19,7 @@ export interface DurableSpec {
   readonly group: string;
   /** What the consumer is to be given. */
   readonly subjects: string;
-  /** Whether the stream may have other subjects, which are not the consumer's. @default false */
+  /** Whether the stream is somebody else's: it may have other subjects, or not be there. @default false */
   readonly filtered?: boolean;
   readonly ackWaitMs: number;
   readonly maxAckPending: number;
@@ -133,9 +133,9 @@ async function putConsumer(
 ): Promise<void> {
   const { stream } = spec;
   try {
-    await callApi(link, `CONSUMER.DURABLE.CREATE.${stream}.${spec.group}`, {
-      stream_name: stream,
-      config,
+    const request = { stream_name: stream, config };
+    await callApi(link, `CONSUMER.DURABLE.CREATE.${stream}.${spec.group}`, request, {
+      isThere: spec.filtered !== true,
     });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

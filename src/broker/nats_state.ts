@@ -1,3 +1,4 @@
+import { BrokerError } from "./broker.ts";
 import {
   API,
   ApiError,
@@ -82,10 +83,7 @@ export class NatsState implements StateStore {
     const found = new Set<string>();
     for (const filter of [subject(this.#prefix, prefix), `${subject(this.#prefix, prefix)}.>`]) {
       for (let offset = 0;;) {
-        const info = await callApi<StreamInfo>(this.#link, `STREAM.INFO.${this.#stream}`, {
-          subjects_filter: filter,
-          offset,
-        });
+        const info = await this.#call<StreamInfo>("INFO", { subjects_filter: filter, offset });
         const subjects = Object.keys(info.state.subjects ?? {});
         for (const name of subjects) found.add(name.slice(this.#prefix.length));
         offset += subjects.length;
@@ -146,7 +144,7 @@ export class NatsState implements StateStore {
     await this.#make();
     const answer = await unless(
       [API.messageNotFound],
-      callApi<{ message: StoredMessage }>(this.#link, `STREAM.MSG.GET.${this.#stream}`, {
+      this.#call<{ message: StoredMessage }>("MSG.GET", {
         last_by_subj: subject(this.#prefix, key),
       }),
     );
@@ -155,10 +153,20 @@ export class NatsState implements StateStore {
 
   /** @param upTo Sequence after which nothing is erased: somebody may have put the key again. */
   async #erase(key: string, upTo?: number): Promise<void> {
-    await callApi(this.#link, `STREAM.PURGE.${this.#stream}`, {
+    await this.#call("PURGE", {
       filter: subject(this.#prefix, key),
       ...(upTo === undefined ? {} : { seq: upTo + 1 }),
     });
+  }
+
+  async #call<T>(what: string, body: unknown): Promise<T> {
+    try {
+      return await callApi(this.#link, `STREAM.${what}.${this.#stream}`, body, { isThere: true });
+    } catch (error) {
+      // Somebody may have removed it: the next call makes it again.
+      if (error instanceof BrokerError) this.#made = undefined;
+      throw error;
+    }
   }
 
   #make(): Promise<void> {

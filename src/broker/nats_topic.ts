@@ -73,9 +73,12 @@ export async function ensureTopic(
 }
 
 async function find(link: NatsLink, subject: string): Promise<StreamConfig | undefined> {
-  const { streams } = await callApi<{ streams?: StreamInfo[] | null }>(link, "STREAM.LIST", {
-    subject,
-  });
+  const { streams } = await callApi<{ streams?: StreamInfo[] | null }>(
+    link,
+    "STREAM.LIST",
+    { subject },
+    { isWhole: true },
+  );
   return streams?.[0]?.config;
 }
 

@@ -47,7 +47,7 @@ onServers("a record that takes all memory", (given) => {
     const { servers, kflow } = given;
     const id = `memory-${crypto.randomUUID().slice(0, 8)}`;
     // So long that a worker which hangs for lack of memory is not handed its record once more, which would count.
-    const meta = `max.attempts: ${ATTEMPTS}, max.poll.interval.ms: 4000`;
+    const meta = `max.attempts: ${ATTEMPTS}, max.poll.interval.ms: 8000`;
     const folder = await numbersFolder(COUNT, {
       "work.ts": WORK,
       "pipeline.yaml": workPipeline(id, meta),

@@ -155,7 +155,7 @@ onServers("a network", (given) => {
           await pause(100);
         }
       };
-      await reaches(RATE, 30_000, "no record before the fault");
+      await reaches(RATE, 60_000, "no record before the fault");
       await fault.act(proxy);
       const before = await acked();
       const { backMs = link.patienceMs } = fault;
