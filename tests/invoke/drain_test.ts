@@ -73,6 +73,7 @@ dag:
   };
 }
 
+const SLOW = { timeout: 60_000 };
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 onBothBrokers("a drain", (given) => {
@@ -91,28 +92,29 @@ onBothBrokers("a drain", (given) => {
     assert.match(await tested.metrics(), /^kflow_acked_total\{[^}]*function="work"\} 300$/m);
   });
 
-  it("takes what it can finish, and nothing that it would have to hand back", async () => {
+  it("takes what it can finish, and nothing that it would have to hand back", SLOW, async () => {
     const attempts: number[] = [];
     await using tested = await flow(given, {
-      count: 20,
+      count: 12,
       async work(_record, ctx) {
         attempts.push(ctx.delivery.attempt);
-        await pause(60);
+        // Of what a drain may take, a fifth is left for a machine that is busy with other things.
+        await pause(300);
       },
     });
     let taken = 0;
     let rounds = 0;
     for (let left = true; left && rounds < 30; rounds++) {
       const started = performance.now();
-      const report = await tested.drain(500);
-      assert.ok(performance.now() - started < 1_500);
+      const report = await tested.drain(1_500);
+      assert.ok(performance.now() - started < 3_000);
       assert.equal(report.tasks.work?.handedBack, 0);
       taken += report.tasks.work!.in;
       left = report.left;
     }
-    assert.equal(taken, 20);
+    assert.equal(taken, 12);
     assert.ok(rounds > 2, `${rounds} rounds`);
-    assert.deepEqual(attempts, Array(20).fill(1));
+    assert.deepEqual(attempts, Array(12).fill(1));
   });
 
   it("works on as many at once as the task allows", async () => {
