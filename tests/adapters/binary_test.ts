@@ -116,7 +116,11 @@ describe("the binary, alone in an empty folder with an empty environment", () =>
     const compile = ["build", "--compile", `--outfile=${empty}`, example.file("empty.ts")];
     assert.equal((await commands.run("bun", compile)).status, 0);
     const times: { first: number; start: number }[] = [];
-    for (let i = 0; i < 5; i++) {
+    const least = (of: (time: { first: number; start: number }) => number) =>
+      Math.min(...times.map(of));
+    const isSoon = () => least((time) => time.first) <= 1.5 * least((time) => time.start) + 300;
+    // A machine that is busy with other things is slower at both: the best of some shows what the program needs.
+    for (let i = 0; i < 20 && !(i >= 3 && isSoon()); i++) {
       let began = performance.now();
       await new Command([], { binary: empty }).end();
       const start = performance.now() - began;
@@ -129,14 +133,8 @@ describe("the binary, alone in an empty folder with an empty environment", () =>
       await command.end();
     }
     await example.remove();
-    const least = (of: (time: { first: number; start: number }) => number) =>
-      Math.min(...times.map(of));
     const [first, start] = [least((time) => time.first), least((time) => time.start)];
-    // A machine that is busy with other things is slower at both: the best of five shows what the program needs.
-    assert.ok(
-      first <= 1.5 * start + 300,
-      `first record after ${first} ms, empty program ${start} ms`,
-    );
+    assert.ok(isSoon(), `first record after ${first} ms, empty program ${start} ms`);
   });
 
   onServers("on servers", (given) => {
