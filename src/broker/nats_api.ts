@@ -119,9 +119,7 @@ export async function callApi<T>(
   const payload = body === undefined ? "" : JSON.stringify(body);
   const end = performance.now() + link.patienceMs;
   for (let failures = 0;; failures++) {
-    const answer: ApiAnswer = JSON.parse(
-      new TextDecoder().decode(await link.call(`$JS.API.${name}`, payload)),
-    );
+    const answer = answerIn(await link.call(`$JS.API.${name}`, payload));
     const problem = passingIn(answer, options);
     if (problem === undefined) return accepted<T>(link, answer);
     if (performance.now() >= end) {
@@ -162,8 +160,7 @@ export async function publishOnce(
   subject: string,
   options: { body: Uint8Array; headers: HeaderBytes },
 ): Promise<{ seq: number; duplicate?: boolean }> {
-  const answer = await link.call(subject, options.body, options.headers);
-  return accepted(link, JSON.parse(new TextDecoder().decode(answer)));
+  return accepted(link, answerIn(await link.call(subject, options.body, options.headers)));
 }
 
 /** The answer, or undefined if it is one of these refusals. */
@@ -187,6 +184,10 @@ export function isTaken(error: unknown): error is ApiError {
 
 export function streamInfo(link: NatsLink, stream: string): Promise<StreamInfo | undefined> {
   return unless([API.streamNotFound], callApi<StreamInfo>(link, `STREAM.INFO.${stream}`));
+}
+
+function answerIn(bytes: Uint8Array): ApiAnswer {
+  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 function accepted<T>(link: NatsLink, answer: ApiAnswer): T {

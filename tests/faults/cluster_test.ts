@@ -75,7 +75,7 @@ describe("a cluster of NATS servers", { skip: serverSkip("nats-server", "minio")
         before = await delivered() ?? Infinity;
         return before < Infinity;
       };
-      const isMore = async () => (await delivered() ?? 0) > before + RATE / 4;
+      const isMore = async () => (await delivered() ?? 0) > before + RATE;
       try {
         await eventually(works, "work", GOES_ON_MS);
         await Promise.all(those.map((server) => server.kill()));
