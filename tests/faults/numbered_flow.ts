@@ -7,7 +7,8 @@ import type { TestServers } from "../support/test_servers.ts";
 import { givenUpIn, judge, numbersIn, type Verdict } from "./oracle.ts";
 
 export interface NumberedFlowOptions {
-  readonly records: number;
+  /** So many, or as many as the source has made when `enough` is called. */
+  readonly records: number | "until enough";
   /** Records that the source makes in a second, so that they come for as long as faults do. */
   readonly rate: number;
   /** Bytes that every record has beside its number. @default 0 */
@@ -35,6 +36,10 @@ const SCHEMA = JSON.stringify({
     { name: "key", type: "string" },
   ],
 });
+
+/** Files of the source: there when it shall end, and how many records it has made. */
+const ENOUGH = "enough";
+const MADE = "made";
 
 /** So that what is acknowledged is still there to be read at the end. */
 const WINDOW_MS = 3_600_000;
@@ -83,17 +88,8 @@ export class NumberedFlow {
   ): Promise<NumberedFlow> {
     const flow = new NumberedFlow(kflow, servers, await FlowFolder.make(), options);
     const { folder, id } = flow;
-    const { records, padding = 0, workMs = 0, mixed = false } = options;
-    await folder.write(
-      "make.ts",
-      `
-export default function* () {
-  for (let n = 0; n < ${records}; n++) {
-    yield { n, padding: "x".repeat(${padding}), bucket: "${flow.#docs}", key: "docs/" + n % ${OBJECTS} };
-  }
-}
-`,
-    );
+    const { workMs = 0, mixed = false } = options;
+    await folder.write("make.ts", flow.#source());
     if (mixed) await folder.write("mixed.ts", MIXED);
     const wait = `await new Promise((resolve) => setTimeout(resolve, ${workMs})); `;
     await folder.write(
@@ -122,6 +118,11 @@ export default function* () {
     return this.kflow.start(["run", this.folder.file("pipeline.yaml"), "--run", "once"], options);
   }
 
+  /** Ends a source that makes records until then. */
+  async enough(): Promise<void> {
+    await this.folder.write(ENOUGH, "");
+  }
+
   /** How a task stands with its inputs. */
   async standing(task: NumberedTask): Promise<Standing> {
     this.#manager ??= await (await this.servers.client()).jetstreamManager();
@@ -139,6 +140,7 @@ export default function* () {
    */
   async isCompleteAndOnce(what: string): Promise<void> {
     const { servers, id, options } = this;
+    const records = await this.#records();
     const deadLetters = await numbersIn(servers, `kflow-${id}-dead`);
     const errors = await servers.messages(this.#errors).catch(() => []);
     const failed = { deadLetters, givenUp: givenUpIn(errors) };
@@ -148,17 +150,22 @@ export default function* () {
     for (const task of ["first", "second", "store"]) {
       const outputs = await numbersIn(servers, `kflow-${id}-${task}`);
       const others = task === "first" ? succeeds : failed;
-      verdicts.set(`on the way to ${task}`, judge({ outputs, ...others }, options.records));
+      verdicts.set(`on the way to ${task}`, judge({ outputs, ...others }, records));
     }
-    const stored = judge({ outputs: await this.#written(), ...failed }, options.records);
+    const stored = judge({ outputs: await this.#written(), ...failed }, records);
     verdicts.set("stored", stored);
     const count = (of: keyof Verdict) =>
       [...verdicts.values()].reduce((sum, verdict) => sum + verdict[of].length, 0);
-    note(
-      `${what}: ${options.records} records, lost ${count("lost")}, doubled ${count("doubled")}`,
-    );
+    note(`${what}: ${records} records, lost ${count("lost")}, doubled ${count("doubled")}`);
     for (const [place, verdict] of verdicts) assert.deepEqual(verdict, clean, place);
     if (options.mixed !== true) assert.deepEqual(failed, succeeds);
+  }
+
+  /** How many the source has made. */
+  async #records(): Promise<number> {
+    const { records } = this.options;
+    if (records !== "until enough") return records;
+    return Number(new TextDecoder().decode(await this.folder.read(MADE)));
   }
 
   /** A bulk that was written and not acknowledged is written again, cut as it comes: each line counts once (DESIGN.md 7, P6). */
@@ -182,6 +189,22 @@ export default function* () {
 
   get #errors(): string {
     return `errors-${this.id}`;
+  }
+
+  #source(): string {
+    const { records, padding = 0 } = this.options;
+    const [enough, made] = [ENOUGH, MADE].map((name) => JSON.stringify(this.folder.file(name)));
+    const isMore = records === "until enough" ? `!existsSync(${enough})` : `n < ${records}`;
+    return `
+import { existsSync, writeFileSync } from "node:fs";
+export default function* () {
+  let n = 0;
+  for (; ${isMore}; n++) {
+    yield { n, padding: "x".repeat(${padding}), bucket: "${this.#docs}", key: "docs/" + n % ${OBJECTS} };
+  }
+  writeFileSync(${made}, String(n));
+}
+`;
   }
 
   #yaml(): string {
