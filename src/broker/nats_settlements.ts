@@ -9,7 +9,8 @@ const ACK = "+ACK";
 const NAK = "-NAK";
 const NANOS_PER_MS = 1_000_000;
 const PATIENCE_BEATS = 4;
-const MOST_TRIES = 6;
+/** 30 s in all: a connection on which nothing comes any more is known to be one after 20, and what was sent there is sent on the next. */
+const MOST_TRIES = 15;
 
 /**
  * Sends acks and naks, and sends them again until the server confirmed them. A consumer takes what comes over one connection in

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, describe, it } from "@std/testing/bdd";
-import type { Broker } from "../../src/broker/broker.ts";
+import type { Broker, Delivery } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats.ts";
 import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
 import { eventually, numbered, Place, publish, within } from "../support/broker_probes.ts";
@@ -80,6 +80,31 @@ for (const kind of ["websocket", "tcp"] as const) {
         await survives(() => proxy.stall(), 900_000);
       },
     );
+
+    it("what was acked on a half-open connection counts when it is made again", LONG, async () => {
+      const slow = await connectNats({
+        url: `${kind === "tcp" ? "nats" : "ws"}://127.0.0.1:${proxy.port}`,
+        kind,
+        dial: dialTcp,
+        log: quiet,
+      });
+      try {
+        const place = new Place();
+        const consumer = await slow.consume(place.group({ ackWaitMs: 60_000 }));
+        const publisher = slow.publisher();
+        for (const id of numbered(20)) await publish(publisher, place.message(id));
+        consumer.slots = 20;
+        const taken: Delivery[] = [];
+        while (taken.length < 20) taken.push(...await consumer.next());
+        proxy.stall();
+        for (const delivery of taken) consumer.ack(delivery);
+        await eventually(() => !slow.isConnected(), "end of the connection", 25_000);
+        await eventually(() => slow.isConnected(), "connection", 5_000);
+        await eventually(async () => (await consumer.state()).ackFloor === 20, "acks", 5_000);
+      } finally {
+        await slow.close();
+      }
+    });
 
     it("a server that stands still for a while", LONG, async () => {
       await survives(() => {

@@ -19,6 +19,8 @@ interface Fault {
   act(proxy: TcpProxy): Promise<void>;
   /** Bytes beside the number of each record. */
   readonly padding?: number;
+  /** For all of these records. */
+  readonly queueBytes?: number;
   /** After that many ms from its end on, records go on. Absent: when the link has given the connection up. */
   readonly backMs?: number;
 }
@@ -40,6 +42,7 @@ const FAULTS: readonly Fault[] = [
     name: "half open with full buffers",
     act: (proxy) => Promise.resolve(proxy.stall("out")),
     padding: 20_000,
+    queueBytes: 2 ** 30,
   },
   {
     name: "later than any time-out",
@@ -132,6 +135,7 @@ onServers("a network", (given) => {
       records: "until enough",
       rate: RATE,
       padding: fault.padding,
+      queueBytes: fault.queueBytes,
       ackWaitMs: 4_000,
     });
     flows.push(flow);

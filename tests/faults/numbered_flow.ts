@@ -13,6 +13,8 @@ export interface NumberedFlowOptions {
   readonly rate: number;
   /** Bytes that every record has beside its number. @default 0 */
   readonly padding?: number;
+  /** What the queue of a task holds, bytes: of what is acknowledged half as much is there to be read at the end. @default as kflow has it */
+  readonly queueBytes?: number;
   /** How long a function takes for a record, ms. @default 0 */
   readonly workMs?: number;
   readonly ackWaitMs: number;
@@ -208,8 +210,9 @@ export default function* () {
   }
 
   #yaml(): string {
-    const { rate, ackWaitMs, mixed = false } = this.options;
-    const meta = `max.poll.interval.ms: ${ackWaitMs}, duplicate.window.ms: ${WINDOW_MS}`;
+    const { rate, ackWaitMs, queueBytes, mixed = false } = this.options;
+    const size = queueBytes === undefined ? "" : `, stream.max.bytes: ${queueBytes}`;
+    const meta = `max.poll.interval.ms: ${ackWaitMs}, duplicate.window.ms: ${WINDOW_MS}${size}`;
     const work = `schema: '${SCHEMA}', meta: {${meta}, retry.delay.ms: 100, concurrency: 16}`;
     const pass = `type: raw, module: ./pass.ts, ${work}`;
     const first = mixed
