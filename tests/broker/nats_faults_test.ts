@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, describe, it } from "@std/testing/bdd";
 import type { Broker, Delivery } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
+import { connectNats, type NatsOptions } from "../../src/broker/nats.ts";
 import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
 import { eventually, numbered, Place, publish, within } from "../support/broker_probes.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";
@@ -18,18 +18,20 @@ for (const kind of ["websocket", "tcp"] as const) {
     let proxy: TcpProxy;
     let broker: Broker;
 
-    before(async () => {
-      server = await startNats();
-      proxy = await startTcpProxy(kind === "tcp" ? server.tcpPort : server.wsPort);
-      broker = await connectNats({
+    /** Behind the proxy. */
+    const connect = (times: Pick<NatsOptions, "pingMs" | "stuckMs" | "answerMs"> = {}) =>
+      connectNats({
         url: `${kind === "tcp" ? "nats" : "ws"}://127.0.0.1:${proxy.port}`,
         kind,
         dial: dialTcp,
         log: quiet,
-        pingMs: 400,
-        stuckMs: 2_000,
-        answerMs: 1_000,
+        ...times,
       });
+
+    before(async () => {
+      server = await startNats();
+      proxy = await startTcpProxy(kind === "tcp" ? server.tcpPort : server.wsPort);
+      broker = await connect({ pingMs: 400, stuckMs: 2_000, answerMs: 1_000 });
     });
     after(async () => {
       await broker?.close();
@@ -82,12 +84,7 @@ for (const kind of ["websocket", "tcp"] as const) {
     );
 
     it("what was acked on a half-open connection counts when it is made again", LONG, async () => {
-      const slow = await connectNats({
-        url: `${kind === "tcp" ? "nats" : "ws"}://127.0.0.1:${proxy.port}`,
-        kind,
-        dial: dialTcp,
-        log: quiet,
-      });
+      const slow = await connect();
       try {
         const place = new Place();
         const consumer = await slow.consume(place.group({ ackWaitMs: 60_000 }));
@@ -98,9 +95,9 @@ for (const kind of ["websocket", "tcp"] as const) {
         while (taken.length < 20) taken.push(...await consumer.next());
         proxy.stall();
         for (const delivery of taken) consumer.ack(delivery);
-        await eventually(() => !slow.isConnected(), "end of the connection", 25_000);
-        await eventually(() => slow.isConnected(), "connection", 5_000);
-        await eventually(async () => (await consumer.state()).ackFloor === 20, "acks", 5_000);
+        // Not answered while the connection is half open; how short it is away between the two cannot be seen from here.
+        const floor = () => consumer.state().then(({ ackFloor }) => ackFloor, () => 0);
+        await eventually(async () => await floor() === 20, "acks", 35_000);
       } finally {
         await slow.close();
       }
@@ -144,12 +141,7 @@ for (const kind of ["websocket", "tcp"] as const) {
     });
 
     it("close() ends in time while the server is away", LONG, async () => {
-      const ending = await connectNats({
-        url: `${kind === "tcp" ? "nats" : "ws"}://127.0.0.1:${proxy.port}`,
-        kind,
-        dial: dialTcp,
-        log: quiet,
-      });
+      const ending = await connect();
       const place = new Place();
       const consumer = await ending.consume(place.group());
       const waiting = consumer.next();
