@@ -10,13 +10,13 @@ import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { freePort } from "../support/free_port.ts";
 import { ask, Handlers, post, TOKEN } from "../support/handlers.ts";
-import { WEBHOOK_ARN } from "../support/minio_server.ts";
-import { s3Request } from "../support/s3_requests.ts";
+import { notifyWebhook } from "../support/minio_server.ts";
 import { serverSkip } from "../support/server_binary.ts";
 import { TestServers } from "../support/test_servers.ts";
 
 const listed = new AvroCodec().parse(S3_LIST_SCHEMA);
 const SLOW = { timeout: 60_000 };
+const EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"];
 /** Names that an event and a URL write in ways of their own. */
 const KEYS = ["docs/a b+c.txt", "docs/ü%20&.txt", "docs/plain.txt", "docs/deep/er=.txt"];
 
@@ -50,7 +50,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
     const id = `flow-${crypto.randomUUID().slice(0, 8)}`;
     const bucket = `bucket-${id}`;
     await servers.makeBuckets(bucket);
-    if (notify) await notifyOf(bucket);
+    if (notify) await notifyWebhook(servers.minio, bucket, EVENTS);
     const pipeline = {
       ...(mode === "batch" && { mode }),
       dag: [
@@ -75,19 +75,6 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
         record: listed.decode(body),
       }));
     return { id, bucket, pipeline, env, handler, onEdge };
-  }
-
-  async function notifyOf(bucket: string): Promise<void> {
-    const events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"];
-    const configuration = `<NotificationConfiguration><QueueConfiguration><Id>1</Id>` +
-      `<Queue>${WEBHOOK_ARN}</Queue>${events.map((event) => `<Event>${event}</Event>`).join("")}` +
-      `</QueueConfiguration></NotificationConfiguration>`;
-    await s3Request(servers.minio, {
-      method: "PUT",
-      bucket,
-      query: { notification: "" },
-      body: new TextEncoder().encode(configuration),
-    });
   }
 
   async function putAll(bucket: string): Promise<void> {

@@ -1,17 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectClient } from "nats";
 import { within } from "./broker_probes.ts";
-import { freePort } from "./free_port.ts";
 import { recordStored } from "./run_record.ts";
 import { serverBinary } from "./server_binary.ts";
+import { onFreePorts, ServerProcess } from "./server_process.ts";
 import { storedText } from "./stored_text.ts";
 
 const START_MS = 15_000;
-const POLL_MS = 20;
 /** A cluster in which some server is away may have no leader for what is read. */
 const STORED_MS = 20_000;
 
@@ -47,62 +45,58 @@ export interface NatsServer {
 
 /** Starts a NATS server with ports and a data folder of its own; returns when it answers. */
 export async function startNats(options: NatsServerOptions = {}): Promise<NatsServer> {
-  const binary = serverBinary(options.version === "2.9" ? "nats-server-2.9" : "nats-server");
+  const command = serverBinary(options.version === "2.9" ? "nats-server-2.9" : "nats-server");
   const folder = await mkdtemp(join(tmpdir(), "kflow-nats-"));
-  const tcpPort = await freePort();
-  const wsPort = await freePort();
-  const file = join(folder, "server.conf");
-  await writeFile(file, configuration(options, { folder, tcpPort, wsPort }));
-  let child: ChildProcess | undefined;
-
-  async function start(): Promise<void> {
-    const started = spawn(binary, ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
-    child = started;
-    let output = "";
-    started.stderr.on("data", (text: Uint8Array) => {
-      output = (output + new TextDecoder().decode(text)).slice(-4_000);
-    });
-    const deadline = Date.now() + START_MS;
-    while (!(await greets(tcpPort) && output.includes("Server is ready"))) {
-      if (started.exitCode !== null || Date.now() > deadline) {
-        await end("SIGKILL");
-        throw new Error(`Cannot start ${binary} on port ${tcpPort}: it does not answer\n${output}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-  }
-
-  async function end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    const ending = child;
-    child = undefined;
-    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => ending.once("exit", () => resolve()));
-    ending.kill(signal);
-    const timer = setTimeout(() => ending.kill("SIGKILL"), 5_000);
-    await gone;
-    clearTimeout(timer);
-  }
-
+  const server = new ServerProcess();
   try {
-    await start();
+    return await onFreePorts(2, async (tcpPort, wsPort) => {
+      const place = { folder, tcpPort: tcpPort!, wsPort: wsPort! };
+      const file = join(folder, "server.conf");
+      await writeFile(file, configuration(options, place));
+      const start = async () =>
+        await server.start({
+          command,
+          args: ["-c", file],
+          withinMs: START_MS,
+          isReady: async (output) =>
+            output.includes("Server is ready") && await greets(place.tcpPort),
+        });
+      await start();
+      return serverOf(server, { start, options, ...place });
+    });
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+interface Place {
+  readonly folder: string;
+  readonly tcpPort: number;
+  readonly wsPort: number;
+}
+
+function serverOf(
+  server: ServerProcess,
+  { folder, tcpPort, wsPort, start, options }: Place & {
+    start: () => Promise<void>;
+    options: NatsServerOptions;
+  },
+): NatsServer {
   return {
     wsUrl: `ws://127.0.0.1:${wsPort}`,
     tcpUrl: `nats://127.0.0.1:${tcpPort}`,
     wsPort,
     tcpPort,
     get pid() {
-      return child?.pid ?? 0;
+      return server.pid;
     },
     async stop() {
-      if (child !== undefined) await recordStored(() => left(options, tcpPort));
-      await end("SIGTERM");
+      if (server.pid !== 0) await recordStored(() => left(options, tcpPort));
+      await server.end("SIGTERM");
       await rm(folder, { recursive: true, force: true });
     },
-    kill: () => end("SIGKILL"),
+    kill: () => server.end("SIGKILL"),
     restart: start,
   };
 }
@@ -124,7 +118,7 @@ async function left({ user, password }: NatsServerOptions, port: number): Promis
 
 function configuration(
   options: NatsServerOptions,
-  place: { folder: string; tcpPort: number; wsPort: number },
+  place: Place,
 ): string {
   const { user, password, denied, jetStream = true, config = "" } = options;
   const lines = [

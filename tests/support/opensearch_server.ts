@@ -1,17 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { freePort } from "./free_port.ts";
+import { freePortBelow } from "./free_port.ts";
 import { serverBinary } from "./server_binary.ts";
+import { onFreePorts, PortTaken, ServerProcess } from "./server_process.ts";
 
 const START_MS = 90_000;
-const POLL_MS = 100;
-const TRIES = 5;
-/** The runner takes HTTP ports of this range only. */
-const FIRST_PORT = 9201;
-const LAST_PORT = 9299;
+/** The runner accepts no HTTP port above 9299. */
+const PORT_LIMIT = 9300;
 
 export interface OpenSearchOptions {
   /** Lines of `opensearch.yml`. */
@@ -33,88 +29,58 @@ export interface OpenSearchServer {
   documents(index: string): Promise<Map<string, Record<string, unknown>>>;
 }
 
-/** Starts an OpenSearch node with a port and a data folder of its own; returns when it takes documents. */
+/** Starts an OpenSearch node with ports and a data folder of its own; returns when it takes documents. */
 export async function startOpenSearch(options: OpenSearchOptions = {}): Promise<OpenSearchServer> {
   const jars = join(serverBinary("opensearch"), "lib", "*");
   const folder = await mkdtemp(join(tmpdir(), "kflow-opensearch-"));
   const config = join(folder, "node_1", "config");
-  await mkdir(config, { recursive: true });
-  // Left to itself a node looks for others on this machine.
-  await writeFile(
-    join(config, "opensearch.yml"),
-    `discovery.type: single-node\ntransport.port: ${await freePort()}\n${options.config ?? ""}\n`,
-  );
-  let child: ChildProcess | undefined;
+  const server = new ServerProcess();
+  const cluster = `kflow-${crypto.randomUUID()}`;
 
-  /** False if the port was taken meanwhile. */
-  async function start(port: number): Promise<boolean> {
-    const started = spawn("java", [
-      "-Xmx512m",
-      // It lives for seconds: compiling well does not pay.
-      "-XX:TieredStopAtLevel=1",
-      "-cp",
-      jars,
-      "org.codelibs.opensearch.runner.OpenSearchRunner",
-      "-basePath",
-      folder,
-      "-numOfNode",
-      "1",
-      "-clusterName",
-      `kflow-${port}-${process.pid}`,
-      "-baseHttpPort",
-      String(port - 1),
-    ], { stdio: ["ignore", "pipe", "pipe"] });
-    child = started;
-    let output = "";
-    for (const stream of [started.stdout, started.stderr]) {
-      stream.on("data", (text: Uint8Array) => {
-        output = (output + new TextDecoder().decode(text)).slice(-8_000);
-      });
-    }
+  async function start(port: number): Promise<void> {
     const endpoint = `http://127.0.0.1:${port}`;
-    const deadline = Date.now() + START_MS;
-    while (!await isReady(endpoint)) {
-      const other = /AbstractHttpServerTransport.*publish_address \{127\.0\.0\.1:(\d+)\}/.exec(
-        output,
-      );
-      if (started.exitCode !== null || (other && Number(other[1]) !== port)) {
-        await end();
-        return false;
-      }
-      if (Date.now() > deadline) {
-        await end();
-        throw new Error(`Cannot start OpenSearch on ${endpoint}: it does not answer\n${output}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    // Somebody else's may have answered.
-    if (started.exitCode === null) return true;
-    child = undefined;
-    return false;
+    await server.start({
+      command: "java",
+      args: [
+        "-Xmx512m",
+        // It lives for seconds: compiling well does not pay.
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        jars,
+        "org.codelibs.opensearch.runner.OpenSearchRunner",
+        ...["-basePath", folder, "-numOfNode", "1", "-clusterName", cluster],
+        ...["-baseHttpPort", String(port - 1)],
+      ],
+      withinMs: START_MS,
+      async isReady(output) {
+        // It moves on to the next port if its own is taken.
+        const [, own] =
+          /AbstractHttpServerTransport.*publish_address \{[^}]*:(\d+)\}/.exec(output) ??
+            [];
+        if (own !== undefined && Number(own) !== port) throw new PortTaken(output);
+        return await takesDocuments(endpoint, cluster);
+      },
+    });
   }
 
-  async function end(): Promise<void> {
-    const ending = child;
-    child = undefined;
-    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => ending.once("exit", () => resolve()));
-    ending.kill("SIGKILL");
-    await gone;
-  }
-
-  let port = 0;
+  let endpoint = "";
+  let restart = async () => {};
   try {
-    for (let tried = 1;; tried++) {
-      port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
-      if (!await isTaken(port) && await start(port)) break;
-      if (tried === TRIES) throw new Error(`Cannot start OpenSearch after ${tried} tries`);
-    }
+    await mkdir(config, { recursive: true });
+    await onFreePorts(2, async (port, transportPort) => {
+      // Left to itself a node looks for others on this machine.
+      await writeFile(
+        join(config, "opensearch.yml"),
+        `discovery.type: single-node\ntransport.port: ${transportPort}\n${options.config ?? ""}\n`,
+      );
+      await start(port!);
+      endpoint = `http://127.0.0.1:${port}`;
+      restart = () => start(port!);
+    }, () => freePortBelow(PORT_LIMIT));
   } catch (error) {
-    await end();
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  const endpoint = `http://127.0.0.1:${port}`;
 
   async function ask(
     method: string,
@@ -143,35 +109,22 @@ export async function startOpenSearch(options: OpenSearchOptions = {}): Promise<
       return new Map(hits.map(({ _id, _source }) => [_id, _source]));
     },
     async stop() {
-      await end();
+      await server.end("SIGKILL");
       await rm(folder, { recursive: true, force: true });
     },
-    kill: end,
-    async restart() {
-      if (!await start(port)) throw new Error(`Cannot start OpenSearch again on ${endpoint}`);
-    },
+    kill: () => server.end("SIGKILL"),
+    restart: () => restart(),
   };
 }
 
-async function isReady(endpoint: string): Promise<boolean> {
+/** Whether it takes documents, and is ours: another cluster may have the port. */
+async function takesDocuments(endpoint: string, cluster: string): Promise<boolean> {
   try {
     const response = await fetch(`${endpoint}/_cluster/health?wait_for_status=yellow&timeout=1s`, {
       signal: AbortSignal.timeout(2_000),
     });
-    await response.body?.cancel();
-    return response.status === 200;
-  } catch {
-    return false;
-  }
-}
-
-async function isTaken(port: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/`, {
-      signal: AbortSignal.timeout(2_000),
-    });
-    await response.body?.cancel();
-    return true;
+    const health = await response.json();
+    return response.status === 200 && health.cluster_name === cluster;
   } catch {
     return false;
   }

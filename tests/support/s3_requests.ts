@@ -1,5 +1,10 @@
 import { Secret } from "../../src/secret.ts";
-import { S3Client, type S3Request, type TextAnswer } from "../../src/store/s3_request.ts";
+import {
+  S3Client,
+  type S3Request,
+  type S3Timing,
+  type TextAnswer,
+} from "../../src/store/s3_request.ts";
 
 export interface S3Account {
   readonly endpoint: string;
@@ -11,11 +16,13 @@ export interface S3Account {
 export async function s3Request(
   server: S3Account,
   request: Omit<S3Request, "call"> & { bucket: string; key?: string },
+  timing?: S3Timing,
 ): Promise<TextAnswer> {
   const client = new S3Client({
     base: server.endpoint,
     credentials: { user: server.user, password: new Secret(server.password) },
     region: "us-east-1",
+    timing,
     fetch: (url, init) => fetch(url, init),
     now: Date.now,
     random: Math.random,
