@@ -4,18 +4,27 @@ import process from "node:process";
 import type { BenchOptions } from "./comparison.ts";
 import { COMPARISONS } from "./comparisons.ts";
 import { type Runtime, RUNTIMES } from "./measuring/run_script.ts";
-import { short } from "./short.ts";
+import { coldStart } from "./gate/cold_start.ts";
+import { firstRecord } from "./gate/first_record.ts";
+import type { Measured } from "./gate/measure.ts";
+import { testTimes } from "./gate/test_times.ts";
+import { verdict } from "./gate/verdict.ts";
+import { workerMeasure } from "./gate/worker.ts";
 
 const USAGE = `npm run bench -- [options]
-  --only NAME       one comparison; may be repeated
+  --only NAME       one comparison, or with --gate one measure; may be repeated
   --rounds N        rounds of each instead of its own number
   --records N       no more records than this in any, to try it out
   --runtime NAME    deno or bun alone
   --tcp             our worker speaks TCP to the server instead of websockets
-  --short           the form for CI: ends with status 1 if our worker is slower than --least
-  --least RATIO     of the loop by hand (0.75)
+  --gate            measures all that has a bound and prints a table and a verdict; status 1 if something is not within its bound
+  --least RATIO     with --gate: bound of the worker's rate, of that of the loop by hand (0.75)
 
-${COMPARISONS.map(({ name, about }) => `  ${name.padEnd(16)}  ${about}`).join("\n")}`;
+comparisons
+${COMPARISONS.map(({ name, about }) => `  ${name.padEnd(16)}  ${about}`).join("\n")}
+
+measures of --gate
+${gateMeasures(0).map(({ name, about }) => `  ${name.padEnd(16)}  ${about}`).join("\n")}`;
 
 process.exit(await main());
 
@@ -27,7 +36,7 @@ async function main(): Promise<number> {
       records: { type: "string" },
       runtime: { type: "string" },
       tcp: { type: "boolean", default: false },
-      short: { type: "boolean", default: false },
+      gate: { type: "boolean", default: false },
       least: { type: "string", default: "0.75" },
       help: { type: "boolean", default: false },
     },
@@ -43,21 +52,37 @@ async function main(): Promise<number> {
     tcp: values.tcp,
     say: (line) => console.error(line),
   };
-  if (values.short) {
-    const { text, problem } = await short(options, Number(values.least));
-    console.log(problem === undefined ? text : `${text}\n${problem}`);
-    return problem === undefined ? 0 : 1;
+  if (values.gate) {
+    const measured: Measured[] = [];
+    for (const { run } of chosen("measure", gateMeasures(Number(values.least)), values.only)) {
+      measured.push(...await run(options));
+    }
+    const { text, ok } = verdict(measured);
+    console.log(text);
+    return ok ? 0 : 1;
   }
-  for (const name of values.only) {
-    if (!COMPARISONS.some((each) => each.name === name)) wrong(`no comparison is named "${name}"`);
-  }
-  for (const { name, about, run } of COMPARISONS) {
-    if (values.only.length > 0 && !values.only.includes(name)) continue;
+  for (const { name, about, run } of chosen("comparison", COMPARISONS, values.only)) {
     console.log(`\n== ${name}: ${about}`);
     const say = (line: string) => options.say(`${name}: ${line}`);
     console.log(await run({ ...options, say }));
   }
   return 0;
+}
+
+function gateMeasures(least: number) {
+  return [workerMeasure(least), coldStart, firstRecord, testTimes];
+}
+
+/** Those with these names; all if there are none. */
+function chosen<T extends { name: string }>(
+  kind: string,
+  all: readonly T[],
+  names: readonly string[],
+): readonly T[] {
+  for (const name of names) {
+    if (!all.some((each) => each.name === name)) wrong(`no ${kind} is named "${name}"`);
+  }
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
 }
 
 function count(name: string, text: string): number {

@@ -30,6 +30,11 @@ const LINE_RULES: readonly LineRule[] = [
     problem: "TypeScript visibility: use #private",
   },
   {
+    where: /^tests\/.*_test\.ts$/,
+    pattern: /\bassert\b.*(\.now\(\) - \w+|\b(took|elapsed)) *</,
+    problem: "a test that judges speed: measure it in bench/gate",
+  },
+  {
     where: /^mod\.ts$/,
     pattern: /^export\s+(type\s+)?\*|^export\s+default\b/,
     problem: "mod.ts names each of its exports",

@@ -19,9 +19,8 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const IS_LONG = process.env.KFLOW_TEST_FAULTS === "all";
 const FILE_LIMIT_MS = IS_LONG ? 30 * 60_000 : 240_000;
 const RUNTIME_LIMIT_MS = IS_LONG ? 40 * 60_000 : 15 * 60_000;
-const BENCH_LIMIT_MS = 5 * 60_000;
-/** They say what something may take at most, with all of the machine: they run after the others, one at a time. */
-const ALONE = /\/(attacked_ports|binary|cold_start)_test\.ts$/;
+/** It takes all of the machine: it runs after the others. */
+const ALONE = /\/attacked_ports_test\.ts$/;
 /** They have servers and many workers of their own. */
 const HEAVY = /^tests\/faults\//;
 
@@ -144,27 +143,6 @@ function checkRows(
   tally.check("conformance: every named test passed", unprovenRows(rows, reports), 0);
 }
 
-/** Alone at the end, where nothing else takes its time. */
-async function runShortBench(tally: Tally, commands: Commands): Promise<void> {
-  say("\n== bench, the short form");
-  const started = performance.now();
-  const { status, output } = await commands.run("deno", [
-    "run",
-    "-A",
-    "--no-lock",
-    "--node-modules-dir=manual",
-    "bench/bench.ts",
-    "--short",
-  ], { cwd: ROOT, timeoutMs: BENCH_LIMIT_MS });
-  if (status === 0) say(output.trimEnd());
-  const problems = status === 0 ? [] : [output];
-  tally.check(
-    "a worker is nearly as fast as a loop by hand",
-    problems,
-    performance.now() - started,
-  );
-}
-
 async function runAll(options: TestOptions, commands: Commands): Promise<Tally> {
   const tally = new Tally(say);
   const files = testFiles(options.filters);
@@ -187,7 +165,6 @@ async function runAll(options: TestOptions, commands: Commands): Promise<Tally> 
     whole: options.filters.length === 0,
     servers: hasServers,
   });
-  if (isWhole && hasServers) await runShortBench(tally, commands);
   return tally;
 }
 

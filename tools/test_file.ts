@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Commands } from "./process.ts";
 import { readRecord, RECORD_VARIABLE, type RunRecord } from "./secret_search.ts";
-import { EMPTY_REPORT, type FileReport, readJunit, unfinishedTest } from "./test_report.ts";
+import {
+  EMPTY_REPORT,
+  type FileReport,
+  readJunit,
+  readTimes,
+  unfinishedTest,
+} from "./test_report.ts";
 
 export const RUNTIMES = ["deno", "bun"] as const;
 export type Runtime = typeof RUNTIMES[number];
@@ -16,6 +22,8 @@ export interface FileResult {
   readonly problems: readonly string[];
   readonly output: string;
   readonly record: RunRecord;
+  /** Of each test, ms. */
+  readonly times: ReadonlyMap<string, number>;
   readonly milliseconds: number;
 }
 
@@ -56,7 +64,8 @@ export async function runTestFile(
       timeoutMs,
       env: { ...env, NO_COLOR: "1", [RECORD_VARIABLE]: folder },
     });
-    const report = await readFile(junit, "utf8").then(readJunit, () => EMPTY_REPORT);
+    const xml = await readFile(junit, "utf8").catch(() => undefined);
+    const report = xml === undefined ? EMPTY_REPORT : readJunit(xml);
     return {
       runtime,
       file,
@@ -64,6 +73,7 @@ export async function runTestFile(
       problems: problemsOf(report, result, timeoutMs),
       output: result.output,
       record: await readRecord(folder),
+      times: readTimes(xml ?? ""),
       milliseconds: result.milliseconds,
     };
   } finally {

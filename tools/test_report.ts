@@ -9,6 +9,7 @@ export const EMPTY_REPORT: FileReport = { passed: [], failed: [], skipped: [] };
 
 interface Case {
   readonly path: readonly string[];
+  readonly milliseconds: number;
   failed: boolean;
   skipped: boolean;
 }
@@ -20,7 +21,7 @@ interface Case {
  * A suite counts only when it failed by itself (a hook) or was skipped as a whole.
  */
 export function readJunit(xml: string): FileReport {
-  const cases = xml.includes('name="deno test"') ? denoCases(xml) : bunCases(xml);
+  const cases = casesIn(xml);
   const suites = new Set<string>();
   for (const { path } of cases) {
     for (let depth = 1; depth < path.length; depth++) suites.add(nameOf(path.slice(0, depth)));
@@ -37,6 +38,15 @@ export function readJunit(xml: string): FileReport {
     report[failed ? "failed" : skipped ? "skipped" : "passed"].push(name);
   }
   return report;
+}
+
+/** How long each test of such a file took, ms. */
+export function readTimes(xml: string): Map<string, number> {
+  return new Map(casesIn(xml).map(({ path, milliseconds }) => [nameOf(path), milliseconds]));
+}
+
+function casesIn(xml: string): Case[] {
+  return xml.includes('name="deno test"') ? denoCases(xml) : bunCases(xml);
 }
 
 function nameOf(path: readonly string[]): string {
@@ -82,7 +92,9 @@ function readCases(
       if (closes) suites.pop();
     } else if (name === "testcase") {
       if (opens) {
-        current = { path: pathOf(attributes, suites), failed: false, skipped: false };
+        const milliseconds = Number(attribute(attributes, "time")) * 1000;
+        const path = pathOf(attributes, suites);
+        current = { path, milliseconds, failed: false, skipped: false };
         cases.push(current);
       }
       if (closes) current = undefined;

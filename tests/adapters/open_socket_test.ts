@@ -13,8 +13,6 @@ const ANSWER = new Uint8Array([0x82, 1, 0]);
 /** Of RFC 6455, 1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const FRAMES = 100;
-/** The system of a server acknowledges what is not answered only after 40 ms, in the hope of an answer to send it with. */
-const ENOUGH_MS = FRAMES * 10;
 
 describe("openSocket()", () => {
   let server: Server;
@@ -42,6 +40,7 @@ describe("openSocket()", () => {
   });
 
   for (const [name, bytes] of [["small", 100], ["large", 20_000]] as const) {
+    // The system of a server acknowledges what is not answered only after 40 ms: `npm run bench -- --gate` takes the time.
     it(`sends ${name} frames at once, though not all are answered`, async () => {
       const socket = openSocket(url);
       await opened(socket);
@@ -52,7 +51,6 @@ describe("openSocket()", () => {
         received += chunk.length;
         arrived();
       });
-      const start = performance.now();
       for (let frame = 1; frame <= FRAMES; frame++) {
         const whole = new Promise<void>((resolve) => {
           arrived = () => received >= frame * bytes && resolve();
@@ -61,8 +59,6 @@ describe("openSocket()", () => {
         await within(whole, 5_000, "frame");
         if (frame % 2 === 0) peer.write(ANSWER);
       }
-      const took = performance.now() - start;
-      assert.ok(took < ENOUGH_MS, `${FRAMES} frames took ${took} ms`);
       socket.close();
     });
   }

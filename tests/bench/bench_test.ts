@@ -43,21 +43,30 @@ describe("npm run bench", { skip: serverSkip("nats-server") }, () => {
     assert.match(text, new RegExp(`codec alone +${RATE}\n.*pipeline / codec alone = \\d`));
   });
 
-  it("ends with status 0 in its short form if our worker is as fast as asked", async () => {
-    const { status, stdout, stderr } = await bench("--short", "--least", "0.001", ...SMALL);
+  const GATE = ["--gate", "--only", "worker"];
+
+  it("prints a table and a verdict of what the gate measures, with status 0 if all is within its bounds", async () => {
+    const { status, stdout, stderr } = await bench(...GATE, "--least", "0.001", ...SMALL);
     assert.equal(status, 0, stderr);
-    assert.match(stdout, new RegExp(`${OWN_RUNTIME}: kflow / bare = .+\n$`));
+    const row = `\\| worker / loop by hand \\| ${OWN_RUNTIME} \\| [\\d.]+ \\| >= 0.001 \\| ok \\|`;
+    assert.match(stdout, new RegExp(`^${row}\n\nok: all 1 are within their bounds\n$`, "m"));
   });
 
-  it("ends with status 1 and one line in its short form if it is not", async () => {
-    const { status, stdout } = await bench("--short", "--least", "1000", ...SMALL);
+  it("ends the gate with status 1 if something is not within its bound", async () => {
+    const { status, stdout } = await bench(...GATE, "--least", "1000", ...SMALL);
     assert.equal(status, 1);
-    assert.match(stdout, /\nkflow \/ bare is \d+\.\d\d on (deno|bun): less than 1000 of .+\n$/);
+    assert.match(
+      stdout,
+      /\| >= 1000 \| FAILED \|\n\nFAILED: 1 of 1 are not within their bounds\n$/,
+    );
   });
 
   it("ends with status 2 where there is no such comparison", async () => {
     const { status, stderr } = await bench("--only", "nothing");
     assert.equal(status, 2);
     assert.match(stderr, /^no comparison is named "nothing"\n/);
+    const gate = await bench("--gate", "--only", "nothing");
+    assert.equal(gate.status, 2);
+    assert.match(gate.stderr, /^no measure is named "nothing"\n/);
   });
 });

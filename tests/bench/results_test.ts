@@ -1,7 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { ratios, type Row, withCosts, withRatios } from "../../bench/results.ts";
-import { tooSlow } from "../../bench/short.ts";
+import type { Measured } from "../../bench/gate/measure.ts";
+import { verdict } from "../../bench/gate/verdict.ts";
 
 /** Rows of consecutive rounds. */
 function rows(runtime: string, contender: string, rates: readonly number[]): Row[] {
@@ -72,19 +73,31 @@ describe("reports", () => {
   });
 });
 
-describe("tooSlow()", () => {
-  const bare = [...rows("deno", "bare", [100, 100, 100]), ...rows("bun", "bare", [100, 100, 100])];
-
-  it("has nothing to say of a worker that is as fast as asked on both runtimes", () => {
-    const kflow = [...rows("deno", "kflow", [20, 75, 90]), ...rows("bun", "kflow", [80, 80, 80])];
-    assert.equal(tooSlow([...bare, ...kflow], 0.75), undefined);
+describe("verdict()", () => {
+  const measured = (value: number, bound: Measured["bound"]): Measured => ({
+    what: "a start",
+    runtime: "bun",
+    value,
+    unit: "ms",
+    bound,
   });
 
-  it("says on which runtime it is slower", () => {
-    const kflow = [...rows("deno", "kflow", [99, 99, 99]), ...rows("bun", "kflow", [70, 74, 99])];
-    assert.equal(
-      tooSlow([...bare, ...kflow], 0.75),
-      "kflow / bare is 0.74 on bun: less than 0.75 of the loop by hand",
-    );
+  it("is ok if all is within its bounds, the bounds included", () => {
+    const { text, ok } = verdict([measured(7, { atMost: 7 }), measured(7, { atLeast: 7 })]);
+    assert.equal(ok, true);
+    assert.match(text, /^\| a start \| bun \| 7\.00 ms \| <= 7 \| ok \|$/m);
+    assert.match(text, /\nok: all 2 are within their bounds$/);
+  });
+
+  it("marks what is not, and counts it", () => {
+    const { text, ok } = verdict([measured(12, { atMost: 11 }), measured(12, { atLeast: 11 })]);
+    assert.equal(ok, false);
+    assert.match(text, /^\| a start \| bun \| 12 ms \| <= 11 \| FAILED \|$/m);
+    assert.match(text, /\nFAILED: 1 of 2 are not within their bounds$/);
+  });
+
+  it("fails where nothing was measured, or no number", () => {
+    assert.equal(verdict([]).ok, false);
+    assert.equal(verdict([measured(NaN, { atMost: 1 })]).ok, false);
   });
 });

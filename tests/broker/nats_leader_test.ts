@@ -13,8 +13,9 @@ import { newSecret } from "../support/run_record.ts";
 import { serverSkip } from "../support/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
-/** A request that nobody has taken is missed by its silence after 11 s only. */
-const SOON_MS = 4_000;
+/** A request that no server has taken is noticed by its silence, after 11 s. */
+const BEFORE_SILENCE_MS = 10_000;
+const DELIVERY_MS = 20_000;
 
 const CLUSTERS: readonly { name: string; version?: "2.9"; denied?: string }[] = [
   { name: "of 2.9 servers", version: "2.9" },
@@ -82,15 +83,10 @@ for (const { name, ...options } of CLUSTERS) {
           30_000,
         );
         await publish(publisher, place.message("after"));
-        const since = performance.now();
-        const delivery = await within(coming, 20_000, "delivery");
-        const waitedMs = performance.now() - since;
+        const deadline = options.denied === undefined ? BEFORE_SILENCE_MS : DELIVERY_MS;
+        const delivery = await within(coming, deadline, "delivery");
         assert.equal(delivery.id, "after");
-        if (options.denied === undefined) {
-          assert.ok(waitedMs < SOON_MS, `${Math.round(waitedMs)} ms`);
-        } else {
-          assert.doesNotMatch(lines.join("\n"), /ADVISORY/);
-        }
+        if (options.denied !== undefined) assert.doesNotMatch(lines.join("\n"), /ADVISORY/);
       },
     );
   });

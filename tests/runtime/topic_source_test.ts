@@ -331,7 +331,7 @@ onBothBrokers("nats-source", (given) => {
     const { seen } = await arrives({ topic, meta: "{rate: 50}" });
     assert.deepEqual(seen, numbers(21));
     const took = performance.now() - started;
-    assert.ok(took >= 380 && took < 5000, `${took} ms`);
+    assert.ok(took >= 380, `${took} ms`);
   });
 
   it("puts the value of partitionBy into a header of each record", async () => {

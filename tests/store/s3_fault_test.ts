@@ -414,17 +414,15 @@ describe("S3Store: a listing", () => {
     });
   }
 
-  it("with an entity bomb is refused at once", async () => {
+  it("with an entity bomb is refused", async () => {
     const levels = Array.from(
       { length: 12 },
       (_, i) => `<!ENTITY e${i + 1} "${`&e${i};`.repeat(10)}">`,
     );
     const bomb = `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "boom">${levels.join("")}]>` +
       pageXml(["a"]).replace("a</Key>", "&e12;</Key>");
-    const started = performance.now();
     const error = await rejectsWith("unavailable", () => keysOf(storeOf(() => bomb), BUCKET, ""));
     assert.match(error.message, /declares a document type/);
-    assert.ok(performance.now() - started < 1_000);
   });
 
   it("that is larger than a page can be is not read to its end", async () => {

@@ -22,7 +22,7 @@ async function emptyHono(): Promise<(request: Request) => Promise<Response>> {
 }
 
 async function doubling(): Promise<(request: Request) => Promise<Response>> {
-  const { createHandler } = await import("../../../mod.ts");
+  const { createHandler } = await import("../../mod.ts");
   const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
   return createHandler({
     token: "token",
