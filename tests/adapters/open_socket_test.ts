@@ -59,6 +59,7 @@ describe("openSocket()", () => {
         await within(whole, 5_000, "frame");
         if (frame % 2 === 0) peer.write(ANSWER);
       }
+      assert.ok(received >= FRAMES * bytes);
       socket.close();
     });
   }

@@ -16,6 +16,7 @@ const file = {
   file: "tests/a_test.ts",
   output: "",
   record: { secrets: [], logged: "", stored: "" },
+  times: new Map<string, number>(),
   milliseconds: 1,
 } as const;
 
