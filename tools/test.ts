@@ -10,6 +10,7 @@ import { SecretSearch } from "./secret_search.ts";
 import { prepareServers } from "./servers.ts";
 import { type FileResult, runTestFile, type Runtime, RUNTIMES, unequalTests } from "./test_file.ts";
 import { readTestOptions, TEST_USAGE, type TestOptions } from "./test_options.ts";
+import { runAgain } from "./run_again.ts";
 import { Tally } from "./test_tally.ts";
 import { unprovenRows } from "./unproven_rows.ts";
 import { runWeighed } from "./run_weighed.ts";
@@ -19,6 +20,8 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const IS_LONG = process.env.KFLOW_TEST_FAULTS === "all";
 const FILE_LIMIT_MS = IS_LONG ? 30 * 60_000 : 240_000;
 const RUNTIME_LIMIT_MS = IS_LONG ? 40 * 60_000 : 15 * 60_000;
+/** For all files that failed, together. */
+const AGAIN_LIMIT_MS = IS_LONG ? 30 * 60_000 : 10 * 60_000;
 /** It takes all of the machine: it runs after the others. */
 const ALONE = /\/attacked_ports_test\.ts$/;
 /** They have servers and many workers of their own. */
@@ -118,12 +121,12 @@ function compareRuntimes(tally: Tally, [one, other]: readonly Map<string, FileRe
 /** @param whole Whether all test files have run. */
 function searchSecrets(
   tally: Tally,
-  results: readonly Map<string, FileResult>[],
+  results: readonly FileResult[],
   { whole, servers }: { whole: boolean; servers: boolean },
 ): void {
   const started = performance.now();
   const search = new SecretSearch();
-  for (const result of results.flatMap((each) => [...each.values()])) {
+  for (const result of results) {
     search.add(`${result.runtime} ${result.file}`, result);
   }
   const problems = search.problems({ whole, servers });
@@ -157,11 +160,22 @@ async function runAll(options: TestOptions, commands: Commands): Promise<Tally> 
     const { jobs } = options;
     results.set(runtime, await runFiles(runtime, files, { tally, commands, jobs }));
   }
+  const first = [...results.values()].flatMap((each) => [...each.values()]);
+  const second = await runAgain(first, {
+    tally,
+    say,
+    limitMs: AGAIN_LIMIT_MS,
+    run({ runtime, file }, leftMs) {
+      const timeoutMs = Math.min(FILE_LIMIT_MS, leftMs);
+      return runTestFile(runtime, file, { commands, cwd: ROOT, timeoutMs });
+    },
+  });
+  for (const result of second) results.get(result.runtime)?.set(result.file, result);
   compareRuntimes(tally, [...results.values()]);
   const isWhole = options.filters.length === 0 && options.runtimes.length === RUNTIMES.length;
   if (isWhole && hasServers) checkRows(tally, results);
   else if (isWhole) tally.skipReason(`${CONFORMANCE_FILE} is not checked without all servers`);
-  searchSecrets(tally, [...results.values()], {
+  searchSecrets(tally, [...first, ...second], {
     whole: options.filters.length === 0,
     servers: hasServers,
   });

@@ -1,6 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readTestOptions } from "../../tools/test_options.ts";
+import { runAgain } from "../../tools/run_again.ts";
+import type { FileResult } from "../../tools/test_file.ts";
 import { Tally } from "../../tools/test_tally.ts";
 
 function closing(fill: (tally: Tally) => void): string[] {
@@ -63,6 +65,73 @@ describe("Tally", () => {
       tally.file({ ...file, report, problems: [], output });
     });
     assert.deepEqual(lines.slice(1), ["         seed 7", "", "1 passed, 0 failed"]);
+  });
+});
+
+describe("runAgain", () => {
+  const good = { ...file, report: { passed: ["a", "b"], failed: [], skipped: [] }, problems: [] };
+  const bad = {
+    ...file,
+    report: { passed: ["a"], failed: ["b"], skipped: [] },
+    problems: ["left a process running: x"],
+    output: "the reason\n",
+  };
+
+  async function run(first: readonly FileResult[], second: FileResult, limitMs = 60_000) {
+    const lines: string[] = [];
+    const say = (line: string) => void lines.push(...line.split("\n"));
+    const tally = new Tally(say);
+    for (const result of first) tally.file(result);
+    const again: string[] = [];
+    await runAgain(first, {
+      tally,
+      say,
+      limitMs,
+      run({ runtime, file }) {
+        again.push(`${runtime} ${file}`);
+        return Promise.resolve(second);
+      },
+    });
+    tally.close();
+    return { lines, again, failed: tally.failed };
+  }
+
+  it("prints a file that passes the second time as flaky, with its first output, and does not count it as failed", async () => {
+    const { lines, again, failed } = await run([bad], good);
+    assert.deepEqual(again, ["deno tests/a_test.ts"]);
+    assert.equal(failed, 0);
+    assert.equal(lines.at(-1), "2 passed, 0 failed");
+    const at = lines.indexOf(
+      "  FLAKY  deno tests/a_test.ts: it failed, and passed alone; its first output:",
+    );
+    assert.deepEqual(lines.slice(at + 1, at + 3), [
+      "         | the reason",
+      "         left a process running: x",
+    ]);
+    assert.ok(lines.includes("1 flaky: a bug that is looked into next"));
+    assert.ok(lines.includes("  deno tests/a_test.ts: b, left a process running: x"));
+    assert.ok(!lines.includes("FAILED"));
+  });
+
+  it("counts a file that fails twice as failed, once", async () => {
+    const { lines, failed } = await run([bad], bad);
+    assert.equal(failed, 2);
+    assert.equal(lines.at(-1), "1 passed, 2 failed");
+    assert.ok(lines.includes("  deno tests/a_test.ts: b"));
+    assert.doesNotMatch(lines.join("\n"), /flaky/i);
+  });
+
+  it("runs only what failed, on the runtime on which it failed", async () => {
+    const onBun = { ...bad, runtime: "bun" } as const;
+    const { again } = await run([good, onBun], { ...good, runtime: "bun" });
+    assert.deepEqual(again, ["bun tests/a_test.ts"]);
+  });
+
+  it("leaves what it has no time for as failed", async () => {
+    const { lines, again, failed } = await run([bad], good, 0);
+    assert.deepEqual(again, []);
+    assert.equal(failed, 2);
+    assert.ok(lines.includes("  1 are not run again: 0 minutes are over"));
   });
 });
 
