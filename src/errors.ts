@@ -72,7 +72,7 @@ export class UnavailableError extends Error {
   }
 }
 
-/** What a sink writes to refuses this record for good: trying it again cannot help, so that it becomes a dead letter at once. */
+/** A server or broker refuses this record for good: trying it again cannot help, so that it becomes a dead letter at once. */
 export class RejectedError extends Error {
   override readonly name = "RejectedError";
 }

@@ -1,3 +1,4 @@
+import { RejectedError } from "../errors.ts";
 import type { OutMessage, Publisher, Receipt } from "./broker.ts";
 import type { MemoryStream } from "./memory_stream.ts";
 
@@ -32,7 +33,7 @@ export class MemoryPublisher implements Publisher {
     if (this.#closed) return receipt.failed(new Error("Cannot publish: the publisher is closed"));
     if (message.body.length > this.#context.maxPayload) {
       return receipt.failed(
-        new RangeError(
+        new RejectedError(
           `Cannot publish ${message.body.length} bytes: the broker takes at most ${this.#context.maxPayload}`,
         ),
       );

@@ -7,7 +7,7 @@ import { NatsRoute, type PendingMessage } from "./nats_route.ts";
 import { readPubAck, sequenceIn } from "./nats_pub_ack.ts";
 import type { NatsMessage } from "./nats_message.ts";
 import type { HeaderText } from "./nats_outbox.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf, RejectedError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
 export interface NatsPublisherOptions {
@@ -277,8 +277,8 @@ function backoff(tries: number): number {
   return Math.min(2 ** (tries - 1), LONGEST_BACKOFF);
 }
 
-function tooLarge(subject: string, size: number, limit: number): RangeError {
-  return new RangeError(
+function tooLarge(subject: string, size: number, limit: number): RejectedError {
+  return new RejectedError(
     `Cannot publish to "${subject}": ${size} bytes with headers are more than the ${limit} the NATS server takes; raise its max_payload or make the record smaller`,
   );
 }

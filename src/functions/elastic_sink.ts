@@ -19,10 +19,12 @@ const MAX_ID_BYTES = 512;
 export interface ElasticTiming {
   /** How long an answer may take. @default 90 s, and not over three quarters of `max.poll.interval.ms` */
   answerMs?: number;
-  /** How long documents that the server is too busy for are sent again, before they fail. @default 10 s, and not over a quarter of `max.poll.interval.ms` */
+  /** How long documents that the server is too busy for are sent again with the request they came in, before each is held by itself. @default 10 s, and not over a quarter of `max.poll.interval.ms` */
   patienceMs?: number;
   /** First wait before that. @default 200 */
   backoffMs?: number;
+  /** First pause of the whole server after it refused everything. @default 1000 */
+  pauseMs?: number;
 }
 
 /**
@@ -54,6 +56,7 @@ class ElasticSink implements ProcessFunction {
       answerMs = Math.min(90_000, ackWaitMs * 3 / 4),
       patienceMs = Math.min(10_000, ackWaitMs / 4),
       backoffMs = 200,
+      pauseMs = 1000,
     } = timing;
     this.#template = meta.has("document.id") ? meta.getString("document.id") : undefined;
     this.#operation = meta.getString(
@@ -67,7 +70,7 @@ class ElasticSink implements ProcessFunction {
       replaces: this.#operation === "index",
       patienceMs,
       backoff: { first: backoffMs, longest: 5000 },
-      pause: { first: 1000, longest: 30_000 },
+      pause: { first: pauseMs, longest: 30_000 },
     });
   }
 

@@ -10,7 +10,8 @@ const MAX_BYTES = 8 << 20;
 const MAX_DOCUMENTS = 5000;
 /** Requests that keep failing are made smaller, and not smaller than this. */
 const LEAST_BYTES = 1024;
-const BARRED_HINT = "check that the index is there or may be made, and the right to write to it";
+const BARRED_HINT =
+  "check that the index exists or may be created and takes documents of this kind, and the right to write to it";
 /** A server that asks for more patience than this is asked again all the same. */
 const LONGEST_PAUSE_MS = 10 * 60_000;
 
@@ -108,21 +109,19 @@ export class ElasticWriter {
       await waitAtMost(aborted(signal), delay);
       signal.throwIfAborted();
     }
-    const left = [...refused].map(([document, { verdict, reason }]) => {
-      const barred = verdict === "barred";
-      return {
-        document,
-        barred,
-        error: this.#error(barred ? `${reason}; ${BARRED_HINT}` : reason),
-      };
-    });
-    // Nobody may write there at all: no record is to pay for that. A server that is too busy may be so for some documents only, as for those of a shard that is lost: they
-    // fail, and come again by themselves while others go on.
-    if (settled === 0 && left.every(({ barred }) => barred)) {
-      throw this.#unavailable(left[0]!.error);
+    const left = [...refused];
+    if (settled === 0 && isOfTarget(left.map(([, item]) => item))) {
+      throw this.#unavailable(this.#error(hinted(left[0]![1])));
     }
     this.#answered();
-    for (const { document, error } of left) failures.set(document, error);
+    for (const [document, item] of left) failures.set(document, this.#failure(item));
+  }
+
+  /** What a document fails with. One that waits for its shard, say, is held by itself while others go on. */
+  #failure(item: ItemAnswer): Error {
+    const error = this.#error(hinted(item));
+    if (item.verdict === "disputed") return new RejectedError(error.message);
+    return item.verdict === "broken" ? error : this.#unavailable(error);
   }
 
   /** Notes what became of each document. Gives those that are to be sent again. */
@@ -144,7 +143,7 @@ export class ElasticWriter {
         failures.set(document, new RejectedError(this.#error(item.reason).message));
       } else {
         refused.set(document, item);
-        if (item.verdict === "barred") continue;
+        if (item.verdict === "barred" || item.verdict === "disputed") continue;
         ids.add(document.id);
         again.push(document);
       }
@@ -234,6 +233,21 @@ export class ElasticWriter {
       `Cannot write to index ${JSON.stringify(index)} at ${client.address}: ${reason}`,
     );
   }
+}
+
+/** Whether the same answer to everything that was sent is the target's fault: no record is to pay for that. */
+function isOfTarget(items: readonly ItemAnswer[]): boolean {
+  const [first] = items;
+  const areSame = items.every(({ verdict, type }) =>
+    verdict === first?.verdict && (verdict !== "disputed" || type === first.type)
+  );
+  if (!areSame) return false;
+  // Of a single document nobody knows whether another one would have been taken.
+  return first?.verdict === "barred" || first?.verdict === "busy" || items.length > 1;
+}
+
+function hinted({ verdict, reason }: ItemAnswer): string {
+  return verdict === "barred" ? `${reason}; ${BARRED_HINT}` : reason;
 }
 
 function sizeOf(documents: readonly ElasticDocument[]): number {

@@ -5,6 +5,7 @@ import type { RecordValue } from "../codec/codec.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
 import type { BulkContext, CloseContext, Context, OpenContext } from "../runtime/context.ts";
 import type { Outputs, ProcessFunction } from "../runtime/function.ts";
+import { EndedWorker } from "../runtime/ended_worker.ts";
 import { InterruptedCall } from "../runtime/interrupted_call.ts";
 import type { TaskStore } from "../runtime/task_store.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
@@ -187,7 +188,8 @@ export class IsolatedFunction implements ProcessFunction {
       startThread,
       log: () => this.#log,
       manual: task.meta.get("ack.manual") === true,
-      ended: (session, error) => this.#ended(session, error),
+      ended: (session, error) =>
+        this.#ended(session, new EndedWorker(error.message, { cause: error.cause })),
     });
   }
 

@@ -40,6 +40,8 @@ export type TaskGauge =
   | "held"
   /** Workers that have made no step for three ack waits though records wait. */
   | "stalled"
+  /** Workers that one record has to itself, because it may have ended earlier ones. */
+  | "alone"
   /** Failed records that are held because the side stream does not take their error record. */
   | "unreportedNow";
 

@@ -48,6 +48,10 @@ const GAUGES: Readonly<Record<TaskGauge, readonly [name: string, help: string]>>
     "kflow_stalled_workers",
     "Workers that have made no step for three ack waits though records wait",
   ],
+  alone: [
+    "kflow_alone",
+    "Workers that one record has to itself, because it may have ended earlier ones",
+  ],
   unreportedNow: [
     "kflow_unreported",
     "Failed records held because the error side stream does not take their error record",

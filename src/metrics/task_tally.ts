@@ -23,6 +23,7 @@ export class TaskTally implements TaskMetrics {
     bulkBuffered: 0,
     held: 0,
     stalled: 0,
+    alone: 0,
     unreportedNow: 0,
   };
   readonly times = {

@@ -40,8 +40,8 @@ const DELIVERIES: Readonly<Record<string, MetaRule>> = {
   ),
   "max.attempts": rule(
     attempts,
-    "How often a record is tried before it becomes a dead letter",
-    "5 in a batch, `unlimited` in streaming mode",
+    "How often a record is tried before it becomes a dead letter. Errors that another try is unlikely to cure (a result that does not fit its schema or the broker, an object that does not exist) get two tries",
+    "5 in a batch, 20 in streaming mode",
   ),
   "retry.delay.ms": rule(
     integer(0, DAY_MS),

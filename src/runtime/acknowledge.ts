@@ -1,7 +1,8 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
-import { DecodeError, type RecordValue } from "../codec/codec.ts";
+import { DecodeError, RecordError, type RecordValue } from "../codec/codec.ts";
 import { reasonOf, RejectedError, stackOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { StoreError, type StoreErrorKind } from "../store/store.ts";
 import { growingDelay } from "../waiting.ts";
 import { AckError } from "./ack_error.ts";
 import type { DeadLetters } from "./dead_letters.ts";
@@ -9,7 +10,8 @@ import { classOf } from "./error_record.ts";
 import type { ErrorStream } from "./error_stream.ts";
 import type { Flight } from "./flight.ts";
 import type { TaskProgress } from "./progress.ts";
-import type { Tries } from "./tries.ts";
+import { EndedWorker } from "./ended_worker.ts";
+import type { AttemptNotes } from "./worker/attempt_notes.ts";
 
 export interface AcknowledgeOptions {
   task: string;
@@ -21,14 +23,21 @@ export interface AcknowledgeOptions {
   log: Logger;
   /** After this many tries a message is a dead letter (`max.attempts`). */
   maxAttempts: number;
-  /** Where they are noted, if anywhere. */
-  tries?: Pick<Tries, "forget">;
+  /** Where it is noted how attempts end; absent: nowhere. */
+  attempts?: Pick<AttemptNotes, "ended" | "handedBack" | "forget">;
   /** Fixed delay before another attempt (`retry.delay.ms`); else 1 s doubling up to `maxDelayMs`. */
   retryDelayMs?: number;
   maxDelayMs: number;
 }
 
 const FIRST_DELAY_MS = 1000;
+/** A store that says one of these of an object says it again, unless the object is written meanwhile. */
+const HOPELESS: ReadonlySet<StoreErrorKind> = new Set([
+  "missing-key",
+  "bad-name",
+  "precondition",
+  "refused",
+]);
 
 /** Decides what becomes of an input, and settles it. */
 export interface Settlement {
@@ -56,13 +65,14 @@ export class Acknowledge implements Settlement {
   done(flight: Flight): void {
     this.#options.consumer.ack(flight.delivery);
     this.#options.progress.counts.acked++;
-    this.#options.tries?.forget(flight.delivery);
+    this.#options.attempts?.forget(flight.delivery);
   }
 
   /** The worker stops: any worker may have it at once. */
   handBack(delivery: Delivery): void {
     this.#options.consumer.nak(delivery);
     this.#options.progress.add("naked");
+    this.#options.attempts?.handedBack(delivery);
   }
 
   /** Whether the message was begun too often to be tried once more: it may be what ended its earlier workers. */
@@ -72,7 +82,7 @@ export class Acknowledge implements Settlement {
 
   /** An attempt failed. Resolves when it is settled; never rejects. */
   async failed(flight: Flight, error: unknown): Promise<void> {
-    const { consumer, progress, maxAttempts } = this.#options;
+    const { progress, maxAttempts } = this.#options;
     const log = this.#logOf(flight);
     const { delivery } = flight;
     progress.add("errors");
@@ -89,14 +99,20 @@ export class Acknowledge implements Settlement {
       this.done(flight);
       return;
     }
-    const hopeless = error instanceof DecodeError || error instanceof RejectedError;
-    if (hopeless || flight.tries >= maxAttempts) {
+    if (flight.tries >= Math.min(maxAttempts, usefulTries(error))) {
       await this.#bury(flight, reasonOf(error));
       return;
     }
     const delayMs = this.#delay(delivery.attempt);
     log.warning(`Record failed and is tried again in ${delayMs} ms`, fields);
     log.debug(stackOf(error) || reasonOf(error));
+    await this.#retry(flight, delayMs, error);
+  }
+
+  /** Has the message delivered again. An attempt that ended with its worker alive is noted first, so that it does not count as a death. */
+  async #retry({ delivery }: Flight, delayMs: number, error?: unknown): Promise<void> {
+    const { consumer, progress, attempts } = this.#options;
+    if (!(error instanceof EndedWorker)) await attempts?.ended(delivery);
     consumer.nak(delivery, delayMs);
     progress.add("naked");
   }
@@ -119,7 +135,7 @@ export class Acknowledge implements Settlement {
 
   /** True when the error side stream, if there is one, holds a record of this attempt; else the input was handed back. */
   async #report(flight: Flight, error: unknown): Promise<boolean> {
-    const { errorStream, consumer, progress } = this.#options;
+    const { errorStream } = this.#options;
     if (errorStream === undefined) return true;
     const { delivery } = flight;
     try {
@@ -130,15 +146,14 @@ export class Acknowledge implements Settlement {
         sequence: delivery.sequence,
         reason: reasonOf(reason),
       });
-      consumer.nak(delivery, this.#delay(delivery.attempt));
-      progress.add("naked");
+      await this.#retry(flight, this.#delay(delivery.attempt), error);
     }
     return false;
   }
 
   /** Makes the message a dead letter, and acks it once that is stored. Never rejects. */
   async #bury(flight: Flight, error: string): Promise<void> {
-    const { task, consumer, deadLetters, progress } = this.#options;
+    const { task, deadLetters, progress } = this.#options;
     const log = this.#logOf(flight);
     const { delivery } = flight;
     const attempts = delivery.attempt;
@@ -149,8 +164,7 @@ export class Acknowledge implements Settlement {
         sequence: delivery.sequence,
         reason: reasonOf(reason),
       });
-      consumer.nak(delivery, this.#delay(attempts));
-      progress.add("naked");
+      await this.#retry(flight, this.#delay(attempts));
       return;
     }
     const record = summaryOf(flight);
@@ -178,6 +192,14 @@ export class Acknowledge implements Settlement {
     return retryDelayMs ??
       growingDelay(attempt - 1, { first: FIRST_DELAY_MS, longest: maxDelayMs });
   }
+}
+
+/** After how many tries there is no point in another one. A function may return something else, and a missing object may come late, so these get a second. */
+function usefulTries(error: unknown): number {
+  if (error instanceof DecodeError || error instanceof RejectedError) return 1;
+  const isHopeless = error instanceof RecordError ||
+    error instanceof StoreError && HOPELESS.has(error.kind);
+  return isHopeless ? 2 : Infinity;
 }
 
 /** What names a record to a person; undefined if the function has put something into it that cannot be printed. */

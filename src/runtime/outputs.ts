@@ -1,7 +1,7 @@
 import type { Headers, Publisher } from "../broker/broker.ts";
 import { MessageIds } from "../broker/message_id.ts";
 import type { FlowNames } from "../broker/subjects.ts";
-import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import { RecordError, type RecordSchema, type RecordValue } from "../codec/codec.ts";
 import type { Output, TaskPlan } from "../pipeline/plan.ts";
 import type { Flight } from "./flight.ts";
 import { Partition } from "./partition.ts";
@@ -199,9 +199,10 @@ export class TaskOutputs {
     if (door.subjects.length === 0) return undefined;
     const body = door.schema!.encode(record);
     if (body.length > this.#maxBody) {
-      throw new RangeError(
+      throw new RecordError(
         `Cannot publish a record of ${body.length} bytes: the broker takes at most ${this.#maxBody}; ` +
           `put large content into the store and pass its bucket and key`,
+        "",
       );
     }
     return body;

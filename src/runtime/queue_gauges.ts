@@ -7,8 +7,8 @@ import type { StallWatch } from "./stall_watch.ts";
 /** One worker of the task. */
 export interface Watched {
   readonly consumer: Pick<Consumer, "slots" | "state" | "oldestAgeMs">;
-  /** `inFlight`: deliveries taken and not settled; `held`: those of them that wait for `requestAck()`. */
-  readonly worker: { readonly inFlight: number; readonly held: number };
+  /** `inFlight`: deliveries taken and not settled; `held`: those of them that wait for `requestAck()`; `alone`: one that has the worker to itself. */
+  readonly worker: { readonly inFlight: number; readonly held: number; readonly alone?: unknown };
   /** Present in bulk mode. */
   readonly bulk?: { readonly buffered: number };
   readonly stall?: Pick<StallWatch, "look" | "isStalled">;
@@ -37,6 +37,7 @@ export class QueueGauges {
     metrics.set("bulkBuffered", () => this.#sum(({ bulk }) => bulk?.buffered ?? 0));
     metrics.set("held", () => this.#sum(({ worker }) => worker.held));
     metrics.set("stalled", () => this.#sum(({ stall }) => stall?.isStalled ? 1 : 0));
+    metrics.set("alone", () => this.#sum(({ worker }) => worker.alone === undefined ? 0 : 1));
     metrics.set("slots", () => this.#sum(({ consumer }) => consumer.slots));
   }
 

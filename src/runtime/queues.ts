@@ -50,9 +50,22 @@ export function deliveryMeta(
   };
 }
 
-/** How often a record, or a source, is tried; `Infinity` for ever. */
+/** With the default delays the last of these tries comes 27 minutes after the first: longer than most outages of what a function depends on. */
+const STREAMING_ATTEMPTS = 20;
+const BATCH_ATTEMPTS = 5;
+
+/** How often a record is tried; `Infinity` for `unlimited`. */
 export function maxAttemptsOf({ meta }: TaskPlan, batch: boolean): number {
-  const attempts = meta.get("max.attempts") ?? (batch ? 5 : "unlimited");
+  return attemptsIn(meta, batch ? BATCH_ATTEMPTS : STREAMING_ATTEMPTS);
+}
+
+/** How often a source that fails is asked again: in streaming mode for ever, since it has no record that could be given up instead. */
+export function sourceAttemptsOf({ meta }: TaskPlan, batch: boolean): number {
+  return attemptsIn(meta, batch ? BATCH_ATTEMPTS : Infinity);
+}
+
+function attemptsIn(meta: TaskPlan["meta"], fallback: number): number {
+  const attempts = meta.get("max.attempts") ?? fallback;
   return attempts === "unlimited" ? Infinity : Number(attempts);
 }
 

@@ -5,7 +5,7 @@ import type { OpenContext } from "./context.ts";
 import type { SourceFunction } from "./source_function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
-import { maxAttemptsOf } from "./queues.ts";
+import { sourceAttemptsOf } from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "./source.ts";
 import { classOf } from "./error_record.ts";
@@ -110,7 +110,7 @@ async function runWithRetries(
 ): Promise<boolean> {
   const { task, shared, progress } = options;
   const { stop, log, batch } = shared;
-  const maxAttempts = maxAttemptsOf(task, batch);
+  const maxAttempts = sourceAttemptsOf(task, batch);
   let attempts = 0;
   for (let failures = 0;; failures++) {
     try {

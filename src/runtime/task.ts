@@ -4,15 +4,16 @@ import { Clock } from "./clock.ts";
 import { FlightPath, type FlightPathOptions } from "./flight_path.ts";
 import { turn } from "../waiting.ts";
 import { Slots } from "./slots.ts";
-import { SUSPECT_ATTEMPT, type Tries } from "./tries.ts";
+import { type AttemptNotes, FIRST_SUSPECT_ATTEMPT } from "./worker/attempt_notes.ts";
 import { UnderWay } from "./under_way.ts";
+import type { Logger } from "../log.ts";
 import { REAL_TIMERS, type Timers } from "../timers.ts";
 
 /*
  * A worker has two halves: this one takes deliveries and paces them, and `flight_path.ts` is what each of them goes through.
  *
  *     consumer ──► next() ──► work through the batch ──► FlightPath.begin() ──► … ──► settled
- *        ▲                        │  suspects last, alone        │
+ *        ▲                        │  suspects last, each alone   │
  *        │                        │  a turn of the event loop     ▼
  *        └──── slots ◄── adapt ◄──┘  every 25 ms               heldChanged()
  *
@@ -30,8 +31,9 @@ export interface TaskWorkerOptions extends Omit<FlightPathOptions, "timers" | "h
   longRunning: boolean;
   /** Present in bulk mode. */
   bulk?: Pick<Bulk, "flush">;
-  /** Present if a message may be handed over to a worker that ends without having begun it. */
-  tries?: Pick<Tries, "note">;
+  /** Present if a message may be delivered to a worker that dies. */
+  attempts?: AttemptNotes;
+  log: Logger;
   /** How long a worker that is told to stop begins what it has taken, ms. @default 1000 */
   finishMs?: number;
   /** @default the real ones */
@@ -69,6 +71,8 @@ export class TaskWorker {
   #next = 0;
   /** What is worked through after this batch. */
   #later: readonly Delivery[] = [];
+  /** The delivery that has this worker to itself, and since when. */
+  #alone: { readonly sequence: number; readonly since: number } | undefined = undefined;
   /** When the ack wait of everything that waited here was last started anew. */
   #touchedAt = 0;
 
@@ -97,6 +101,11 @@ export class TaskWorker {
 
   get isCalling(): boolean {
     return this.#calls.size > 0;
+  }
+
+  /** The delivery that has this worker to itself because it may have ended an earlier one; `since` by `Timers.now()`. */
+  get alone(): { readonly sequence: number; readonly since: number } | undefined {
+    return this.#alone;
   }
 
   /** Whether every delivery that was taken is held. */
@@ -146,25 +155,57 @@ export class TaskWorker {
   }
 
   async #work(batch: Delivery[]): Promise<void> {
-    const { consumer, progress } = this.#options;
+    const { progress } = this.#options;
     const started = this.#timers.now();
-    if (batch.every(isTrusted)) {
-      await this.#workThrough(batch, []);
+    if (this.#options.attempts === undefined || batch.every(isUnsuspected)) {
+      await this.#workThrough(batch);
     } else {
-      const suspects = batch.filter((delivery) => !isTrusted(delivery));
-      const others = batch.filter(isTrusted);
-      await this.#workThrough(others, suspects);
-      consumer.slots = 1;
-      await this.#settled();
-      await this.#workThrough(suspects, []);
+      await this.#workApart(batch, this.#options.attempts);
     }
     const ended = this.#timers.now();
     this.#adapt((ended - started) / batch.length);
     progress.touch(started, ended);
   }
 
+  /** Works through what is not suspected first, and then gives each suspect the worker to itself. */
+  async #workApart(batch: readonly Delivery[], attempts: AttemptNotes): Promise<void> {
+    const asked = batch.filter((delivery) => !isUnsuspected(delivery));
+    await this.#workThrough(batch.filter(isUnsuspected), asked);
+    const found = await Promise.all(asked.map((delivery) => attempts.isSuspect(delivery)));
+    this.#turnAt = this.#clock.now();
+    const suspects = asked.filter((_, index) => found[index]);
+    await this.#workThrough(asked.filter((_, index) => !found[index]), suspects);
+    if (suspects.length === 0) return;
+    this.#options.consumer.slots = 1;
+    await this.#settled();
+    for (const [index, delivery] of suspects.entries()) {
+      await this.#workAlone(delivery, suspects.slice(index + 1), attempts);
+    }
+  }
+
+  async #workAlone(
+    delivery: Delivery,
+    later: readonly Delivery[],
+    attempts: AttemptNotes,
+  ): Promise<void> {
+    const { sequence, attempt } = delivery;
+    this.#alone = { sequence, since: this.#timers.now() };
+    const fields = { sequence, attempt };
+    this.#options.log.warning(
+      "Record may have ended its earlier workers, and gets this one to itself",
+      fields,
+    );
+    if (this.#timers.now() <= this.#stopAt) await attempts.begins(delivery);
+    await this.#workThrough([delivery], later);
+    await this.#settled();
+    this.#alone = undefined;
+  }
+
   /** @param later What is worked through after this batch, and has to be kept alive meanwhile. */
-  async #workThrough(batch: readonly Delivery[], later: readonly Delivery[]): Promise<void> {
+  async #workThrough(
+    batch: readonly Delivery[],
+    later: readonly Delivery[] = [],
+  ): Promise<void> {
     const clock = this.#clock;
     let now = clock.now();
     this.#batch = batch;
@@ -186,12 +227,9 @@ export class TaskWorker {
         this.#options.consumer.forget(delivery);
         continue;
       }
-      let tries = delivery.attempt;
-      if (tries >= SUSPECT_ATTEMPT && this.#options.tries !== undefined) {
-        clock.settle();
-        tries = await this.#options.tries.note(delivery);
-        now = clock.now();
-      }
+      const tries = isUnsuspected(delivery)
+        ? delivery.attempt
+        : this.#options.attempts?.triesOf(delivery) ?? delivery.attempt;
       this.#next++;
       clock.isFresh = true;
       const answer = this.#path.begin(delivery, now, tries);
@@ -202,7 +240,6 @@ export class TaskWorker {
         continue;
       }
       this.#calls.add(answer);
-      if (delivery.attempt >= SUSPECT_ATTEMPT) await this.#settled();
       while (this.#calls.size >= this.#options.concurrency) await this.#calls.one();
       now = this.#turnAt = clock.now();
     }
@@ -245,11 +282,13 @@ export class TaskWorker {
 
   /** Keeps alive what only waits: for its turn, or for confirmations; and what runs, if it was asked for. */
   #beat(): void {
-    const { consumer, manual, longRunning, ackWaitMs } = this.#options;
+    const { consumer, manual, longRunning, ackWaitMs, attempts } = this.#options;
     const now = this.#timers.now();
     for (const flight of manual?.flights() ?? []) consumer.working(flight.delivery);
     for (const flight of this.#path.flights) {
       if (flight.returned || flight.waits || longRunning) consumer.working(flight.delivery);
+      // It is about to be delivered again although this worker lives.
+      else if (now - flight.startedAt > ackWaitMs / 2) void attempts?.ended(flight.delivery);
     }
     // A function that has run for a whole ack wait may never return: others should have what waits behind it.
     if (this.hungMs(now) > ackWaitMs) return;
@@ -260,6 +299,6 @@ export class TaskWorker {
   }
 }
 
-function isTrusted({ attempt }: Delivery): boolean {
-  return attempt < SUSPECT_ATTEMPT;
+function isUnsuspected({ attempt }: Delivery): boolean {
+  return attempt < FIRST_SUSPECT_ATTEMPT;
 }

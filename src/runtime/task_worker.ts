@@ -21,7 +21,7 @@ import { TaskWorker } from "./task.ts";
 import { chainOf } from "./task_chain.ts";
 import { TaskSpans } from "./task_spans.ts";
 import { tidyNowAndThen } from "./tidying.ts";
-import { Tries } from "./tries.ts";
+import { AttemptNotes } from "./worker/attempt_notes.ts";
 
 /** For the confirmations of the last acks. */
 const CLOSE_MS = 5000;
@@ -94,11 +94,15 @@ async function runSession(
       clock,
       watched,
     });
-    const tries = Tries.of(task, { from: broker, shared, most: delivery.maxAttempts, log });
+    // Messages of an embedded broker die with their worker.
+    const attempts = broker.durable
+      ? new AttemptNotes({ state: broker.state, names, task: task.id, log })
+      : undefined;
     const worker = new TaskWorker({
       task: task.id,
       consumer,
-      tries,
+      attempts,
+      log,
       schemas: shared.schemas,
       outputs,
       progress,
@@ -110,7 +114,7 @@ async function runSession(
         progress,
         log,
         maxAttempts: delivery.maxAttempts,
-        tries,
+        attempts,
         retryDelayMs: delivery.retryDelayMs,
         maxDelayMs: delivery.ackWaitMs,
       }),
@@ -156,8 +160,8 @@ async function runSession(
       finished = await watching;
       endWatch();
       await tidying?.stop();
-      await tries?.settled();
-      if (finished === true) await tries?.sweep();
+      await attempts?.settled();
+      if (finished === true) await attempts?.sweep();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }
@@ -165,7 +169,7 @@ async function runSession(
     // Its input seemed to be at its end: whether it was shows once everything is acknowledged.
     const state = await broker.queueState(queue.stream, task.groupId);
     if (state !== undefined && !isWorkedOff(state)) return true;
-    await tries?.sweep();
+    await attempts?.sweep();
     await end.finish(task.id);
     return false;
   } finally {

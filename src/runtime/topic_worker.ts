@@ -16,7 +16,7 @@ import { TaskWorker } from "./task.ts";
 import { TaskSpans } from "./task_spans.ts";
 import { watchTopic } from "./topic_end.ts";
 import { TopicSchemas } from "./topic_schemas.ts";
-import { Tries } from "./tries.ts";
+import { AttemptNotes } from "./worker/attempt_notes.ts";
 
 /** For the confirmations of the last acks. */
 const CLOSE_MS = 5000;
@@ -59,11 +59,14 @@ export async function runTopic(
       limit: task.meta.getInteger("limit", Infinity),
       reached: () => worker.stop(),
     });
-    const tries = Tries.of(task, { from: origin, shared, most: delivery.maxAttempts, log });
+    const attempts = origin.durable
+      ? new AttemptNotes({ state: broker.state, names, task: task.id, log })
+      : undefined;
     const worker: TaskWorker = new TaskWorker({
       task: task.id,
       consumer,
-      tries,
+      attempts,
+      log,
       schemas: new TopicSchemas({
         schema: outputs.schema(),
         written: new Schemas({ codec: shared.codec, state: origin.state, flow: plan.flowId }),
@@ -78,7 +81,7 @@ export async function runTopic(
         progress,
         log,
         maxAttempts: delivery.maxAttempts,
-        tries,
+        attempts,
         retryDelayMs: delivery.retryDelayMs,
         maxDelayMs: delivery.ackWaitMs,
       }),
@@ -119,8 +122,8 @@ export async function runTopic(
       ended.abort();
       stop.removeEventListener("abort", onStop);
       isRead = await watching;
-      await tries?.settled();
-      if (isRead === true) await tries?.sweep();
+      await attempts?.settled();
+      if (isRead === true) await attempts?.sweep();
       await unwatch?.();
       await consumer.close(CLOSE_MS);
     }

@@ -49,6 +49,7 @@ describe("PrometheusMetrics", () => {
       kflow_bulk_buffered: "gauge",
       kflow_held: "gauge",
       kflow_stalled_workers: "gauge",
+      kflow_alone: "gauge",
       kflow_unreported: "gauge",
       kflow_ready: "gauge",
     });

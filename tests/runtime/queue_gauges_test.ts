@@ -29,6 +29,7 @@ function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
     bulkBuffered: metrics.gauge("bulkBuffered"),
     held: metrics.gauge("held"),
     stalled: metrics.gauge("stalled"),
+    alone: metrics.gauge("alone"),
     unreportedNow: metrics.gauge("unreportedNow"),
   };
 }
@@ -58,6 +59,7 @@ describe("QueueGauges", () => {
       bulkBuffered: 0,
       held: 1,
       stalled: 0,
+      alone: 0,
       unreportedNow: 0,
     });
     await second();
@@ -70,6 +72,7 @@ describe("QueueGauges", () => {
       bulkBuffered: 0,
       held: 0,
       stalled: 0,
+      alone: 0,
       unreportedNow: 0,
     });
   });

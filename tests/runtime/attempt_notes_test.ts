@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { connect, headers } from "nats";
 import type { Broker } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats.ts";
+import { TaskTally } from "../../src/metrics/task_tally.ts";
+import { turn } from "../../src/waiting.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { publish, receiveOne } from "../support/broker_probes.ts";
 import { runFlow } from "../support/flow.ts";
@@ -13,7 +15,18 @@ import { serverSkip } from "../support/server_binary.ts";
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
-describe("tries of a record", { skip: serverSkip("nats-server") }, () => {
+function pipeline(name: string, meta: string): string {
+  return `
+name: ${name}
+mode: batch
+dag:
+  - {id: make, type: raw-source, module: ./make.ts, schema: '${SCHEMA}', out: [work]}
+  - {id: work, type: raw, module: ./work.ts, schema: '${SCHEMA}', out: [show], meta: {${meta}}}
+  - {id: show, type: print}
+`;
+}
+
+describe("attempts of a record whose workers died", { skip: serverSkip("nats-server") }, () => {
   let server: NatsServer;
   let broker: Broker;
   before(async () => {
@@ -25,8 +38,8 @@ describe("tries of a record", { skip: serverSkip("nats-server") }, () => {
     await server?.stop();
   });
 
-  /** One record that has been handed over so often already, and never begun. */
-  async function handedOver(name: string, times: number): Promise<void> {
+  /** One record that was delivered this often without an answer from its workers. */
+  async function delivered(name: string, times: number): Promise<void> {
     const queue = {
       stream: `kflow-${name}-work`,
       subjects: `kflow.${name}.work.>`,
@@ -57,36 +70,66 @@ describe("tries of a record", { skip: serverSkip("nats-server") }, () => {
 
   async function work(name: string, call: () => unknown) {
     const { task } = await runFlow({
-      yaml: `
-name: ${name}
-mode: batch
-dag:
-  - {id: make, type: raw-source, module: ./make.ts, schema: '${SCHEMA}', out: [work]}
-  - {id: work, type: raw, module: ./work.ts, schema: '${SCHEMA}', out: [show], meta: {retry.delay.ms: 1}}
-  - {id: show, type: print}
-`,
+      yaml: pipeline(name, "retry.delay.ms: 1"),
       broker,
       functions: { make: [], work: call },
     });
     return task("work").counts;
   }
 
-  it("are not used up by waiting in workers that end", LONG, async () => {
-    await handedOver("waited", 7);
+  it("are not used up by waiting in workers that died", LONG, async () => {
+    await delivered("waited", 7);
     const counts = await work("waited", () => ({ n: 7 }));
     assert.deepEqual([counts.out, counts.errors, counts.dead], [1, 0, 0]);
     assert.deepEqual(await broker.state.keys("begun"), []);
   });
 
-  it("are counted from then on", LONG, async () => {
-    await handedOver("counted", 7);
+  it("count from the third on", LONG, async () => {
+    await delivered("counted", 7);
     let calls = 0;
     const counts = await work("counted", () => {
       calls++;
       throw new Error("never");
     });
-    // The first two handings-over count, noted or not.
+    // The first two deliveries count, noted or not.
     assert.deepEqual([calls, counts.errors, counts.dead], [3, 3, 1]);
+    assert.deepEqual(await broker.state.keys("begun"), []);
+  });
+
+  it("have the worker to themselves, and the log and a gauge say so", LONG, async () => {
+    await delivered("alone", 3);
+    const secondMade = Promise.withResolvers<void>();
+    let calling = 0;
+    let beside = 0;
+    const gauges: number[] = [];
+    const metrics = new TaskTally({ flow: "alone", task: "work" });
+    const { logged, task } = await runFlow({
+      yaml: pipeline("alone", "concurrency: 4"),
+      broker,
+      metricsOf: ({ id }) => id === "work" ? metrics : undefined,
+      functions: {
+        make: async function* () {
+          yield { n: 1 };
+          yield { n: 2 };
+          secondMade.resolve();
+        },
+        work: async ({ n }: { n: number }) => {
+          calling++;
+          if (n === 7) {
+            await secondMade.promise;
+            beside = calling - 1;
+            gauges.push(metrics.gauge("alone"));
+          } else await turn();
+          calling--;
+          return { n };
+        },
+      },
+    });
+    assert.equal(task("work").counts.acked, 3);
+    assert.equal(beside, 0);
+    assert.deepEqual([gauges, metrics.gauge("alone")], [[1], 0]);
+    const lines = logged.filter(({ message }) => String(message).includes("to itself"));
+    assert.deepEqual(lines.map(({ level, attempt }) => [level, attempt]), [["WARNING", 4]]);
     assert.deepEqual(await broker.state.keys("begun"), []);
   });
 
@@ -94,7 +137,7 @@ dag:
     "are not kept after a batch, though a worker was killed before it removed them",
     LONG,
     async () => {
-      await handedOver("left", 1);
+      await delivered("left", 1);
       await broker.state.put("begun.left.work.1-1", "1");
       // What remains of a deletion that was cut off.
       const connection = await connect({ servers: server.tcpUrl });

@@ -1,0 +1,4 @@
+/** The Web Worker that a call ran in has ended with it: the record may be what ended it. */
+export class EndedWorker extends Error {
+  override readonly name = "EndedWorker";
+}
