@@ -238,14 +238,14 @@ dag:
     LONG,
     async () => {
       const server = await elastic(({ documents, number }) =>
-        number < 4 ? bad(documents, { 1: BUSY }) : undefined
+        number < 2 ? bad(documents, { 1: BUSY }) : undefined
       );
       const result = await flow(server.endpoint, {
         meta: `max.attempts: 1, ${BULK}: 3`,
         timing: { patienceMs: 1, backoffMs: 5 },
       });
       assertAllWritten(server, result, 3);
-      assert.deepEqual(server.bulks.map(numbersIn), [[0, 1, 2], [1], [1], [1], [1]]);
+      assert.deepEqual(server.bulks.map(numbersIn), [[0, 1, 2], [1], [1]]);
       assert.equal(result.task("index").counts.errors, 0);
       assert.match(
         String(waits(result)[0]!.reason),
@@ -448,83 +448,6 @@ dag:
       String(waits(result)[0]!.reason),
       /403 \(security_exception: no\); check that the index/,
     );
-  });
-
-  const OF_TARGET: Record<string, ItemStatus> = {
-    "the limit of shards, in Elasticsearch": {
-      status: 400,
-      error: { type: "validation_exception", reason: "this action would add [2] shards" },
-    },
-    "the limit of shards, in OpenSearch": {
-      status: 400,
-      error: {
-        type: "illegal_argument_exception",
-        reason: "this cluster currently has [1000]/[1000] maximum shards open",
-      },
-    },
-    "an alias without a write index": {
-      status: 400,
-      error: {
-        type: "illegal_argument_exception",
-        reason: "no write index is defined for alias [a]",
-      },
-    },
-    "an operation that a data stream does not take": {
-      status: 400,
-      error: {
-        type: "illegal_argument_exception",
-        reason: "only write ops with an op_type of create are allowed in data streams",
-      },
-    },
-    "a disk that is full to the flood stage": {
-      status: 429,
-      error: {
-        type: "cluster_block_exception",
-        reason: "index [tests] blocked by: disk usage exceeded flood-stage watermark",
-      },
-    },
-    "a name that no index can have": {
-      status: 400,
-      error: { type: "invalid_index_name_exception", reason: "must be lowercase" },
-    },
-  };
-  for (const [what, answer] of Object.entries(OF_TARGET)) {
-    it(
-      `${what} holds the records, one by one and in bulks, and costs no attempt`,
-      LONG,
-      async () => {
-        for (const bulk of ["", `, ${BULK}: 2`]) {
-          const server = await elastic(({ documents, number }) =>
-            number < 2 ? documents.map(() => answer) : undefined
-          );
-          const result = await flow(server.endpoint, {
-            meta: `max.attempts: 1${bulk}`,
-            made: rows(2),
-          });
-          assertAllWritten(server, result, 2);
-          assert.equal(result.task("index").counts.errors, 0);
-          assert.ok(waits(result).length > 0);
-        }
-      },
-    );
-  }
-
-  it("the same unknown refusal of every document of a bulk holds the records", LONG, async () => {
-    const unknown = { status: 400, error: { type: "new_exception", reason: "not today" } };
-    const server = await elastic(({ documents, number }) =>
-      number === 0 ? documents.map(() => unknown) : undefined
-    );
-    const result = await flow(server.endpoint, { meta: `max.attempts: 1, ${BULK}: 3` });
-    assertAllWritten(server, result, 3);
-    assert.equal(result.task("index").counts.errors, 0);
-  });
-
-  it("an unknown refusal of one document of a bulk makes it a dead letter", LONG, async () => {
-    const unknown = { status: 400, error: { type: "new_exception", reason: "not this" } };
-    const server = await elastic(({ documents }) => bad(documents, { 1: unknown }));
-    const { task } = await flow(server.endpoint, { meta: `${BULK}: 3` });
-    assert.deepEqual(storedNumbers(server), [0, 2]);
-    assert.equal(task("index").deadLetters.length, 1);
   });
 
   it("waits as long as Retry-After says", LONG, async () => {

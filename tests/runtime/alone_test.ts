@@ -1,4 +1,4 @@
-import { describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Context } from "../../src/runtime/context.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
