@@ -41,7 +41,7 @@ export type {
 export type { TaskStore, UploadOptions } from "./src/runtime/task_store.ts";
 export type { LogFields, Logger, LogLevel } from "./src/log.ts";
 export type { Meta } from "./src/pipeline/meta.ts";
-export type { RecordValue } from "./src/codec/codec.ts";
+export type { JsonForm, RecordValue } from "./src/codec/codec.ts";
 export { S3Store, type S3StoreOptions } from "./src/store/s3.ts";
 export { type BasicRuntimeOptions, ProcessRuntime } from "./src/runtime/process_runtime.ts";
 export type { ErrorRecord } from "./src/runtime/error_record.ts";

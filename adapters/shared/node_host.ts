@@ -3,6 +3,7 @@ import * as os from "node:os";
 import * as nodePath from "node:path";
 import process from "node:process";
 import type { Host, TextOutput } from "../../src/host.ts";
+import { variablesIn } from "../../src/variables.ts";
 import { openNodeFiles } from "./node_files.ts";
 import { codeOf } from "./node_files_error.ts";
 import { openFile } from "./open_file.ts";
@@ -33,7 +34,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     platform: options.platform,
     hostname: os.hostname(),
     processes: processesOfThisMachine(),
-    env: (name) => process.env[name],
+    env: variablesIn(process.env),
     stdout: output(process.stdout, endWithoutReader),
     // Log lines that nobody takes are no reason to end.
     stderr: output(process.stderr, () => {}),

@@ -1,11 +1,13 @@
 import avsc from "avsc/lib/types.js";
 import { reasonOf } from "../errors.ts";
 import { createTypeHook } from "./avro_guards.ts";
-import type { AvscLibrary, AvscResolver, AvscType } from "./avsc_types.ts";
+import type { AvscLibrary, AvscType, NodeTypes } from "./avsc_types.ts";
+import { avscSchema } from "./avsc_schema.ts";
+import type { ValueReader } from "./block_reader.ts";
 import {
-  type BigLong,
   type Codec,
   DecodeError,
+  type JsonForm,
   RecordError,
   type RecordReader,
   type RecordSchema,
@@ -16,12 +18,15 @@ import { emptyValue } from "./default_value.ts";
 import { canonicalForm, fingerprint } from "./fingerprint.ts";
 import { fromJson } from "./from_json.ts";
 import { toJson } from "./json.ts";
+import { LeastSizes } from "./least_sizes.ts";
 import { findMismatch, type Mismatch } from "./mismatch.ts";
 import { parseSchema } from "./parse_schema.ts";
 import { parseSchemaText } from "./parse_schema_text.ts";
+import { matchSchemas } from "./resolution/match_schemas.ts";
+import { ResolvedReaders } from "./resolution/resolved_reader.ts";
 import type { RecordNode } from "./schema_node.ts";
-import { avscSchema } from "./avsc_schema.ts";
 import { Taps } from "./taps.ts";
+import { type LeastSize, type ValueBudget, valueCost } from "./value_budget.ts";
 
 const { Type, builtins } = avsc as AvscLibrary;
 
@@ -30,7 +35,7 @@ const LONG_TEXT = 256;
 /** What looks like a byte order mark belongs to the text. */
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Avro: schemas by our own parser, types and schema resolution by avsc, at a tap of our own. */
+/** Avro: schemas and their resolution by our own code, types by avsc, at a tap of our own. */
 export class AvroCodec implements Codec {
   readonly #taps = new Taps({
     readText: (bytes, start, end) =>
@@ -47,17 +52,27 @@ export class AvroCodec implements Codec {
     if (node.kind !== "record") {
       throw new SchemaError(`schema: expected a record, got ${node.kind}; wrap it in a record`);
     }
-    return new AvroSchema(node, this.#type(node), { text, taps: this.#taps });
+    return new AvroSchema(this.#partsOf(node), { text, taps: this.#taps });
   }
 
-  #type(node: RecordNode): AvscType {
+  #partsOf(node: RecordNode): Parts {
+    const types: NodeTypes = new Map();
+    const sizes = new LeastSizes();
+    const options = { typeHook: this.#typeHook, registry: Object.create(null), types, sizes };
     try {
-      const options = { typeHook: this.#typeHook, registry: Object.create(null) };
-      return Type.forSchema(avscSchema(node), options);
+      return { node, type: Type.forSchema(avscSchema(node), options), types, sizes };
     } catch (error) {
       throw new SchemaError(`schema: ${reasonOf(error)}`, { cause: error });
     }
   }
+}
+
+/** A schema and what is made of it. */
+interface Parts {
+  readonly node: RecordNode;
+  readonly type: AvscType;
+  readonly types: NodeTypes;
+  readonly sizes: LeastSizes;
 }
 
 class AvroSchema implements RecordSchema {
@@ -65,35 +80,38 @@ class AvroSchema implements RecordSchema {
   readonly text: string;
   readonly fingerprint: string;
   readonly fields: ReadonlyMap<string, string>;
-  readonly #node: RecordNode;
-  readonly #type: AvscType;
+  readonly #parts: Parts;
+  readonly #cost: number;
   readonly #taps: Taps;
   readonly #reader: AvroReader;
 
-  constructor(node: RecordNode, type: AvscType, options: { text: string; taps: Taps }) {
+  constructor(parts: Parts, options: { text: string; taps: Taps }) {
+    const { node, type, sizes } = parts;
     this.name = node.name;
     this.text = options.text;
     this.fingerprint = fingerprint(canonicalForm(node));
     this.fields = new Map(node.fields.map((field) => [field.name, field.type.kind]));
-    this.#node = node;
-    this.#type = type;
+    this.#parts = parts;
+    this.#cost = valueCost(sizes.of(node));
     this.#taps = options.taps;
-    this.#reader = new AvroReader(type, options.taps);
+    this.#reader = new AvroReader(type, { size: sizes.of(node), taps: options.taps });
   }
 
   decode(body: Uint8Array): RecordValue {
     return this.#reader.decode(body);
   }
 
-  decodeAll(bytes: Uint8Array, count: number): RecordValue[] {
-    return this.#reader.decodeAll(bytes, count);
+  decodeAll(bytes: Uint8Array, count: number, budget?: ValueBudget): RecordValue[] {
+    return this.#reader.decodeAll(bytes, count, budget);
   }
 
-  encode(record: unknown): Uint8Array {
+  encode(record: unknown, budget?: ValueBudget): Uint8Array {
     const tap = this.#taps.takeWriter();
     try {
-      tap.start();
-      this.#type._write(tap, record);
+      tap.start(budget?.left);
+      tap.charge(this.#cost);
+      this.#parts.type._write(tap, record);
+      if (budget) budget.left = tap.values;
       return tap.finish();
     } catch (error) {
       throw this.#misfit(record, error);
@@ -110,7 +128,7 @@ class AvroSchema implements RecordSchema {
 
   #findMismatch(record: unknown): Mismatch | undefined {
     try {
-      return findMismatch(this.#node, record);
+      return findMismatch(this.#parts.node, record);
     } catch {
       // A getter of the user's threw, as it did when the record was written.
       return undefined;
@@ -118,7 +136,7 @@ class AvroSchema implements RecordSchema {
   }
 
   newRecord(): RecordValue {
-    return emptyValue(this.#node) as RecordValue;
+    return emptyValue(this.#parts.node) as RecordValue;
   }
 
   readerFor(writer: RecordSchema): RecordReader {
@@ -127,37 +145,40 @@ class AvroSchema implements RecordSchema {
         `Cannot read records of "${writer.name}": its schema is of another codec`,
       );
     }
+    const reader = this.#parts;
     try {
-      return new AvroReader(
-        this.#type.createResolver(writer.#type, { ignoreNamespaces: true }),
-        this.#taps,
-      );
+      const match = matchSchemas(reader.node, writer.#parts.node);
+      const readers = new ResolvedReaders({ reader, writer: writer.#parts, taps: this.#taps });
+      const size = readers.sizeOf(match);
+      return new AvroReader(readers.of(match), { size, taps: this.#taps });
     } catch (error) {
       const reason = reasonOf(error);
       throw new SchemaError(
         `Cannot read records of "${writer.name}" as "${this.name}": ${reason}`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
   }
 
-  toJson(record: RecordValue, bigLong?: BigLong): unknown {
-    return toJson(this.#node, record, bigLong);
+  toJson(record: RecordValue, form?: JsonForm): unknown {
+    return toJson(this.#parts.node, record, form);
   }
 
   fromJson(json: unknown, options?: { extra?: "drop" | "refuse" }): RecordValue {
-    return fromJson(this.#node, json, options) as RecordValue;
+    return fromJson(this.#parts.node, json, options) as RecordValue;
   }
 }
 
 class AvroReader implements RecordReader {
-  readonly #type: AvscType | AvscResolver;
+  readonly #reader: ValueReader;
+  readonly #leastBytes: number;
+  readonly #cost: number;
   readonly #taps: Taps;
 
-  constructor(type: AvscType | AvscResolver, taps: Taps) {
-    this.#type = type;
+  constructor(reader: ValueReader, { size, taps }: { size: LeastSize; taps: Taps }) {
+    this.#reader = reader;
+    this.#leastBytes = size.bytes;
+    this.#cost = valueCost(size);
     this.#taps = taps;
   }
 
@@ -165,7 +186,8 @@ class AvroReader implements RecordReader {
     const tap = this.#taps.reader;
     try {
       tap.start(body);
-      const record = this.#type._read(tap);
+      tap.charge(this.#cost);
+      const record = this.#reader._read(tap);
       tap.finish();
       return record as RecordValue;
     } catch (error) {
@@ -173,12 +195,15 @@ class AvroReader implements RecordReader {
     }
   }
 
-  decodeAll(bytes: Uint8Array, count: number): RecordValue[] {
+  decodeAll(bytes: Uint8Array, count: number, budget?: ValueBudget): RecordValue[] {
     const tap = this.#taps.reader;
     try {
-      tap.start(bytes);
+      tap.start(bytes, budget?.left);
+      if (count * this.#leastBytes > bytes.length) tap.fail(`it is too short for ${count} records`);
+      tap.charge(count * this.#cost);
       const records: RecordValue[] = [];
-      while (records.length < count) records.push(this.#type._read(tap) as RecordValue);
+      while (records.length < count) records.push(this.#reader._read(tap) as RecordValue);
+      if (budget) budget.left = tap.values;
       tap.finish();
       return records;
     } catch (error) {

@@ -1,61 +1,123 @@
-import { recordConstructor, recordReader, recordWriter, writeLong } from "./record_code.ts";
-import { kindOfValue } from "./schema_node.ts";
 import type {
   AvscClasses,
-  AvscResolver,
+  AvscRecordType,
   AvscType,
   Constructor,
-  ResolverOptions,
+  NodeTypes,
 } from "./avsc_types.ts";
+import { arrayItem, mapEntry, readArray, readMap } from "./block_reader.ts";
+import { fieldDefault } from "./field_default.ts";
+import type { LeastSizes } from "./least_sizes.ts";
+import { primitiveTypes } from "./primitive_types.ts";
 import type { ReadTap } from "./read_tap.ts";
+import { failWriting, recordReader, recordWriter } from "./record_code.ts";
+import {
+  type ArrayNode,
+  branchName,
+  type EnumNode,
+  type FixedNode,
+  kindOfValue,
+  type MapNode,
+  type RecordNode,
+  type SchemaNode,
+  type UnionNode,
+  valueKind,
+} from "./schema_node.ts";
 import type { Taps } from "./taps.ts";
+import { valueCost } from "./value_budget.ts";
 import type { WriteTap } from "./write_tap.ts";
 
-const MAX_FLOAT = 3.4028234663852886e38;
-/** More is not reserved before the items are seen to be there. */
-const RESERVED_ITEMS = 1024;
+/** Options of avsc's `forSchema`; avsc passes them on to each part of the schema. */
+export interface TypeOptions {
+  readonly typeHook: TypeHook;
+  /** Types by the names that `avscSchema` gives them. */
+  readonly registry: object;
+  readonly sizes: LeastSizes;
+  /** Filled in: the type of each node. */
+  readonly types: NodeTypes;
+}
+
+export type TypeHook = (schema: object | string, options: TypeOptions) => AvscType | undefined;
 
 /**
- * Builds avsc types that are safe with bytes and records of any origin; pass the result as avsc's `typeHook`. These are subclasses, so
- * avsc itself stays as it is for whoever else uses it. Against plain avsc: counts of arrays and maps are bounded by the bytes that are
- * there, block sizes cannot move backwards, depth is bounded, map keys cannot reach a prototype, decoded records are plain objects,
- * longs are exact, enums and unions look nothing up on a prototype, `Uint8Array` is taken for bytes, fields that the schema lacks are
- * errors.
+ * Builds avsc types that are safe with bytes and records of any origin, as avsc's `typeHook`. These are subclasses, so that avsc itself
+ * stays as it is for others who use it. Against plain avsc: counts of arrays and maps are bounded by the bytes and by a budget of
+ * values, block sizes cannot move backwards, depth is bounded, no name is looked up on a prototype, decoded records are plain
+ * objects, longs are exact, `Uint8Array` is taken for bytes, fields that the schema lacks are errors.
  *
  * @param taps For the bytes of defaults.
  */
-export function createTypeHook(
-  avsc: AvscClasses,
-  taps: Taps,
-): (schema: unknown, options: object) => AvscType | undefined {
-  class GuardedArray extends avsc.ArrayType {
+export function createTypeHook(avsc: AvscClasses, taps: Taps): TypeHook {
+  const primitives = primitiveTypes(avsc);
+  return function typeHook(schema, options) {
+    if (typeof schema === "string") return undefined;
+    const { node } = schema as { node: SchemaNode };
+    const type = primitives.get(node.kind) ??
+      new (classFor(node, { avsc, taps, ...options }))(schema, options);
+    options.types.set(node, type);
+    return type;
+  };
+}
+
+interface Setting extends TypeOptions {
+  readonly avsc: AvscClasses;
+  readonly taps: Taps;
+}
+
+function classFor(node: SchemaNode, setting: Setting): Constructor<AvscType> {
+  switch (node.kind) {
+    case "array":
+      return arrayClass(node, setting);
+    case "map":
+      return mapClass(node, setting);
+    case "record":
+      return recordClass(node, setting);
+    case "enum":
+      return enumClass(node, setting);
+    case "fixed":
+      return fixedClass(node, setting);
+    case "union":
+      return unionClass(node, setting);
+    default:
+      throw new TypeError(`Cannot make a type of "${node.kind}"`);
+  }
+}
+
+function arrayClass(node: ArrayNode, { avsc, sizes }: Setting): Constructor<AvscType> {
+  const size = arrayItem(sizes.of(node.items));
+  return class extends avsc.ArrayType {
+    _createBranchConstructor(): null {
+      return null;
+    }
     override _read(tap: ReadTap): unknown {
-      return readArray(tap, this.itemsType, smallestItem(this.itemsType));
+      return readArray(tap, this.itemsType, size);
     }
     override _skip(tap: ReadTap): void {
       const { itemsType } = this;
-      const smallest = smallestItem(itemsType);
-      for (let n = tap.readBlock(smallest); n > 0; n = tap.readBlock(smallest)) {
+      for (let n = tap.readBlock(size); n > 0; n = tap.readBlock(size)) {
         while (n-- > 0) itemsType._skip(tap);
       }
     }
-    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
-      super._update(resolver, writer, options);
-      const { itemsType } = resolver;
-      const written = writer.itemsType;
-      if (!itemsType || !written) return;
-      resolver._read = (tap) => readArray(tap, itemsType, smallestItem(written));
+    override _write(tap: WriteTap, value: unknown): void {
+      if (!Array.isArray(value)) failWriting();
+      tap.charge(value.length * size.cost);
+      super._write(tap, value);
     }
-  }
+  };
+}
 
-  class GuardedMap extends avsc.MapType {
+function mapClass(node: MapNode, { avsc, sizes }: Setting): Constructor<AvscType> {
+  const size = mapEntry(sizes.of(node.values));
+  return class extends avsc.MapType {
+    _createBranchConstructor(): null {
+      return null;
+    }
     override _read(tap: ReadTap): unknown {
-      return readMap(tap, this.valuesType, smallestEntry(this.valuesType));
+      return readMap(tap, this.valuesType, size);
     }
     override _skip(tap: ReadTap): void {
       const { valuesType } = this;
-      const smallest = smallestEntry(valuesType);
-      for (let n = tap.readBlock(smallest); n > 0; n = tap.readBlock(smallest)) {
+      for (let n = tap.readBlock(size); n > 0; n = tap.readBlock(size)) {
         while (n-- > 0) {
           tap.skipString();
           valuesType._skip(tap);
@@ -63,24 +125,26 @@ export function createTypeHook(
       }
     }
     override _write(tap: WriteTap, value: unknown): void {
-      if (kindOfValue(value) !== "object") throw new TypeError("not a map");
+      if (kindOfValue(value) !== "object") failWriting();
+      if (size.cost > 0) tap.charge(Object.keys(Object(value)).length * size.cost);
       super._write(tap, value);
     }
-    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
-      super._update(resolver, writer, options);
-      const { valuesType } = resolver;
-      const written = writer.valuesType;
-      if (!valuesType || !written) return;
-      resolver._read = (tap) => readMap(tap, valuesType, smallestEntry(written));
-    }
-  }
+  };
+}
 
-  class GuardedRecord extends avsc.RecordType {
-    override _createConstructor() {
-      return recordConstructor(this.fields, taps);
+function recordClass(node: RecordNode, { avsc, taps }: Setting): Constructor<AvscRecordType> {
+  return class extends avsc.RecordType {
+    override _createConstructor(): object {
+      return Object;
+    }
+    _createChecker(): () => boolean {
+      return () => true;
+    }
+    _createBranchConstructor(): null {
+      return null;
     }
     override _createReader() {
-      return recordReader(this.fields);
+      return recordReader(node, this.fields.map(({ type }) => type));
     }
     override _createSkipper() {
       const { fields } = this;
@@ -91,209 +155,95 @@ export function createTypeHook(
       };
     }
     override _createWriter() {
-      return recordWriter(this.fields, taps);
+      return recordWriter(node.fields.map((field, i) => {
+        const { type } = this.fields[i]!;
+        return { node: field, type, default: fieldDefault(field, type, taps) };
+      }));
     }
-    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
-      super._update(resolver, writer, options);
-      const read: (this: AvscResolver, tap: ReadTap) => unknown = resolver._read;
-      resolver._read = function (tap) {
-        tap.enter();
-        const value = read.call(resolver, tap);
-        tap.depth--;
-        return value;
-      };
-    }
-  }
-
-  class GuardedEnum extends avsc.EnumType {
-    override _write(tap: WriteTap, value: unknown): void {
-      const index = typeof value === "string" ? this._indices[value] : undefined;
-      if (typeof index !== "number") throw new TypeError("not a symbol");
-      tap.writeLong(index);
-    }
-  }
-
-  class GuardedFixed extends avsc.FixedType {
-    override _write(tap: WriteTap, value: unknown): void {
-      if (!(value instanceof Uint8Array) || value.length !== this.size) {
-        throw new TypeError("not fixed");
-      }
-      tap.writeFixed(value);
-    }
-  }
-
-  class GuardedBytes extends avsc.BytesType {
-    override _write(tap: WriteTap, value: unknown): void {
-      if (!(value instanceof Uint8Array)) throw new TypeError("not bytes");
-      tap.writeBytes(value);
-    }
-  }
-
-  class GuardedLong extends avsc.LongType {
-    override _read(tap: ReadTap): unknown {
-      return tap.readExactLong();
-    }
-    override _write(tap: WriteTap, value: unknown): void {
-      writeLong(tap, value);
-    }
-  }
-
-  class GuardedFloat extends avsc.FloatType {
-    override _write(tap: WriteTap, value: unknown): void {
-      if (typeof value !== "number") throw new TypeError("not a number");
-      if (Math.abs(value) > MAX_FLOAT && Number.isFinite(value)) throw new RangeError("no float");
-      tap.writeFloat(value);
-    }
-  }
-
-  class GuardedUnion extends avsc.UnwrappedUnionType {
-    override _write(tap: WriteTap, value: unknown): void {
-      const index = this._bucketIndices[kindOfValue(value)];
-      if (index === undefined) throw new TypeError("not a branch");
-      tap.writeLong(index);
-      if (value !== null && value !== undefined) this.types[index]!._write(tap, value);
-    }
-    override _read(tap: ReadTap): unknown {
-      return branchAt(this.types, tap)._read(tap);
-    }
-    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
-      const reader = findBranch(this.types, writer, options)?.reader;
-      if (reader) resolver._read = (tap) => reader._read(tap);
-    }
-    override _skip(tap: ReadTap): void {
-      branchAt(this.types, tap)._skip(tap);
-    }
-  }
-
-  class GuardedWrappedUnion extends avsc.WrappedUnionType {
-    override _write(tap: WriteTap, value: unknown): void {
-      if (value === null || value === undefined) {
-        const index = this._branchIndices.null;
-        if (index === undefined) throw new TypeError("not a branch");
-        return tap.writeLong(index);
-      }
-      const keys = Object.keys(Object(value));
-      const name = keys[0];
-      if (keys.length !== 1 || name === undefined || !Object.hasOwn(this._branchIndices, name)) {
-        throw new TypeError("not a branch");
-      }
-      const index = this._branchIndices[name]!;
-      const inner: unknown = Object(value)[name];
-      tap.writeLong(index);
-      this.types[index]!._write(tap, inner);
-    }
-    override _read(tap: ReadTap): unknown {
-      const branch = branchAt(this.types, tap);
-      const value = branch._read(tap);
-      return value === null ? null : { [branch.branchName!]: value };
-    }
-    override _skip(tap: ReadTap): void {
-      branchAt(this.types, tap)._skip(tap);
-    }
-    override _update(resolver: AvscResolver, writer: AvscType, options: ResolverOptions): void {
-      const found = findBranch(this.types, writer, options);
-      if (!found) return;
-      const { branch, reader } = found;
-      const name = branch.branchName!;
-      resolver._read = (tap) => {
-        const value = reader._read(tap);
-        return value === null ? null : { [name]: value };
-      };
-    }
-  }
-
-  const guarded = new Map<unknown, Constructor<AvscType>>([
-    ["array", GuardedArray],
-    ["map", GuardedMap],
-    ["record", GuardedRecord],
-    ["error", GuardedRecord],
-    ["enum", GuardedEnum],
-    ["fixed", GuardedFixed],
-    ["bytes", GuardedBytes],
-    ["long", GuardedLong],
-    ["float", GuardedFloat],
-  ]);
-
-  return function typeHook(schema, options) {
-    if (Array.isArray(schema)) {
-      const Union = "wrapped" in schema && schema.wrapped ? GuardedWrappedUnion : GuardedUnion;
-      return new Union(schema, options);
-    }
-    const Type = typeof schema === "object" && schema !== null && "type" in schema
-      ? guarded.get(schema.type)
-      : undefined;
-    return Type ? new Type(Object(schema), options) : undefined;
   };
 }
 
-interface Readable {
-  _read(tap: ReadTap): unknown;
+function enumClass({ symbols }: EnumNode, { avsc }: Setting): Constructor<AvscType> {
+  const indices = new Map<unknown, number>(symbols.map((symbol, i) => [symbol, i]));
+  return class extends avsc.EnumType {
+    _createBranchConstructor(): null {
+      return null;
+    }
+    override _read(tap: ReadTap): unknown {
+      const index = tap.readLong();
+      return symbols[index] ?? tap.fail(`enum index ${index} is not below ${symbols.length}`);
+    }
+    override _write(tap: WriteTap, value: unknown): void {
+      tap.writeLong(indices.get(value) ?? failWriting());
+    }
+  };
 }
 
-function readArray(tap: ReadTap, items: Readable, smallest: 0 | 1): unknown[] {
-  let n = tap.readBlock(smallest);
-  const values: unknown[] = n <= RESERVED_ITEMS ? new Array<unknown>(n) : [];
-  for (let i = 0; n > 0; n = tap.readBlock(smallest)) {
-    while (n-- > 0) values[i++] = items._read(tap);
-  }
-  return values;
+function fixedClass({ size }: FixedNode, { avsc }: Setting): Constructor<AvscType> {
+  return class extends avsc.FixedType {
+    _createBranchConstructor(): null {
+      return null;
+    }
+    override _write(tap: WriteTap, value: unknown): void {
+      if (!(value instanceof Uint8Array) || value.length !== size) failWriting();
+      tap.writeFixed(value);
+    }
+  };
 }
 
-function readMap(tap: ReadTap, values: Readable, smallest: 1 | 2): Record<string, unknown> {
-  const map: Record<string, unknown> = {};
-  for (let n = tap.readBlock(smallest); n > 0; n = tap.readBlock(smallest)) {
-    while (n-- > 0) {
-      const key = tap.readString();
-      const value = values._read(tap);
-      if (key === "__proto__") setOwn(map, key, value);
-      else map[key] = value;
+function unionClass(node: UnionNode, { avsc, sizes }: Setting): Constructor<AvscType> {
+  const names = node.branches.map(branchName);
+  const indices = new Map(
+    node.wrapped
+      ? names.map((name, i) => [name, i])
+      : node.branches.map((branch, i) => [valueKind(branch), i]),
+  );
+  const nullIndex = node.branches.findIndex(({ kind }) => kind === "null");
+  const costs = node.branches.map((branch) => valueCost(sizes.of(branch), 1));
+  const costly = costs.some((cost) => cost > 0);
+
+  class Union extends avsc.WrappedUnionType {
+    override _read(tap: ReadTap): unknown {
+      const index = tap.readLong();
+      const branch = this.types[index] ?? noBranch(tap, index, names.length);
+      if (costly) tap.charge(costs[index]!);
+      return branch._read(tap);
+    }
+    override _skip(tap: ReadTap): void {
+      const index = tap.readLong();
+      const branch = this.types[index] ?? noBranch(tap, index, names.length);
+      if (costly) tap.charge(costs[index]!);
+      branch._skip(tap);
+    }
+    override _write(tap: WriteTap, value: unknown): void {
+      if (value === null || value === undefined) this.writeBranch(tap, nullIndex, null);
+      else this.writeBranch(tap, indices.get(kindOfValue(value)) ?? -1, value);
+    }
+    writeBranch(tap: WriteTap, index: number, value: unknown): void {
+      const branch = this.types[index] ?? failWriting();
+      tap.writeLong(index);
+      if (costly) tap.charge(costs[index]!);
+      branch._write(tap, value);
     }
   }
-  return map;
-}
-
-function setOwn(map: object, key: string, value: unknown): void {
-  Object.defineProperty(map, key, { value, enumerable: true, writable: true, configurable: true });
-}
-
-/** Whether a value takes any byte at all. Of a recursive type each cycle passes a union, array or map, which takes one. */
-function smallestItem(type: AvscType): 0 | 1 {
-  switch (type.typeName) {
-    case "null":
-      return 0;
-    case "fixed":
-      return type.size === 0 ? 0 : 1;
-    case "record":
-    case "error":
-      return type.fields!.every((field) => smallestItem(field.type) === 0) ? 0 : 1;
-    default:
-      return 1;
-  }
-}
-
-function smallestEntry(values: AvscType): 1 | 2 {
-  return smallestItem(values) === 0 ? 1 : 2;
-}
-
-/**
- * The branch of a reader's union for a writer's type: the same type if it is there, else the first that can read it. avsc takes the first in
- * any case, a long then becomes a double, and it leaves resolvers that failed registered, to be taken for good ones later.
- */
-function findBranch(types: readonly AvscType[], writer: AvscType, options: ResolverOptions) {
-  const { registry } = options;
-  const same = types.filter((one) => one.branchName === writer.branchName);
-  for (const branch of [...same, ...types]) {
-    const known = new Set(Object.keys(registry));
-    try {
-      return { branch, reader: branch.createResolver(writer, options) };
-    } catch {
-      for (const key of Object.keys(registry)) if (!known.has(key)) delete registry[key];
+  if (!node.wrapped) return Union;
+  return class extends Union {
+    override _read(tap: ReadTap): unknown {
+      const index = tap.readLong();
+      const branch = this.types[index] ?? noBranch(tap, index, names.length);
+      if (costly) tap.charge(costs[index]!);
+      const value = branch._read(tap);
+      return value === null ? null : { [names[index]!]: value };
     }
-  }
-  return undefined;
+    override _write(tap: WriteTap, value: unknown): void {
+      if (value === null || value === undefined) return this.writeBranch(tap, nullIndex, null);
+      const [name, another] = Object.keys(Object(value));
+      if (name === undefined || another !== undefined) failWriting();
+      this.writeBranch(tap, indices.get(name) ?? -1, Object(value)[name]);
+    }
+  };
 }
 
-function branchAt(types: readonly AvscType[], tap: ReadTap): AvscType {
-  const index = tap.readLong();
-  return types[index] ?? tap.fail(`union index ${index} is not below ${types.length}`);
+function noBranch(tap: ReadTap, index: number, count: number): never {
+  return tap.fail(`union index ${index} is not below ${count}`);
 }

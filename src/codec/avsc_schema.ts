@@ -1,44 +1,39 @@
 import { PRIMITIVES, type SchemaNode } from "./schema_node.ts";
 
-/** A checked schema in JSON for avsc: every name in full, nothing that it might read otherwise than our parser. */
-export function avscSchema(node: SchemaNode, seen: Set<string> = new Set()): unknown {
-  if (PRIMITIVES.some((kind) => kind === node.kind)) return node.kind;
-  if ("name" in node) {
-    if (seen.has(node.name)) return absolute(node.name);
-    seen.add(node.name);
+/** The shape of a checked schema for avsc, each part with its node. */
+export type AvscSchema = object | string;
+
+/**
+ * Gives avsc a schema in which every name is ours (`T0`, `f0`, `S`): it keeps names as keys of plain objects, where `constructor` and
+ * `valueOf` are there before anything is put in. Defaults and aliases are left out, since reading another schema is not avsc's work.
+ */
+export function avscSchema(
+  node: SchemaNode,
+  names: Map<SchemaNode, string> = new Map(),
+): AvscSchema {
+  const known = names.get(node);
+  if (known !== undefined) return known;
+  if (PRIMITIVES.some((kind) => kind === node.kind)) return { type: node.kind, node };
+  if (node.kind === "array") return { type: "array", items: avscSchema(node.items, names), node };
+  if (node.kind === "map") return { type: "map", values: avscSchema(node.values, names), node };
+  if (node.kind === "union") {
+    return Object.assign(node.branches.map((one) => avscSchema(one, names)), { node });
   }
+  const name = `T${names.size}`;
+  names.set(node, name);
   switch (node.kind) {
-    case "array":
-      return { type: "array", items: avscSchema(node.items, seen) };
-    case "map":
-      return { type: "map", values: avscSchema(node.values, seen) };
-    case "union":
-      return Object.assign(node.branches.map((one) => avscSchema(one, seen)), {
-        wrapped: node.wrapped,
-      });
     case "fixed":
-      return { ...named(node), type: "fixed", size: node.size };
+      return { type: "fixed", name, size: node.size, node };
     case "enum":
-      return { ...named(node), type: "enum", symbols: node.symbols, default: node.default };
-    case "record":
-      return {
-        ...named(node),
-        type: "record",
-        fields: node.fields.map((field) => ({
-          name: field.name,
-          aliases: field.aliases,
-          type: avscSchema(field.type, seen),
-          default: field.default?.json,
-        })),
-      };
+      return { type: "enum", name, symbols: ["S"], node };
+    case "record": {
+      const fields = node.fields.map(({ type }, i) => ({
+        name: `f${i}`,
+        type: avscSchema(type, names),
+      }));
+      return { type: "record", name, fields, node };
+    }
+    default:
+      throw new TypeError(`Cannot describe "${node.kind}" to avsc`);
   }
-}
-
-function named(node: { readonly name: string; readonly aliases: readonly string[] }) {
-  return { name: absolute(node.name), aliases: node.aliases.map(absolute) };
-}
-
-/** A leading dot keeps avsc from putting the enclosing namespace before a name that has none. */
-function absolute(name: string): string {
-  return name.includes(".") ? name : `.${name}`;
 }

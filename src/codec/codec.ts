@@ -1,8 +1,18 @@
+import type { ValueBudget } from "./value_budget.ts";
+
 /** A record, as user code sees it: field name to value. */
 export type RecordValue = Record<string, unknown>;
 
-/** What stands in JSON for a long beyond 2^53. */
-export type BigLong = (value: bigint) => unknown;
+/** How a record becomes JSON. */
+export interface JsonForm {
+  /** What stands for a long beyond 2^53, such as `JSON.rawJSON`. @default its digits as text */
+  bigLong?: (value: bigint) => unknown;
+  /**
+   * For systems that have types of their own, such as a search index: values of unions are never wrapped, NaN and infinities are null.
+   * `fromJson` may then read another value. @default false
+   */
+  plain?: boolean;
+}
 
 /** A schema that cannot be used. The message names the place inside the schema. */
 export class SchemaError extends Error {
@@ -35,8 +45,12 @@ export interface RecordReader {
    * @throws {DecodeError} Bounded in time and memory for any input.
    */
   decode(body: Uint8Array): RecordValue;
-  /** So many records, one after the other in the same bytes, as in a block of a container file. @throws {DecodeError} likewise. */
-  decodeAll(bytes: Uint8Array, count: number): RecordValue[];
+  /**
+   * Reads `count` records, one after the other in the same bytes, as in a block of a container file.
+   * @param budget For all of them and more; absent: one for these.
+   * @throws {DecodeError} Bounded like `decode`.
+   */
+  decodeAll(bytes: Uint8Array, count: number, budget?: ValueBudget): RecordValue[];
 }
 
 /** A schema that was read and can be used. Immutable and shareable. */
@@ -55,9 +69,10 @@ export interface RecordSchema extends RecordReader {
    * A Uint8Array fits `bytes` and `fixed`, a bigint fits `long` (and is needed beyond 2^53). A field that the schema lacks is an error; a
    * field with a default may be absent, and so may one whose union has null. Branches of a union are plain values, unless two of
    * them look the same in JavaScript: then `{ "branch name": value }`.
+   * @param budget Shared with other records; absent: one for this record.
    * @throws {RecordError} naming the first field that does not fit.
    */
-  encode(record: unknown): Uint8Array;
+  encode(record: unknown, budget?: ValueBudget): Uint8Array;
   /** A record with the schema's defaults: declared ones, else zero, empty, the first symbol, the first branch. */
   newRecord(): RecordValue;
   /**
@@ -65,10 +80,15 @@ export interface RecordSchema extends RecordReader {
    * @throws {SchemaError} if the Avro rules of schema resolution do not allow it, naming the field.
    */
   readerFor(writer: RecordSchema): RecordReader;
-  /** One JSON value for people and sinks: bytes as one character a byte, longs as numbers, unions without wrapping, NaN and infinities as null. @param bigLong Absent: its digits as text. */
-  toJson(record: RecordValue, bigLong?: BigLong): unknown;
   /**
-   * The record that a JSON value stands for, written as `toJson` does or with unions wrapped.
+   * One JSON value that `fromJson` reads as the same record: bytes as one character a byte, longs as numbers or, beyond 2^53, as text, NaN
+   * and infinities as text. The value of a union is `{"branch name": value}`, as in Avro's JSON encoding, where the value alone would be
+   * read as another branch's; else the value alone.
+   */
+  toJson(record: RecordValue, form?: JsonForm): unknown;
+  /**
+   * The record that a JSON value stands for, written as `toJson` does. An object with one key that names a branch of a union, and a value
+   * that fits that branch, is always read as this branch's value; any other value is of the first branch that it fits.
    * @param options.extra What the schema has no field for: `drop` leaves it out, `refuse` makes it an error. @default "drop"
    * @throws {DecodeError} naming the first field that does not fit.
    */

@@ -3,6 +3,21 @@ import { show } from "./mismatch.ts";
 import { branchName, type SchemaNode } from "./schema_node.ts";
 
 const FIRST = ", the first branch of the union";
+const MAX_DEPTH = 64;
+
+/**
+ * What all defaults of a schema may come to. Those of records fill in further defaults, so that a few hundred bytes of schema can stand
+ * for millions of values.
+ */
+export interface DefaultBudget {
+  values: number;
+  /** Characters of texts and bytes. */
+  characters: number;
+}
+
+export function defaultBudget(): DefaultBudget {
+  return { values: 10_000, characters: 64 * 1024 };
+}
 
 /**
  * The value that a default of the schema's JSON stands for: bytes are written as a text of one character a byte, and a union's default
@@ -14,11 +29,43 @@ export function defaultValue(
   node: SchemaNode,
   json: unknown,
   place: string,
-  note = "",
+  budget: DefaultBudget = defaultBudget(),
 ): unknown {
+  return read(node, json, { place, budget, depth: 0, note: "" });
+}
+
+/** How many values a default is, with all that it fills in. */
+export function countDefault(node: SchemaNode, json: unknown): number {
+  const budget = defaultBudget();
+  const before = budget.values;
+  defaultValue(node, json, "", budget);
+  return before - budget.values;
+}
+
+interface Scope {
+  readonly place: string;
+  readonly budget: DefaultBudget;
+  readonly depth: number;
+  readonly note: string;
+}
+
+function read(node: SchemaNode, json: unknown, scope: Scope): unknown {
+  const { place, budget, depth, note } = scope;
   const wrong = (): never => {
-    throw new SchemaError(`schema ${place}: ${showJson(json)} is no ${node.kind}${note}`);
+    throw new SchemaError(`schema ${place}: ${showJson(json)} is not ${aOrAn(node.kind)}${note}`);
   };
+  const inside = (type: SchemaNode, one: unknown, at: string) =>
+    read(type, one, { place: place + at, budget, depth: depth + 1, note: "" });
+  budget.values--;
+  if (typeof json === "string") budget.characters -= json.length;
+  if (budget.values < 0 || budget.characters < 0 || depth > MAX_DEPTH) {
+    throw new SchemaError(
+      `schema ${
+        shortened(place)
+      }: the defaults come to too many values; defaults of records fill in ` +
+        "the defaults of their fields",
+    );
+  }
   switch (node.kind) {
     case "null":
       return json === null ? null : wrong();
@@ -44,27 +91,27 @@ export function defaultValue(
       return typeof json === "string" && node.symbols.includes(json) ? json : wrong();
     case "array":
       if (!Array.isArray(json)) return wrong();
-      return json.map((one, i) => defaultValue(node.items, one, `${place}[${i}]`));
+      return json.map((one, i) => inside(node.items, one, `[${i}]`));
     case "map":
       if (!isObject(json)) return wrong();
       return Object.fromEntries(
-        Object.entries(json).map(([key, one]) => [
-          key,
-          defaultValue(node.values, one, `${place}.${key}`),
-        ]),
+        Object.entries(json).map(([key, one]) => [key, inside(node.values, one, `.${key}`)]),
       );
     case "record":
       if (!isObject(json)) return wrong();
       return Object.fromEntries(node.fields.map((field) => {
-        const at = `${place}.${field.name}`;
         const given = Object.hasOwn(json, field.name) ? json[field.name] : field.default?.json;
         if (given === undefined) {
-          throw new SchemaError(`schema ${at}: the default of record "${node.name}" lacks it`);
+          throw new SchemaError(
+            `schema ${place}.${field.name}: the default of record "${node.name}" lacks it`,
+          );
         }
-        return [field.name, defaultValue(field.type, given, at)];
+        return [field.name, inside(field.type, given, `.${field.name}`)];
       }));
-    case "union":
-      return wrapped(node, 0, defaultValue(node.branches[0]!, json, place, FIRST));
+    case "union": {
+      const [first] = node.branches;
+      return wrapped(node, 0, read(first!, json, { ...scope, depth: depth + 1, note: FIRST }));
+    }
   }
 }
 
@@ -124,4 +171,12 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 function showJson(value: unknown): string {
   const text = JSON.stringify(value) ?? show(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function aOrAn(kind: string): string {
+  return /^[aei]/.test(kind) ? `an ${kind}` : kind === "null" ? kind : `a ${kind}`;
+}
+
+function shortened(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -1,7 +1,8 @@
 import { DecodeError } from "./codec.ts";
 import { MAX_DEPTH } from "./max_depth.ts";
 import { findMismatch } from "./mismatch.ts";
-import { branchName, kindOfValue, type SchemaNode, valueKind } from "./schema_node.ts";
+import { branchName, kindOfValue, type SchemaNode } from "./schema_node.ts";
+import { branchOfJson, bytesOf, longOf, numberOf } from "./union_json.ts";
 
 /** The value that a JSON value stands for (`RecordSchema.fromJson`). @throws {DecodeError} naming the first field that does not fit. */
 export function fromJson(
@@ -30,6 +31,9 @@ function convert(node: SchemaNode, json: unknown, place: Place): unknown {
       return bytesOf(json);
     case "long":
       return longOf(json);
+    case "float":
+    case "double":
+      return numberOf(json);
     case "array":
       return Array.isArray(json) ? json.map((one) => convert(node.items, one, place)) : json;
     case "map":
@@ -48,45 +52,13 @@ function convert(node: SchemaNode, json: unknown, place: Place): unknown {
         .map(({ name, type }) => [name, convert(type, given[name], inside)] as const);
       return Object.fromEntries([...(place.keepsExtra ? Object.entries(given) : []), ...known]);
     }
-    case "union":
-      return branchOf(node, json, place);
+    case "union": {
+      const read = branchOfJson(node, json);
+      if (read === undefined) return json;
+      const value = convert(read.branch, read.json, place);
+      return node.wrapped && value !== null ? { [branchName(read.branch)]: value } : value;
+    }
     default:
       return json;
   }
-}
-
-function branchOf(node: SchemaNode & { kind: "union" }, json: unknown, place: Place): unknown {
-  if (json === null) return null;
-  if (node.wrapped && kindOfValue(json) === "object") {
-    const [entry, another] = Object.entries(Object(json));
-    const named = another === undefined && entry &&
-      node.branches.find((branch) => branchName(branch) === entry[0]);
-    if (named) return { [branchName(named)]: convert(named, entry[1], place) };
-  }
-  const kind = kindOfValue(json);
-  const alike = node.branches.filter((branch) => valueKind(branch) === kind);
-  // JSON has text for bytes and for large numbers too.
-  const texts = kind === "string" && alike.length === 0
-    ? node.branches.filter((branch) => convert(branch, json, place) !== json)
-    : [];
-  const fitting = [...alike, ...texts];
-  const exact = kind === "number"
-    ? fitting.find((branch) => findMismatch(branch, json) === undefined)
-    : undefined;
-  const branch = exact ?? fitting[0];
-  if (branch === undefined) return json;
-  const value = convert(branch, json, place);
-  return node.wrapped ? { [branchName(branch)]: value } : value;
-}
-
-function bytesOf(json: unknown): unknown {
-  // deno-lint-ignore no-control-regex
-  if (typeof json !== "string" || !/^[\u0000-\u00ff]*$/.test(json)) return json;
-  return Uint8Array.from(json, (character) => character.charCodeAt(0));
-}
-
-function longOf(json: unknown): unknown {
-  if (typeof json !== "string" || !/^-?\d{1,19}$/.test(json)) return json;
-  const exact = BigInt(json);
-  return BigInt.asIntN(54, exact) === exact ? Number(exact) : exact;
 }

@@ -1,10 +1,17 @@
-import { fieldValue } from "./mismatch.ts";
-import { branchName, kindOfValue, type SchemaNode, valueKind } from "./schema_node.ts";
+import { fieldValue } from "./field_value.ts";
+import {
+  branchName,
+  kindOfValue,
+  type SchemaNode,
+  type UnionNode,
+  valueKind,
+} from "./schema_node.ts";
 import { defaultValue } from "./default_value.ts";
-import type { BigLong } from "./codec.ts";
+import type { JsonForm } from "./codec.ts";
+import { numberJson, unionJson } from "./union_json.ts";
 
-/** A value as JSON for people and sinks (`RecordSchema.toJson`). NaN and the infinities, which JSON lacks, become null. */
-export function toJson(node: SchemaNode, value: unknown, bigLong: BigLong = String): unknown {
+/** A value as JSON (`RecordSchema.toJson`). */
+export function toJson(node: SchemaNode, value: unknown, form: JsonForm = {}): unknown {
   if (value === undefined || value === null) return null;
   switch (node.kind) {
     case "bytes":
@@ -12,15 +19,15 @@ export function toJson(node: SchemaNode, value: unknown, bigLong: BigLong = Stri
       return value instanceof Uint8Array ? latin1(value) : value;
     case "long":
       if (typeof value !== "bigint") return value;
-      return BigInt.asIntN(54, value) === value ? Number(value) : bigLong(value);
+      return Number.isSafeInteger(Number(value)) ? Number(value) : (form.bigLong ?? String)(value);
     case "float":
     case "double":
-      return Number.isFinite(value) ? value : null;
+      return form.plain && !Number.isFinite(value) ? null : numberJson(value);
     case "array":
-      return Array.isArray(value) ? value.map((one) => toJson(node.items, one, bigLong)) : value;
+      return Array.isArray(value) ? value.map((one) => toJson(node.items, one, form)) : value;
     case "map":
       return Object.fromEntries(
-        Object.entries(value).map(([key, one]) => [key, toJson(node.values, one, bigLong)]),
+        Object.entries(value).map(([key, one]) => [key, toJson(node.values, one, form)]),
       );
     case "record":
       return Object.fromEntries(node.fields.map((field) => {
@@ -28,21 +35,27 @@ export function toJson(node: SchemaNode, value: unknown, bigLong: BigLong = Stri
         const one = given === undefined && field.default
           ? defaultValue(field.type, field.default.json, field.name)
           : given;
-        return [field.name, toJson(field.type, one, bigLong)];
+        return [field.name, toJson(field.type, one, form)];
       }));
     case "union": {
-      if (!node.wrapped) {
-        const kind = kindOfValue(value);
-        const branch = node.branches.find((one) => valueKind(one) === kind);
-        return branch ? toJson(branch, value, bigLong) : value;
-      }
-      const [entry] = Object.entries(value);
-      const branch = entry && node.branches.find((one) => branchName(one) === entry[0]);
-      return branch ? toJson(branch, entry[1], bigLong) : value;
+      const [branch, inner] = branchOf(node, value);
+      if (branch === undefined) return value;
+      const json = toJson(branch, inner, form);
+      return form.plain ? json : unionJson(node, branch, json);
     }
     default:
       return value;
   }
+}
+
+/** The branch that a value is of, and the value without its wrapping. */
+function branchOf(node: UnionNode, value: unknown): [SchemaNode | undefined, unknown] {
+  if (!node.wrapped) {
+    const kind = kindOfValue(value);
+    return [node.branches.find((one) => valueKind(one) === kind), value];
+  }
+  const [entry] = Object.entries(Object(value));
+  return [entry && node.branches.find((one) => branchName(one) === entry[0]), entry?.[1]];
 }
 
 function latin1(bytes: Uint8Array): string {

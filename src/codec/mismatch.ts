@@ -1,4 +1,5 @@
 import { nearest } from "../nearest.ts";
+import { fieldValue } from "./field_value.ts";
 import { MAX_DEPTH } from "./max_depth.ts";
 import { branchName, kindOfValue, type SchemaNode, valueKind } from "./schema_node.ts";
 
@@ -81,7 +82,10 @@ function longMismatch(value: unknown, path: string): Mismatch | undefined {
     return { path, problem: `expected long, got ${show(value)}` };
   }
   if (Number.isSafeInteger(value)) return undefined;
-  return { path, problem: `expected long, got ${value}; give numbers beyond 2^53 as bigint` };
+  return {
+    path,
+    problem: `expected long, got ${value}; give numbers beyond 2^53 as bigint, in JSON as text`,
+  };
 }
 
 function recordMismatch(
@@ -126,11 +130,6 @@ export function unknownKeys(
 ): string[] {
   const names = new Set(node.fields.map((field) => field.name));
   return Object.keys(record).filter((key) => !names.has(key) && record[key] !== undefined);
-}
-
-/** A field's value; what every object inherits (`constructor`, `toString`) is no field. */
-export function fieldValue(record: Readonly<Record<string, unknown>>, name: string): unknown {
-  return name in Object.prototype && !Object.hasOwn(record, name) ? undefined : record[name];
 }
 
 /** Whether an absent value can be written as null. */

@@ -1,6 +1,7 @@
 import { nearest } from "../nearest.ts";
 import { SchemaError } from "./codec.ts";
-import { defaultValue } from "./default_value.ts";
+import { defaultBudget, defaultValue } from "./default_value.ts";
+import { LeastSizes } from "./least_sizes.ts";
 import {
   branchName,
   type FieldNode,
@@ -20,31 +21,26 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Reads the JSON of a schema. Errors name the place, such as `fields[2].type.items`. */
 export function parseSchema(json: unknown): SchemaNode {
-  const node = new Parser().type(json, "", "", 0);
-  countValues(node, new Map());
+  const parser = new Parser();
+  const node = parser.type(json, "", "", 0);
+  parser.finish();
   return node;
-}
-
-/**
- * How many values a message of this type holds at least. A record that holds itself other than in a union, array or map has no end, and
- * few records that hold each other twice have too many values to read.
- */
-function countValues(node: SchemaNode, counts: Map<SchemaNode, number | "open">): number {
-  if (node.kind !== "record") return 1;
-  const known = counts.get(node);
-  if (known === "open") fail("", `record "${node.name}" always contains itself`);
-  if (known !== undefined) return known;
-  counts.set(node, "open");
-  let count = 1;
-  for (const field of node.fields) count += countValues(field.type, counts);
-  if (count > MAX_NODES) fail("", `record "${node.name}" holds more than ${MAX_NODES} values`);
-  counts.set(node, count);
-  return count;
 }
 
 class Parser {
   readonly #names = new Map<string, SchemaNode>();
+  readonly #defaults: { type: SchemaNode; json: unknown; place: string }[] = [];
   #nodes = 0;
+
+  /** Checks what only the whole schema shows: records that have no end, and defaults, which may be of a record that is defined around them. */
+  finish(): void {
+    const sizes = new LeastSizes();
+    for (const node of this.#names.values()) sizes.of(node);
+    const budget = defaultBudget();
+    for (const { type, json, place } of this.#defaults) {
+      defaultValue(type, json, place, budget);
+    }
+  }
 
   type(json: unknown, place: string, namespace: string, depth: number): SchemaNode {
     if (depth > MAX_NESTING) fail(place, `nested deeper than ${MAX_NESTING} types`);
@@ -132,7 +128,9 @@ class Parser {
         fail(at, `order ${show(order)} is none of ascending, descending, ignore`);
       }
       const type = this.type(field.type, join(at, "type"), namespace, depth + 1);
-      if (field.default !== undefined) defaultValue(type, field.default, join(at, "default"));
+      if (field.default !== undefined) {
+        this.#defaults.push({ type, json: field.default, place: join(at, "default") });
+      }
       fields.push({
         name: fieldName,
         type,
@@ -149,20 +147,21 @@ class Parser {
     if (!Array.isArray(symbols) || symbols.length === 0) {
       fail(place, `enum "${name}" needs symbols`);
     }
-    const checked = symbols.map((symbol, i) =>
-      checkedName(symbol, join(place, `symbols[${i}]`), "symbol")
-    );
-    const twice = checked.find((symbol, i) => checked.indexOf(symbol) !== i);
-    if (twice) fail(join(place, "symbols"), `enum "${name}" has two symbols "${twice}"`);
+    const checked = new Set<string>();
+    symbols.forEach((symbol, i) => {
+      const one = checkedName(symbol, join(place, `symbols[${i}]`), "symbol");
+      if (checked.has(one)) fail(join(place, "symbols"), `enum "${name}" has two symbols "${one}"`);
+      checked.add(one);
+    });
     const fallback = json.default;
-    if (fallback !== undefined && !checked.some((symbol) => symbol === fallback)) {
-      fail(place, `default ${show(fallback)} is no symbol of enum "${name}"`);
+    if (fallback !== undefined && !(typeof fallback === "string" && checked.has(fallback))) {
+      fail(place, `default ${show(fallback)} is not a symbol of enum "${name}"`);
     }
     const node: SchemaNode = {
       kind: "enum",
       name,
       aliases: aliasesOf(json, place, namespace),
-      symbols: checked,
+      symbols: [...checked],
       ...(typeof fallback === "string" ? { default: fallback } : {}),
     };
     this.#register(name, node, place);
@@ -220,10 +219,8 @@ function checkedName(name: unknown, place: string, what = "name"): string {
       `${what} ${show(name)} is not valid; use letters, digits and _, not beginning with a digit`,
     );
   }
-  // `__proto__` as an object's key would replace the object's prototype; avsc looks the others up on objects that inherit them.
-  if (name === "__proto__" || (what !== "field name" && name in Object.prototype)) {
-    fail(place, `${what} "${name}" is reserved`);
-  }
+  // As the key of an object it would replace the object's prototype.
+  if (name === "__proto__") fail(place, `${what} "${name}" is reserved`);
   return name;
 }
 

@@ -1,5 +1,7 @@
 import { DecodeError } from "./codec.ts";
+import type { ItemSize } from "./block_reader.ts";
 import { MAX_DEPTH } from "./max_depth.ts";
+import { MAX_FREE_VALUES, TOO_MANY_VALUES } from "./value_budget.ts";
 
 /** Text from UTF-8, of any Uint8Array. */
 export type ReadText = (bytes: Uint8Array, start: number, end: number) => string;
@@ -8,8 +10,6 @@ const EMPTY = new Uint8Array(0);
 /** Small values are cut from blocks of this size: an ArrayBuffer each costs V8 ten times as much (measured). */
 const BLOCK_SIZE = 16 * 1024;
 const SMALL_SIZE = 4 * 1024;
-/** Items without any bytes (nulls, empty records) that one message may hold: nothing else bounds their number. */
-const MAX_EMPTY_ITEMS = 65_536;
 
 /**
  * Reads a message, in place of avsc's own tap, which runs over the end in silence and is checked only at the end: that is too late
@@ -19,7 +19,8 @@ export class ReadTap {
   buf: Uint8Array = EMPTY;
   pos = 0;
   depth = 0;
-  #emptyItems = 0;
+  /** What is left of the budget for values without bytes. */
+  values = 0;
   #block = EMPTY;
   #blockUsed = 0;
   readonly #view = new DataView(new ArrayBuffer(8));
@@ -30,11 +31,11 @@ export class ReadTap {
     this.#readText = readText;
   }
 
-  start(body: Uint8Array): void {
+  start(body: Uint8Array, values: number = MAX_FREE_VALUES): void {
     this.buf = body;
     this.pos = 0;
     this.depth = 0;
-    this.#emptyItems = 0;
+    this.values = values;
   }
 
   finish(): void {
@@ -48,8 +49,14 @@ export class ReadTap {
     if (++this.depth > MAX_DEPTH) this.fail(`nested deeper than ${MAX_DEPTH} records`);
   }
 
-  /** Counts of the next block of an array or map; 0 at its end. */
-  readBlock(smallestItem: 0 | 1 | 2): number {
+  /** Called before values are made that take no bytes of their own. */
+  charge(values: number): void {
+    this.values -= values;
+    if (this.values < 0) this.fail(TOO_MANY_VALUES);
+  }
+
+  /** Count of the next block of an array or map; 0 at its end. */
+  readBlock(item: ItemSize): number {
     let count = this.readLong();
     if (count === 0) return 0;
     if (count < 0) {
@@ -59,14 +66,10 @@ export class ReadTap {
         this.fail(`block size ${size} exceeds the remaining ${this.buf.length - this.pos} bytes`);
       }
     }
-    if (smallestItem === 0) {
-      this.#emptyItems += count;
-      if (this.#emptyItems > MAX_EMPTY_ITEMS) {
-        this.fail(`more than ${MAX_EMPTY_ITEMS} items without bytes`);
-      }
-    } else if (count > (this.buf.length - this.pos) / smallestItem) {
+    if (item.bytes > 0 && count > (this.buf.length - this.pos) / item.bytes) {
       this.fail(`block count ${count} exceeds the remaining ${this.buf.length - this.pos} bytes`);
     }
+    if (item.cost > 0) this.charge(count * item.cost);
     return count;
   }
 
@@ -76,6 +79,10 @@ export class ReadTap {
 
   #truncated(): never {
     return this.fail("it ends in the middle of a value");
+  }
+
+  readNull(): null {
+    return null;
   }
 
   readBoolean(): boolean {
@@ -187,6 +194,8 @@ export class ReadTap {
   }
 
   readFixed(length: number): Uint8Array {
+    // A few bytes can say that there are a hundred thousand of these.
+    if (length === 0) return EMPTY;
     const { buf, pos } = this;
     this.skipFixed(length);
     const copy = this.#memory(length);
@@ -195,8 +204,6 @@ export class ReadTap {
   }
 
   #memory(length: number): Uint8Array {
-    // A few bytes can say that there are 65,536 of these.
-    if (length === 0) return EMPTY;
     if (length > SMALL_SIZE) return new Uint8Array(length);
     if (this.#blockUsed + length > this.#block.length) {
       this.#block = new Uint8Array(BLOCK_SIZE);

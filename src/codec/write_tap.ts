@@ -1,4 +1,5 @@
 import { MAX_DEPTH } from "./max_depth.ts";
+import { MAX_FREE_VALUES, TOO_MANY_VALUES } from "./value_budget.ts";
 
 /** Writes UTF-8 into any Uint8Array and returns the number of bytes. */
 export type WriteText = (bytes: Uint8Array, text: string, start: number) => number;
@@ -26,6 +27,8 @@ export class WriteTap {
   buf: Uint8Array = EMPTY;
   pos = 0;
   depth = 0;
+  /** What is left of the budget for values without bytes: no reader would read more. */
+  values = 0;
   /** Where the message begins. */
   #start = 0;
   readonly #view = new DataView(new ArrayBuffer(8));
@@ -36,9 +39,10 @@ export class WriteTap {
     this.#writeText = writeText;
   }
 
-  start(): void {
+  start(values: number = MAX_FREE_VALUES): void {
     this.pos = this.#start;
     this.depth = 0;
+    this.values = values;
   }
 
   /** What was written, in memory that is never written again. */
@@ -58,6 +62,12 @@ export class WriteTap {
     if (length > SMALL_SIZE) return buf.slice(start, pos);
     this.#start = pos;
     return new Uint8Array(buf.buffer, start, length);
+  }
+
+  /** Called before values are written that take no bytes of their own. */
+  charge(values: number): void {
+    this.values -= values;
+    if (this.values < 0) throw new RangeError(TOO_MANY_VALUES);
   }
 
   /** Called on the way into a record; every cycle of a recursive schema passes through one. */

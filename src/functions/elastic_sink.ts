@@ -122,7 +122,7 @@ class ElasticSink implements ProcessFunction {
       );
     }
     const action = JSON.stringify({ [this.#operation]: { _id: id } });
-    const source = JSON.stringify(ctx.recordAsJson(exactLong));
+    const source = JSON.stringify(ctx.recordAsJson({ plain: true, bigLong: exactLong }));
     const { traceparent } = ctx;
     return { id, lines: this.#encoder.encode(`${action}\n${source}\n`), traceparent };
   }

@@ -10,6 +10,7 @@ import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { ProcessRuntime } from "../runtime/process_runtime.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
 import { readSettings } from "../settings.ts";
+import { variablesIn } from "../variables.ts";
 import { fetchHost } from "./fetch_host.ts";
 
 /** A plan with what a handler needs to work on it. */
@@ -53,7 +54,7 @@ export async function loadHandlerParts(
   source: HandlerSource,
   platform: (() => Promise<HandlerPlatform>) | undefined,
 ): Promise<HandlerParts> {
-  const env = (name: string) => source.env?.[name];
+  const env = variablesIn(source.env ?? {});
   const functions = new Map(Object.entries(source.functions ?? {}));
   const { settings, findings } = readSettings(env);
   let host = fetchHost(env);

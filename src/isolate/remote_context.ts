@@ -1,4 +1,4 @@
-import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import type { JsonForm, RecordSchema, RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import { manualOf } from "../runtime/call_context.ts";
 import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
@@ -61,8 +61,8 @@ export class RemoteContext extends ScopedContext implements Context {
     return this.#scope.peer.borrow(await this.#scope.peer.ask("object", [this.#id]) as number);
   }
 
-  recordAsJson(): unknown {
-    return this.#schema.toJson(this.record);
+  recordAsJson(form?: JsonForm): unknown {
+    return this.#schema.toJson(this.record, form);
   }
 
   recordAsAvro(): { schema: string; body: Uint8Array } {

@@ -51,6 +51,7 @@ function apply(document: Mapping, setting: string, report: Report): Problem | un
   const meta = path[0] === "dag" && path[2] === "meta" && path.length > 3;
   if (meta) path = [...path.slice(0, 3), path.slice(3).join(".")];
 
+  if (steps.includes("__proto__")) return { path: shown, problem: "this key is not allowed" };
   const kind = kindAt(path);
   if (!kind || steps.includes("")) {
     let known = path.length - 1;

@@ -8,7 +8,7 @@ export function readEnv(
   value: unknown,
   { path, report }: { path: Path; report: Report },
 ): Record<string, string> {
-  const env: Record<string, string> = {};
+  const values = new Map<string, string>();
   const places = new Map<string, Path>();
   const add = (name: unknown, text: unknown, at: Path) => {
     if (typeof name !== "string" || !/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) {
@@ -18,14 +18,14 @@ export function readEnv(
           typeof name === "string" ? quote(name) : got(name)
         }; use letters, digits and _`,
       );
-    } else if (Object.hasOwn(env, name)) {
+    } else if (places.has(name)) {
       report.error(at, `variable "${name}" is there twice; remove one`);
     } else if (typeof text === "string" || typeof text === "number" || typeof text === "boolean") {
-      env[name] = String(text);
+      values.set(name, String(text));
       places.set(name, at);
     } else report.error(at, `expected string, got ${got(text)}; give the variable a value`);
   };
-  if (value === undefined) return env;
+  if (value === undefined) return {};
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
       const at = [...path, index];
@@ -45,10 +45,10 @@ export function readEnv(
   } else if (typeof value === "object" && value !== null) {
     for (const [name, text] of Object.entries(value)) add(name, text, [...path, name]);
   } else report.error(path, `expected mapping, got ${got(value)}; write NAME: value`);
-  for (const finding of readSettings((name) => env[name]).findings) {
+  for (const finding of readSettings((name) => values.get(name)).findings) {
     const at = places.get(finding.path!)!;
     const name = at.at(-1) === finding.path ? "" : `${finding.path} is wrong: `;
     report.error(at, `${name}${finding.problem}; change it or remove it`);
   }
-  return env;
+  return Object.fromEntries(values);
 }

@@ -1,4 +1,4 @@
-import type { BigLong, RecordValue } from "../codec/codec.ts";
+import type { JsonForm, RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { Flight } from "./flight.ts";
@@ -74,9 +74,9 @@ export class CallContext implements Context {
     return (await this.store.get(bucket, key, { signal: this.#scope.signal })).body;
   }
 
-  recordAsJson(bigLong?: BigLong): unknown {
+  recordAsJson(form?: JsonForm): unknown {
     const { schema, record } = this.#flight;
-    return schema?.toJson(record!, bigLong);
+    return schema?.toJson(record!, form);
   }
 
   recordAsAvro(): { schema: string; body: Uint8Array } {

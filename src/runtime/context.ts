@@ -1,4 +1,4 @@
-import type { RecordValue } from "../codec/codec.ts";
+import type { JsonForm, RecordValue } from "../codec/codec.ts";
 import type { Logger } from "../log.ts";
 import type { Meta } from "../pipeline/meta.ts";
 import type { TaskStore } from "./task_store.ts";
@@ -46,10 +46,10 @@ export interface Context {
   /** The object that the record names by `bucket` and `key`: from the local file if it was downloaded, else from the store. */
   object(): Promise<ReadableStream<Uint8Array>>;
   /**
-   * The record as one JSON value, after the schema it was written with: bytes as text of one character a byte, longs beyond 2^53 as text or what
-   * `bigLong` makes of them, such as `JSON.rawJSON`.
+   * The record as one JSON value, after the schema it was written with: bytes as text of one character a byte, longs beyond 2^53 as text, values
+   * of a union as `{"branch name": value}` where they would be read as another branch's without it.
    */
-  recordAsJson(bigLong?: (value: bigint) => unknown): unknown;
+  recordAsJson(form?: JsonForm): unknown;
   /** The record as it came: bare Avro, and the schema it was written with as JSON text. The bytes are not to be changed. */
   recordAsAvro(): { readonly schema: string; readonly body: Uint8Array };
   /** A record with the defaults of the output's schema. @param sideOut Absent: the main output. */

@@ -13,11 +13,10 @@ export async function openFunction(
   const { task, shared, scope } = context;
   if (process.open === undefined) return undefined;
   const producers = new Map(shared.plan.tasks.map((other) => [other.id, other]));
-  const schemaIn: Record<string, unknown> = {};
-  for (const { producer, sideOut } of task.inputs) {
+  const schemas = task.inputs.map(({ producer, sideOut }) => {
     const output = producers.get(producer)?.outputs.find((each) => each.sideOut === sideOut);
-    schemaIn[sideOut === undefined ? producer : `${producer}.${sideOut}`] = output?.schema;
-  }
+    return [sideOut === undefined ? producer : `${producer}.${sideOut}`, output?.schema];
+  });
   const given: OpenContext = {
     flow: scope.flow,
     task: scope.task,
@@ -25,7 +24,8 @@ export async function openFunction(
     log: scope.log,
     store: scope.store,
     signal: shared.stop,
-    schemaIn,
+    // Assigned, the schema of a task called `__proto__` would be lost.
+    schemaIn: Object.fromEntries(schemas),
     schemaOut: task.outputs.find((output) => output.sideOut === undefined)?.schema,
   };
   try {

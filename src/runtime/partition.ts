@@ -1,5 +1,6 @@
 import type { Headers } from "../broker/broker.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
+import { fieldValue } from "../codec/field_value.ts";
 
 /** Header with the value of the source's `partitionBy` field. */
 export const PARTITION_HEADER = "Kflow-Partition";
@@ -19,14 +20,14 @@ export class Partition {
   constructor(field: string, options: { schema: RecordSchema; headers: Headers }) {
     this.#field = field;
     this.#headers = options.headers;
-    this.#missing = options.schema.newRecord()[field];
+    this.#missing = fieldValue(options.schema.newRecord(), field);
     this.#last = null;
     this.#lastHeaders = options.headers;
   }
 
   /** Null has no header. */
   headersOf(record: RecordValue): Headers {
-    const value = record[this.#field] ?? this.#missing ?? null;
+    const value = fieldValue(record, this.#field) ?? this.#missing ?? null;
     if (value === this.#last) return this.#lastHeaders;
     this.#last = value;
     return this.#lastHeaders = value === null

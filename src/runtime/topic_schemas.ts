@@ -1,6 +1,7 @@
 import type { Delivery } from "../broker/broker.ts";
 import {
   DecodeError,
+  type JsonForm,
   type RecordReader,
   type RecordSchema,
   type RecordValue,
@@ -91,11 +92,11 @@ function readAs(schema: RecordSchema, reader: MessageReader): RecordSchema {
     fingerprint: schema.fingerprint,
     fields: schema.fields,
     decode: (body: Uint8Array) => reader.decode(body),
-    decodeAll: (bytes: Uint8Array, count: number) => schema.decodeAll(bytes, count),
-    encode: (record: unknown) => schema.encode(record),
+    decodeAll: (bytes, count, budget) => schema.decodeAll(bytes, count, budget),
+    encode: (record, budget) => schema.encode(record, budget),
     newRecord: () => schema.newRecord(),
     readerFor: (writer: RecordSchema) => schema.readerFor(writer),
-    toJson: (record: RecordValue) => schema.toJson(record),
-    fromJson: (json: unknown) => schema.fromJson(json),
+    toJson: (record: RecordValue, form?: JsonForm) => schema.toJson(record, form),
+    fromJson: (json, options) => schema.fromJson(json, options),
   };
 }

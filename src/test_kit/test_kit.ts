@@ -13,6 +13,7 @@ import { TransferLog } from "../runtime/transfer_log.ts";
 import { readSettings } from "../settings.ts";
 import { MemoryStore } from "../store/memory.ts";
 import type { Store } from "../store/store.ts";
+import { variablesIn } from "../variables.ts";
 import { type GivenUp, type HandedBack, KitRecord, type Lane } from "./kit_record.ts";
 import { KitWorker } from "./kit_worker.ts";
 import { TestedFunction } from "./tested_function.ts";
@@ -83,7 +84,7 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
     // A function that writes bulks has no output, unless a schema says so.
     const sink = options.schemaOut === undefined && process.flush !== undefined;
     const pipeline = await testedPipeline(options, { sink });
-    const { settings, findings } = readSettings((name) => options.env?.[name]);
+    const { settings, findings } = readSettings(variablesIn(options.env ?? {}));
     if (findings.length > 0) {
       throw new ConfigurationError(findings.map((each) => ({ ...each, file: TESTED.file })));
     }
@@ -227,10 +228,11 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
 function sentBy(tested: TestedFunction, { task }: TestedPipeline, codec: AvroCodec): Sent {
   const names = new FlowNames(TESTED.flow);
   const outputs: RecordValue[] = [];
-  const sideOuts: Record<string, RecordValue[]> = {};
+  const sideOuts = new Map<string, RecordValue[]>();
   const lanes = new Map<string, Lane>();
   for (const { sideOut, schema, consumers } of task.outputs) {
-    const records = sideOut === undefined ? outputs : sideOuts[sideOut] = [];
+    const records: RecordValue[] = sideOut === undefined ? outputs : [];
+    if (sideOut !== undefined) sideOuts.set(sideOut, records);
     let parsed: RecordSchema | undefined;
     const schemaNow = () =>
       parsed ??= codec.parse(sideOut === undefined ? tested.schemaOut : schema);
@@ -238,7 +240,7 @@ function sentBy(tested: TestedFunction, { task }: TestedPipeline, codec: AvroCod
       lanes.set(names.edge(id, TESTED.task, sideOut), { records, schema: schemaNow });
     }
   }
-  return { outputs, sideOuts, lanes };
+  return { outputs, sideOuts: Object.fromEntries(sideOuts), lanes };
 }
 
 function noFiles(): Promise<never> {

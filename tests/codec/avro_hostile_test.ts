@@ -31,15 +31,15 @@ describe("AvroCodec and hostile messages", () => {
   for (const items of ["null", "int", "string", { type: "record", name: "E", fields: [] }]) {
     it(`decode() refuses a count of a billion ${JSON.stringify(items)} at once`, () => {
       const schema = schemaOf({ type: "array", items });
-      refuses(schema, [...long(1e9)], /block count 1000000000 exceeds|items without bytes/);
-      refuses(schema, [...long(-1e9), ...long(0)], /exceeds|items without bytes/);
+      refuses(schema, [...long(1e9)], /block count 1000000000 exceeds|values that take no bytes/);
+      refuses(schema, [...long(-1e9), ...long(0)], /exceeds|values that take no bytes/);
     });
   }
 
-  it("decode() refuses many blocks of items without bytes", () => {
+  it("decode() refuses many blocks of values that take no bytes", () => {
     const schema = schemaOf({ type: "array", items: { type: "array", items: "null" } });
     const inner = [...long(60_000), 0];
-    refuses(schema, [...long(2), ...inner, ...inner, 0], /items without bytes/);
+    refuses(schema, [...long(3), ...inner, ...inner, ...inner, 0], /values that take no bytes/);
   });
 
   it("decode() refuses a map that claims more entries than bytes", () => {
@@ -198,7 +198,7 @@ describe("AvroCodec and hostile schemas", () => {
         /not valid|reserved/,
       );
     }
-    for (const name of ["__proto__", "constructor", "a b", "a..b", "x.int", "string"]) {
+    for (const name of ["__proto__", "a b", "a..b", "x.int", "string"]) {
       refusesSchema({ type: "record", name, fields: [] }, /not valid|reserved|primitive/);
     }
   });

@@ -55,7 +55,10 @@ const MISTAKES: [object, string][] = [
   [{ id: NaN }, "id: expected long, got NaN"],
   [{ id: 1.5 }, "id: expected long, got 1.5"],
   [{ id: Infinity }, "id: expected long, got Infinity"],
-  [{ id: 2 ** 53 }, "id: expected long, got 9007199254740992; give numbers beyond 2^53 as bigint"],
+  [
+    { id: 2 ** 53 },
+    "id: expected long, got 9007199254740992; give numbers beyond 2^53 as bigint, in JSON as text",
+  ],
   [{ id: 2n ** 63n }, "id: expected long (64 bits), got 9223372036854775808"],
   [{ id: new Date(0) }, "id: expected long, got a Date"],
   [{ amount: "5" }, 'amount: expected long, got "5"'],

@@ -67,6 +67,24 @@ describe("fromJson()", () => {
     assert.deepEqual(through(schema, { n: "1" }), { n: { string: "1" } });
   });
 
+  it("takes a record of a union by its keys", () => {
+    const a = { type: "record", name: "A", fields: [{ name: "x", type: "int" }] };
+    const b = { type: "record", name: "B", fields: [{ name: "y", type: "int" }] };
+    const schema = schemaOf(["v", [a, b, { type: "map", values: "int" }]]);
+    assert.deepEqual(through(schema, { v: { x: 1 } }), { v: { A: { x: 1 } } });
+    assert.deepEqual(through(schema, { v: { y: 1 } }), { v: { B: { y: 1 } } });
+    assert.deepEqual(through(schema, { v: { x: 1, y: 2 } }), { v: { map: { x: 1, y: 2 } } });
+    assert.deepEqual(through(schema, { v: { map: { x: 1 } } }), { v: { map: { x: 1 } } });
+  });
+
+  it("takes the value of any union wrapped", () => {
+    const schema = schemaOf(["v", ["null", "string", "long"]]);
+    assert.deepEqual(through(schema, { v: { string: "5" } }), { v: "5" });
+    assert.deepEqual(through(schema, { v: { long: 5 } }), { v: 5 });
+    assert.deepEqual(through(schema, { v: { long: "-9007199254740992" } }), { v: -(2n ** 53n) });
+    assert.throws(() => schema.fromJson({ v: { string: 5 } }), { path: "v" });
+  });
+
   const wrong: [string, unknown, RegExp][] = [
     ["a text", "x", /^expected record r, got/],
     ["null", null, /expected record r, got null/],

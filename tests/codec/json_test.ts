@@ -10,6 +10,10 @@ function record(...types: unknown[]) {
   return codec.parse({ type: "record", name: "R", fields });
 }
 
+function bytes(...values: number[]) {
+  return Uint8Array.from(values);
+}
+
 describe("RecordSchema.toJson()", () => {
   function jsonOf(type: unknown, value: unknown): unknown {
     const schema = record(type);
@@ -38,7 +42,8 @@ describe("RecordSchema.toJson()", () => {
       values: ["null", "long"],
     }];
     const values = { f0: wide, f1: { long: wide }, f2: [1n, -wide], f3: { a: wide, b: null } };
-    assert.deepEqual(record(...types).toJson(values, (value) => `<${value}>`), {
+    const form = { plain: true, bigLong: (value: bigint) => `<${value}>` };
+    assert.deepEqual(record(...types).toJson(values, form), {
       f0: `<${wide}>`,
       f1: `<${wide}>`,
       f2: [1, `<${-wide}>`],
@@ -46,14 +51,35 @@ describe("RecordSchema.toJson()", () => {
     });
   });
 
-  it("writes unions without their wrapping, and what JSON lacks as null", () => {
+  it("writes unions without their wrapping where the value says which branch it is", () => {
     assert.equal(jsonOf(["int", "long"], { long: 2n ** 60n }), "1152921504606846976");
     assert.equal(jsonOf(["null", "string"], null), null);
     assert.deepEqual(jsonOf(["null", { type: "array", items: "bytes" }], [new Uint8Array([66])]), [
       "B",
     ]);
-    assert.equal(jsonOf("double", NaN), null);
-    assert.equal(jsonOf("float", -Infinity), null);
+    assert.deepEqual(jsonOf(["null", { type: "map", values: "int" }], { a: 1 }), { a: 1 });
+  });
+
+  it("wraps the value of a union that would be read as another branch", () => {
+    assert.deepEqual(jsonOf(["double", "long"], { long: 5 }), { long: 5 });
+    assert.deepEqual(jsonOf(["null", "string", "bytes"], bytes(255)), { bytes: "\u00ff" });
+    assert.deepEqual(jsonOf(["bytes", "long"], 2n ** 62n), { long: "4611686018427387904" });
+    assert.deepEqual(jsonOf(["string", { type: "map", values: "string" }], { string: "x" }), {
+      map: { string: "x" },
+    });
+  });
+
+  it("writes numbers that JSON lacks as text", () => {
+    assert.equal(jsonOf("double", NaN), "NaN");
+    assert.equal(jsonOf("float", -Infinity), "-Infinity");
+    assert.equal(jsonOf(["null", "double"], Infinity), "Infinity");
+    assert.deepEqual(jsonOf(["null", "double", "string"], NaN), { double: "NaN" });
+  });
+
+  it("writes them as null, and unions without wrapping, in the plain form", () => {
+    const schema = record("double", ["double", "long"], ["null", "string", "bytes"]);
+    const given = { f0: NaN, f1: { long: 5 }, f2: bytes(65) };
+    assert.deepEqual(schema.toJson(given, { plain: true }), { f0: null, f1: 5, f2: "A" });
   });
 
   it("keeps a map key __proto__", () => {

@@ -83,7 +83,7 @@ const MISTAKES: [string, unknown, string][] = [
   [
     "an enum default that is no symbol",
     record({ name: "a", type: { type: "enum", name: "E", symbols: ["A"], default: "B" } }),
-    'schema fields[0].type: default "B" is no symbol of enum "n.E"',
+    'schema fields[0].type: default "B" is not a symbol of enum "n.E"',
   ],
   [
     "a fixed without size",
@@ -93,17 +93,17 @@ const MISTAKES: [string, unknown, string][] = [
   [
     "a wrong default",
     record({ name: "a", type: "int", default: "5" }),
-    'schema fields[0].default: "5" is no int',
+    'schema fields[0].default: "5" is not an int',
   ],
   [
     "a wrong default inside",
     record({ name: "a", type: { type: "array", items: "int" }, default: [1, null] }),
-    "schema fields[0].default[1]: null is no int",
+    "schema fields[0].default[1]: null is not an int",
   ],
   [
     "a union default that is not of the first branch",
     record({ name: "a", type: ["string", "null"], default: null }),
-    "schema fields[0].default: null is no string, the first branch of the union",
+    "schema fields[0].default: null is not a string, the first branch of the union",
   ],
   [
     "a bad order",

@@ -113,6 +113,54 @@ describe("POST /tasks/:id", () => {
     ]);
   });
 
+  it("takes back as the same records what it answers in JSON", async () => {
+    const named = (name: string) => ({ type: "record", name, fields: [{ name, type: "int" }] });
+    const schema = {
+      type: "record",
+      name: "mixed",
+      fields: [
+        { name: "valueOf", type: ["null", "string", "bytes", "long", named("a"), named("b")] },
+        { name: "long", type: "long" },
+        { name: "real", type: ["null", "double"] },
+      ],
+    };
+    const branches = [
+      { a: { a: 1 } },
+      { b: { b: 1 } },
+      { bytes: new Uint8Array([255]) },
+      { string: "5" },
+      { long: 5 },
+      { long: 2n ** 62n },
+      null,
+    ];
+    const records = branches.map((valueOf, i) => ({
+      valueOf,
+      long: i % 2 === 0 ? -(2n ** 53n) : 2n ** 53n,
+      real: [NaN, Infinity, -Infinity, null, 0.5][i % 5],
+    }));
+    const taken: unknown[] = [];
+    const same = handlers.make({
+      pipeline: {
+        name: "same",
+        dag: [
+          { id: "from", type: "raw-source", schema, out: ["same"] },
+          { id: "same", type: "raw", schema, out: ["show"] },
+          { id: "show", type: "print" },
+        ],
+      },
+      functions: { same: (record: unknown) => (taken.push(record), record) },
+    });
+    const avro = new AvroCodec().parse(schema);
+    const bodies = records.map((record) => avro.encode(record));
+    const file = avroContainer({ schema: avro.text, bodies, sync: new Uint8Array(16) });
+    const headers = { "Content-Type": "application/avro", Accept: "application/json" };
+    const first = await ask(same, post("/tasks/same", { headers, body: file }));
+    const { outputs } = first.json!;
+    const second = await ask(same, post("/tasks/same", { json: outputs }));
+    assert.deepEqual(second.json, first.json);
+    assert.deepEqual(taken.slice(records.length), taken.slice(0, records.length));
+  });
+
   it("answers 422 with an error record for each that failed, and the outputs of the others", async () => {
     const { status, json } = await ask(
       handler,
