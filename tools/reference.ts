@@ -52,10 +52,11 @@ ${helps.map((help) => "```text\n" + help + "\n```").join("\n\n")}
 
 | exit status | means |
 | --- | --- |
-| 0 | done, or stopped by a signal; a batch run that was finished before |
-| 1 | something outside failed (a server, a bucket, credentials), or there are dead letters |
+| 0 | done; a batch run that was finished before; a streaming pipeline that SIGINT or SIGTERM stopped within the grace |
+| 1 | something outside failed (a server, a bucket, credentials), or a task of the pipeline |
 | 2 | the file, the command line, the environment or a module is wrong |
-| 130, 143 | a second SIGINT or SIGTERM, or the grace was over: what was under way is delivered again |
+| 3 | the run has dead letters, also those of other workers and of an earlier start of the same run; in streaming mode those of this process |
+| 130, 143 | SIGINT or SIGTERM stopped a batch before its end, came a second time, or the grace was over: what is left is delivered again |
 
 Mistakes are reported all at once on standard error, each as \`file:line:column path: problem; hint\`; warnings begin with \`warning:\` and change nothing.
 The report by task, drawings and printed records go to standard output, logs to standard error.

@@ -10,8 +10,8 @@ import { serveCommand } from "./serve_command.ts";
 import { taskPlaceOf } from "./task_place.ts";
 
 /**
- * Runs the command line and gives the exit status: 0 done, 1 something outside failed or there were dead letters, 2 the pipeline or the
- * command line is wrong.
+ * Runs the command line and gives the exit status: that of `exitStatusOf` for `run` and `worker`, 2 for a pipeline, command line or environment that is wrong, 1 where
+ * something outside failed.
  */
 export async function runCommandLine(host: Host, args: readonly string[]): Promise<number> {
   let status = 0;

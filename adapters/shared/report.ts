@@ -1,6 +1,7 @@
 import type { Plan } from "../../src/pipeline/plan.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
+import { deadLettersByTask } from "./exit_status.ts";
 import { textTable } from "./text_table.ts";
 
 const COLUMNS = ["task", "in", "out", "errors", "redelivered", "dead", "time"] as const;
@@ -10,7 +11,7 @@ export function formatReport(plan: Plan, report: RunReport): string {
   const rows = [COLUMNS.map(String), ...report.tasks.map(cellsOf)];
   const lines = textTable(rows);
   const letters = report.tasks.flatMap((task) => task.deadLetters);
-  const dead = report.tasks.reduce((sum, task) => sum + task.counts.dead, 0);
+  const dead = deadLettersByTask(report);
   const state = report.finished
     ? "finished"
     : plan.mode === "batch"
@@ -24,9 +25,12 @@ export function formatReport(plan: Plan, report: RunReport): string {
       `dead: ${letter.task} ${letter.record ?? `${letter.edge} #${letter.sequence}`} ` +
       `after ${letter.attempts} attempts: ${letter.error}`
     ),
-    ...(dead > letters.length ? [`dead: ${dead - letters.length} more`] : []),
+    ...[...dead].flatMap(([task, count]) => {
+      const unnamed = count - letters.filter((letter) => letter.task === task).length;
+      return unnamed > 0 ? [`dead: ${task} ${unnamed} more`] : [];
+    }),
     ...report.tasks.flatMap((task) => task.failures),
-    ...(dead > 0 ? [`Dead letters are kept in ${report.deadLetterPlace}`] : []),
+    ...(dead.size > 0 ? [`Dead letters are kept in ${report.deadLetterPlace}`] : []),
     `${plan.flowId}: ${state} in ${seconds(report.milliseconds)}`,
     "",
   ].join("\n");

@@ -5,6 +5,7 @@ import type { TimeSpread } from "../../src/metrics/time_spread.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
+import { deadLettersByTask } from "./exit_status.ts";
 import { VERSION } from "../../src/version.ts";
 
 /** What `--report` names: a file that is written when the run has ended. */
@@ -50,6 +51,7 @@ export function jsonReport(plan: Plan, run: string, report: RunReport) {
     startedAt: pointOf(performance.now() - report.milliseconds),
     milliseconds: Math.round(report.milliseconds),
     deadLetterPlace: report.deadLetterPlace,
+    deadInRun: Object.fromEntries(deadLettersByTask(report)),
     tasks: report.tasks.map((task) => ({
       task: task.task,
       type: plan.tasks.find(({ id }) => id === task.task)?.type,

@@ -9,6 +9,7 @@ import type { TaskProgress } from "../../src/runtime/progress.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import type { TaskCode } from "../../src/runtime/task_code.ts";
 import type { RunOptions, WorkerOptions } from "./command_options.ts";
+import { deadLettersByTask, exitStatusOf } from "./exit_status.ts";
 import { failpointsOf } from "./failpoint.ts";
 import { loadPipeline } from "./load_pipeline.ts";
 import { loggerOf } from "./logger_of.ts";
@@ -39,7 +40,7 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
     const runId = options.run ?? settings.runId;
     const run = runId ?? crypto.randomUUID();
     const { stop } = shutdown;
-    const status = await untilStarted({ log, stop, hangsMs: HANGS_MS }, async (watchWork) => {
+    const report = await untilStarted({ log, stop, hangsMs: HANGS_MS }, async (watchWork) => {
       const app = await createApp({ plan, host, log, dialTcp, stateFolder, failpoints });
       try {
         const report = await app.run({
@@ -52,18 +53,19 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
             watchWork(() => hasWorked(tasks));
             watch.begin(tasks, log);
           },
-          ...shutdown,
+          stop,
+          kill: shutdown.kill,
         });
         watch.end();
         host.stdout.write(formatReport(plan, report));
         if (reportFile) await reportFile.write(plan, run, report);
-        return statusOf(report);
+        return report;
       } finally {
         watch.end();
         await app.close();
       }
     });
-    return status ?? 0;
+    return exitStatusOf(report, { batch: plan.mode === "batch", shutdown });
   } finally {
     watch.end();
     await exporter?.close();
@@ -118,9 +120,8 @@ export async function workerCommand(
         await app.close();
       }
     });
-    if (report === undefined) return 0;
-    if (reportFile) await reportFile.write(plan, run, report);
-    return statusOf(report);
+    if (report && reportFile) await reportFile.write(plan, run, report);
+    return exitStatusOf(report, { batch: plan.mode === "batch", shutdown });
   } finally {
     await exporter?.close();
     shutdown.release();
@@ -146,7 +147,8 @@ async function workOn(
     workers: 1,
     exporter,
     started: (tasks) => watchWork(() => hasWorked(tasks)),
-    ...shutdown,
+    stop: shutdown.stop,
+    kill: shutdown.kill,
   });
   const counts = report.tasks[0]!.counts;
   if (report.finishedBefore.includes(task.id)) {
@@ -162,6 +164,13 @@ async function workOn(
       dead: counts.dead,
     });
   }
+  const dead = deadLettersByTask(report);
+  if (dead.size > 0) {
+    log.error(`The run has dead letters, kept in ${report.deadLetterPlace}`, {
+      run,
+      ...Object.fromEntries(dead),
+    });
+  }
   return report;
 }
 
@@ -174,10 +183,6 @@ function mustBeRunnable(
   const ids = tasks.map((task) => task.id).filter((id) => !code?.has(id));
   const findings = missingModules(plan, ids);
   if (findings.length > 0) throw new ConfigurationError(findings);
-}
-
-function statusOf(report: RunReport): number {
-  return report.tasks.some((task) => task.counts.dead > 0 || task.failures.length > 0) ? 1 : 0;
 }
 
 function hasWorked(tasks: readonly TaskProgress[]): boolean {

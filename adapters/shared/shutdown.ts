@@ -6,6 +6,8 @@ export interface Shutdown {
   readonly stop: AbortSignal;
   /** Aborted when the grace is over. */
   readonly kill: AbortSignal;
+  /** The exit status that says which signal came, and whether the grace after it is over; undefined before one. */
+  readonly signalled: { readonly status: number; readonly graceIsOver: boolean } | undefined;
   /** Takes the signal handlers back. */
   release(): void;
 }
@@ -20,6 +22,7 @@ export function watchSignals(host: Host, log: Logger, graceMs: number): Shutdown
   const stop = new AbortController();
   const kill = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let received: number | undefined;
   const takeBack = host.onShutdown((signal) => {
     const status = STATUS[signal] ?? 1;
     if (stop.signal.aborted) {
@@ -27,6 +30,7 @@ export function watchSignals(host: Host, log: Logger, graceMs: number): Shutdown
       host.exit(status);
     }
     log.info("Stopping: what is begun is finished, the rest is handed back", { signal, graceMs });
+    received = status;
     stop.abort();
     timer = setTimeout(() => {
       log.critical("The grace is over: ending with work unfinished; it will be delivered again");
@@ -37,6 +41,11 @@ export function watchSignals(host: Host, log: Logger, graceMs: number): Shutdown
   return {
     stop: stop.signal,
     kill: kill.signal,
+    get signalled() {
+      return received === undefined
+        ? undefined
+        : { status: received, graceIsOver: kill.signal.aborted };
+    },
     release() {
       takeBack();
       clearTimeout(timer);

@@ -1,4 +1,4 @@
-import type { StateStore } from "../broker/state.ts";
+import { RevisionConflict, type StateStore } from "../broker/state.ts";
 import type { FlowNames } from "../broker/subjects.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -32,10 +32,39 @@ export class BatchEnd {
     await this.#state.put(this.#key(task), new Date().toISOString());
   }
 
-  /** Forgets the run: for a run whose id nobody can give again. */
+  /** Counts one more dead letter of the run. */
+  async noteDead(task: string): Promise<void> {
+    const key = this.#names.state("dead", this.#run, task);
+    for (;;) {
+      const entry = await this.#state.get(key);
+      const count = Number(entry?.value ?? 0) + 1;
+      try {
+        await this.#state.put(key, String(count), { revision: entry?.revision ?? 0 });
+        return;
+      } catch (error) {
+        // Another worker counted in between.
+        if (!(error instanceof RevisionConflict)) throw error;
+      }
+    }
+  }
+
+  /** How many dead letters all workers of the run have noted, by task. */
+  async deadLetters(): Promise<Map<string, number>> {
+    const prefix = this.#names.state("dead", this.#run);
+    const counts = new Map<string, number>();
+    for (const key of await this.#state.keys(prefix)) {
+      const entry = await this.#state.get(key);
+      if (entry !== undefined) counts.set(key.slice(prefix.length + 1), Number(entry.value));
+    }
+    return counts;
+  }
+
+  /** Removes all that is known of the run: for a run whose id nobody can give again. */
   async forget(): Promise<void> {
-    const keys = await this.#state.keys(this.#names.state("finished", this.#run));
-    for (const key of keys) await this.#state.delete(key);
+    for (const what of ["finished", "dead"] as const) {
+      const keys = await this.#state.keys(this.#names.state(what, this.#run));
+      for (const key of keys) await this.#state.delete(key);
+    }
   }
 
   /** Resolves when all of `tasks` are finished; false if the signal came first. */

@@ -6,6 +6,7 @@ import { BlockWatch } from "./block_watch.ts";
 import { BrokerDeadLetters } from "./dead_letters.ts";
 import { ErrorStreams } from "./error_streams.ts";
 import { TaskProgress } from "./progress.ts";
+import { RunDeadLetters } from "./run_dead_letters.ts";
 import { QueueGauges } from "./queue_gauges.ts";
 import { deadQueueOf, queueOf } from "./queues.ts";
 import { Schemas } from "./schemas.ts";
@@ -17,6 +18,8 @@ export interface RunReport {
   readonly tasks: readonly TaskProgress[];
   /** Whether every task of this process is finished; never in streaming mode. */
   readonly finished: boolean;
+  /** Dead letters of the whole run, by task, as far as its workers have noted them; empty in streaming mode. */
+  readonly deadInRun: ReadonlyMap<string, number>;
   /** Tasks that had been finished before: nothing was done for them. */
   readonly finishedBefore: readonly string[];
   /** Where the dead letters are. */
@@ -41,6 +44,8 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     tasks.map((task) => [task.id, new TaskProgress(task.id, options.metricsOf?.(task))]),
   );
   const consumersDone = Promise.withResolvers<void>();
+  const end = new BatchEnd({ state: broker.state, names, run, log });
+  const deadLetters = options.deadLetters ?? new BrokerDeadLetters({ publisher, names });
   const shared: Shared = {
     ...options,
     stop,
@@ -56,13 +61,13 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
         ]),
     ),
     schemas: new Schemas({ codec, state: broker.state, flow: plan.flowId }),
-    end: new BatchEnd({ state: broker.state, names, run, log }),
-    deadLetters: options.deadLetters ?? new BrokerDeadLetters({ publisher, names }),
+    end,
+    deadLetters: batch ? new RunDeadLetters(deadLetters, end) : deadLetters,
     errorStreams,
     downstream: consumersDone.promise,
   };
   try {
-    await ensureQueues(shared);
+    await ensureQueues(shared, options.deadLetters === undefined);
     if (batch && !broker.durable) await forgetUnfinished(shared);
     options.started?.([...progress.values()]);
     const sources: Promise<boolean>[] = [];
@@ -97,6 +102,8 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     consumersDone.resolve();
     const sourcesBefore = await Promise.all(sources);
     if (failure !== undefined) throw failure.error;
+    const finished = batch && (!stop.aborted || await areFinished(shared));
+    const deadInRun = batch ? await deadLettersOf(end, stop) : new Map();
     if (options.forgetRun && !stop.aborted) {
       // Not the run's failure: whoever ran it again would do all of its work anew.
       await shared.end.forget().catch((error) =>
@@ -107,7 +114,8 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     }
     return {
       tasks: [...progress.values()],
-      finished: batch && !stop.aborted,
+      finished,
+      deadInRun,
       finishedBefore: namesOf(tasks, sourcesBefore, workersBefore, options.workers),
       deadLetterPlace: shared.deadLetters.place,
       milliseconds: performance.now() - startedAt,
@@ -119,8 +127,11 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
   }
 }
 
-/** Makes the queues of these tasks and of everything they publish to, so that the order in which processes start does not matter. */
-async function ensureQueues(shared: Shared): Promise<void> {
+/**
+ * Makes the queues of these tasks and of everything they publish to, so that the order in which processes start does not matter.
+ * @param keepsDead Whether the broker keeps the dead letters.
+ */
+async function ensureQueues(shared: Shared, keepsDead: boolean): Promise<void> {
   const { plan, tasks, broker, names, queueBytes } = shared;
   const needed = new Set<string>();
   for (const task of tasks) {
@@ -130,8 +141,28 @@ async function ensureQueues(shared: Shared): Promise<void> {
   for (const task of plan.tasks) {
     if (needed.has(task.id)) await broker.ensureQueue(queueOf(task, names, queueBytes));
   }
-  if (shared.deadLetters instanceof BrokerDeadLetters) {
+  if (keepsDead) {
     await broker.ensureQueue(deadQueueOf(plan.tasks, names, queueBytes));
+  }
+}
+
+/** A worker that was told to stop does not wait for a broker that is away; any other has to know, since its exit status says it. */
+async function deadLettersOf(end: BatchEnd, stop: AbortSignal): Promise<Map<string, number>> {
+  try {
+    return await end.deadLetters();
+  } catch (error) {
+    if (!stop.aborted) throw error;
+    return new Map();
+  }
+}
+
+/** Whether a stop came when all was done. While the broker does not answer, nobody knows. */
+async function areFinished({ tasks, end }: Shared): Promise<boolean> {
+  try {
+    const finished = await Promise.all(tasks.map(({ id }) => end.isFinished(id)));
+    return !finished.includes(false);
+  } catch {
+    return false;
   }
 }
 

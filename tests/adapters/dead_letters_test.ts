@@ -8,7 +8,7 @@ const SLOW = { timeout: 60_000 };
 
 onServers("a message that cannot be worked off", (given) => {
   it(
-    "undecodable: kept as it came, the others go on, and its worker ends with 1",
+    "undecodable: kept as it came, the others go on, and every worker ends with 3, also one that is started again",
     SLOW,
     async () => {
       const flow = await given.newFlow();
@@ -29,8 +29,18 @@ onServers("a message that cannot be worked off", (given) => {
 
       const list = flow.worker("list");
       const { status, stderr } = await describer.end();
-      assert.equal(status, 1, stderr);
-      for (const worker of [list, store]) assert.equal((await worker.end()).status, 0);
+      assert.equal(status, 3, stderr);
+      assert.equal((await store.end()).status, 3);
+      for (const task of ["list", "describe"]) {
+        const again = await flow.worker(task).end();
+        assert.equal(again.status, 3, again.stderr);
+        assert.match(again.stderr, /nothing to do/);
+        assert.match(
+          again.stderr,
+          /"message":"The run has dead letters, kept in stream kflow-.*"describe":2/,
+        );
+      }
+      await list.end();
       assert.deepEqual(await flow.stored(), await flow.expected());
       assert.equal(loggedKeys(stderr, "begins").length, 32);
 
@@ -51,23 +61,31 @@ onServers("a message that cannot be worked off", (given) => {
     },
   );
 
-  it("failing: a run on servers ends with 1 and names it and where it is kept", SLOW, async () => {
-    const flow = await given.newFlow();
-    flow.set("dag.describe.meta.max.attempts", "2");
-    flow.set("dag.describe.meta.retry.delay.ms", "10");
-    const bad = "tables/mills.csv";
-    const { status, stdout } = await flow.run({ env: { BAD_KEY: bad } }).end();
-    assert.equal(status, 1);
-    assert.match(
-      stdout,
-      /^dead: describe docs\/tables\/mills\.csv after 2 attempts: not this one$/m,
-    );
-    const stream = `kflow-${flow.id}-dead`;
-    assert.match(stdout, new RegExp(`^Dead letters are kept in stream ${stream}$`, "m"));
-    assert.equal((await given.servers.messages(stream)).length, 1);
-    const { [bad]: _missing, ...others } = await flow.expected();
-    assert.deepEqual(await flow.stored(), others);
-  });
+  it(
+    "failing: a run on servers ends with 3, names it and where it is kept, and says so when started again",
+    SLOW,
+    async () => {
+      const flow = await given.newFlow();
+      flow.set("dag.describe.meta.max.attempts", "2");
+      flow.set("dag.describe.meta.retry.delay.ms", "10");
+      const bad = "tables/mills.csv";
+      const { status, stdout } = await flow.run({ run: "monday", env: { BAD_KEY: bad } }).end();
+      assert.equal(status, 3);
+      assert.match(
+        stdout,
+        /^dead: describe docs\/tables\/mills\.csv after 2 attempts: not this one$/m,
+      );
+      const stream = `kflow-${flow.id}-dead`;
+      assert.match(stdout, new RegExp(`^Dead letters are kept in stream ${stream}$`, "m"));
+      assert.equal((await given.servers.messages(stream)).length, 1);
+      const again = await flow.run({ run: "monday" }).end();
+      assert.equal(again.status, 3, again.stderr);
+      assert.match(again.stdout, /^dead: describe 1 more$/m);
+      assert.match(again.stdout, new RegExp(`^Dead letters are kept in stream ${stream}$`, "m"));
+      const { [bad]: _missing, ...others } = await flow.expected();
+      assert.deepEqual(await flow.stored(), others);
+    },
+  );
 
   it("makes no command print a password", () => given.printedNoPassword());
 });

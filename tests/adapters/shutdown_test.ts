@@ -24,7 +24,7 @@ onServers("a signal", (given) => {
       await stopped.sees('"begins"', 5);
       stopped.signal("SIGTERM");
       const { status, stderr } = await stopped.end(10_000);
-      assert.equal(status, 0, stderr);
+      assert.equal(status, 143, stderr);
       assert.match(stderr, /"Worker has stopped"/);
       const done = loggedKeys(stderr, "begins");
       const keys = await flow.expectedKeys();
@@ -39,14 +39,14 @@ onServers("a signal", (given) => {
   );
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    it(`stops an idle worker, ${signal}`, SLOW, async () => {
+    it(`stops an idle worker before its task is finished, ${signal}`, SLOW, async () => {
       const idle = flow.worker("describe", {
         runtime: signal === "SIGINT" ? OTHER_RUNTIME : OWN_RUNTIME,
       });
       await idle.sees('"Worker starts"');
       idle.signal(signal);
       const { status, stderr } = await idle.end(10_000);
-      assert.equal(status, 0, stderr);
+      assert.equal(status, signal === "SIGTERM" ? 143 : 130, stderr);
     });
   }
 
@@ -55,7 +55,7 @@ onServers("a signal", (given) => {
     await run.sees('"begins"', 5);
     run.signal("SIGINT");
     const { status, stdout, stderr } = await run.end(10_000);
-    assert.equal(status, 0, stderr);
+    assert.equal(status, 130, stderr);
     assert.match(stdout, /: stopped before the end; the next run does what is left in /);
     const again = await flow.run({ run: "tuesday" }).end();
     assert.equal(again.status, 0, again.stderr);
