@@ -16,7 +16,7 @@ const LONGEST_LOOK_MS = 500;
 export interface InputEndOptions {
   task: TaskPlan;
   consumer: Consumer;
-  worker: Pick<TaskWorker, "onlyHolds" | "held" | "stop">;
+  worker: Pick<TaskWorker, "inFlight" | "onlyHolds" | "held" | "stop">;
   bulk?: Pick<Bulk, "flush" | "buffered">;
   shared: Shared;
   /** Aborted when nobody needs to know any more. */
@@ -45,7 +45,8 @@ export async function watchInput(options: InputEndOptions): Promise<boolean> {
         return true;
       }
       const state = await consumer.state();
-      if (isWorkedOff(state)) {
+      // A queue that was purged looks finished although outputs of what this worker holds are still to come.
+      if (isWorkedOff(state) && worker.inFlight === 0) {
         await end.finish(task.id);
         worker.stop();
         return true;

@@ -8,7 +8,7 @@ import type { EmitOptions, SourceContext, SourceMemory } from "./source_function
 import type { EncodedRecord, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
 import { TurnClock } from "../turn_clock.ts";
-import { turn } from "../waiting.ts";
+import { aborted, turn, waitAtMost } from "../waiting.ts";
 import { sideReceipt } from "./side_receipt.ts";
 import { RecordOrigin } from "./record_origin.ts";
 import type { TaskSpans } from "./task_spans.ts";
@@ -36,6 +36,8 @@ export interface SourceEmitterOptions {
 export const SOURCE_LIMIT = 4096;
 /** After so many records others get their turn: what is worked off while it is fresh costs a third less than what has piled up. */
 const MOST_AT_ONCE = 256;
+/** A stopping source waits this long for one more confirmation. */
+const STALLED_MS = 1000;
 /** One promise for all records that need no waiting. */
 const PUBLISHED = Promise.resolve(true);
 const STOPPED = Promise.resolve(false);
@@ -160,23 +162,47 @@ export class SourceEmitter implements SourceContext {
     return { headers: trace.on(headers), receipt };
   }
 
+  /**
+   * Waits for the confirmations. True if the source is stopping and none came for a while: a full queue or a server that does not answer may take longer than
+   * the grace, and the next start sends what is missing with the same ids.
+   */
+  async #confirmedOrStalled(): Promise<boolean> {
+    const { publisher, kill } = this.#options;
+    const over = new AbortController();
+    const confirmed = publisher.flush(kill).then(() => false).finally(() => over.abort());
+    return await Promise.race([confirmed, stalled(this.#options, over.signal).then(() => true)]);
+  }
+
   newRecord(sideOut?: string): RecordValue {
     return this.#options.outputs.schema(sideOut).newRecord();
   }
 
   async flush(): Promise<void> {
     const { publisher, kill, progress } = this.#options;
-    await publisher.flush(kill);
+    const isStalled = await this.#confirmedOrStalled();
     if (this.#hasEmitted) progress.touch(performance.now());
     this.#hasEmitted = false;
-    // More may have been emitted meanwhile: only a kill leaves what was there before.
-    if (kill.aborted && publisher.outstanding > 0) {
+    // More may have been emitted meanwhile: only a stop leaves what was there before.
+    if ((kill.aborted || isStalled) && publisher.outstanding > 0) {
       throw new Error("Stopped before every record was confirmed");
     }
     if (this.#failure === undefined) return;
     const failure = this.#failure;
     this.#failure = undefined;
     throw failure;
+  }
+}
+
+/** Resolves when the source is stopping and nothing was confirmed for a while, or when `over` is aborted. */
+async function stalled(
+  { publisher, signal }: Pick<SourceEmitterOptions, "publisher" | "signal">,
+  over: AbortSignal,
+): Promise<void> {
+  await aborted(AbortSignal.any([signal, over]));
+  let before = Infinity;
+  while (!over.aborted && publisher.outstanding < before) {
+    before = publisher.outstanding;
+    await waitAtMost(aborted(over), STALLED_MS);
   }
 }
 
