@@ -64,7 +64,7 @@ describe("examples/long-running", () => {
       try {
         const { status, stdout, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
         const expected = new TextDecoder().decode(await folder.read("expected.txt"));
-        assert.equal(status, 1, stderr);
+        assert.equal(status, 3, stderr);
         assert.ok(stdout.startsWith(expected), stdout);
         assert.deepEqual(countsOf(stdout, "wait"), [3, 3, 0, 0, 0]);
         assert.deepEqual(countsOf(stdout, "primes"), [3, 2, 1, 0, 1]);

@@ -136,8 +136,10 @@ export interface Delivery {
   readonly receivedAt: number;
   readonly origin?: Origin;
   header(name: string): string | undefined;
-  /** All headers, in the order stored. */
+  /** All headers, in the order stored; of several of one name the first. */
   headers(): Record<string, string>;
+  /** The bytes of all headers as they were stored, also those that are not text; absent where a broker keeps names and values only. */
+  headerBlock?(): Uint8Array;
 }
 
 /** How a queue stands, as seen by one group. */

@@ -68,6 +68,10 @@ export class NatsDelivery implements Delivery {
     return this.#text ??= this.#message.headers;
   }
 
+  headerBlock(): Uint8Array {
+    return this.#message.headerBlock;
+  }
+
   headers(): Record<string, string> {
     const found = new Map<string, string>();
     const lines = this.#all().split("\r\n");

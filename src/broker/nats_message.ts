@@ -75,6 +75,12 @@ export class NatsMessage {
     return DECODER.decode(this.bytes.subarray(headers, body));
   }
 
+  /** The bytes of the same. */
+  get headerBlock(): Uint8Array {
+    const { headers, body } = this.#at;
+    return this.bytes.subarray(headers, body);
+  }
+
   /** What a server says in place of a message, such as `404 No Messages`; undefined if this is none. */
   get status(): { readonly code: number; readonly description: string } | undefined {
     const [, code, description] = /^NATS\/1\.0 +(\d{3})\s*([^\r\n]*)/.exec(this.headers) ?? [];

@@ -1,13 +1,9 @@
-import type { Delivery, Publisher } from "../broker/broker.ts";
+import { base64 } from "../base64.ts";
+import type { Delivery, OutMessage, Publisher } from "../broker/broker.ts";
 import type { FlowNames } from "../broker/subjects.ts";
 import type { Files } from "../files/files.ts";
-
-/** What is kept beside the message itself. */
-export interface DeathNotice {
-  readonly task: string;
-  readonly attempts: number;
-  readonly error: string;
-}
+import { deadLetterMessages } from "./failures/dead_letter_messages.ts";
+import { type DeathNotice, noticeHeaders } from "./failures/death_notice.ts";
 
 /** Port: where messages go that will not be tried again. Resolves once the message is kept for good: only then is the input acked. */
 export interface DeadLetters {
@@ -16,32 +12,37 @@ export interface DeadLetters {
   readonly place: string;
 }
 
-/** Error text kept in a header, characters. */
-const ERROR_LENGTH = 500;
-
 /** Dead letters in a stream of the flow: body and headers exact, and headers that say enough to put the message back where it failed. */
 export class BrokerDeadLetters implements DeadLetters {
   readonly #publisher: Publisher;
   readonly #names: FlowNames;
+  readonly #maxPayload: number;
 
-  constructor(options: { publisher: Publisher; names: FlowNames }) {
+  constructor(options: { publisher: Publisher; names: FlowNames; maxPayload: number }) {
     this.#publisher = options.publisher;
     this.#names = options.names;
+    this.#maxPayload = options.maxPayload;
   }
 
   get place(): string {
     return `stream ${this.#names.deadStream}`;
   }
 
-  put(delivery: Delivery, notice: DeathNotice): Promise<void> {
-    const { task } = notice;
+  async put(delivery: Delivery, notice: DeathNotice): Promise<void> {
+    const id = `dead.${notice.task}.${delivery.sequence}.${delivery.timestamp}`;
+    const messages = deadLetterMessages(delivery, notice, this.#maxPayload);
+    await Promise.all(messages.map((message, index) =>
+      this.#publish({
+        ...message,
+        subject: this.#names.dead(notice.task),
+        id: index === 0 ? id : `${id}.${index}`,
+      })
+    ));
+  }
+
+  #publish(message: OutMessage): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#publisher.publish({
-      subject: this.#names.dead(task),
-      id: `dead.${task}.${delivery.sequence}.${delivery.timestamp}`,
-      body: delivery.body,
-      headers: { ...delivery.headers(), ...headersOf(delivery, notice) },
-    }, { stored: () => resolve(), failed: reject });
+    this.#publisher.publish(message, { stored: () => resolve(), failed: reject });
     return promise;
   }
 }
@@ -63,7 +64,7 @@ export class FileDeadLetters implements DeadLetters {
   async put(delivery: Delivery, notice: DeathNotice): Promise<void> {
     const text = JSON.stringify(
       {
-        headers: { ...delivery.headers(), ...headersOf(delivery, notice) },
+        headers: { ...delivery.headers(), ...noticeHeaders(delivery, notice) },
         error: notice.error,
         bodyBase64: base64(delivery.body),
       },
@@ -74,31 +75,4 @@ export class FileDeadLetters implements DeadLetters {
     const files = await this.#files();
     await files.write(path, new TextEncoder().encode(text + "\n"));
   }
-}
-
-function headersOf(delivery: Delivery, notice: DeathNotice): Record<string, string> {
-  return {
-    "Kflow-Task": notice.task,
-    "Kflow-Edge": delivery.subject,
-    "Kflow-Sequence": String(delivery.sequence),
-    "Kflow-Timestamp": delivery.timestamp,
-    "Kflow-Attempt": String(notice.attempts),
-    "Kflow-Error": headerText(notice.error),
-  };
-}
-
-/** Header values are one line of ASCII; whatever else there is becomes a `?`. */
-function headerText(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll(/[^\x20-\x7e]/g, "?").trim().slice(
-    0,
-    ERROR_LENGTH,
-  );
-}
-
-function base64(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  }
-  return btoa(text);
 }

@@ -1,6 +1,7 @@
 import type { Delivery } from "../broker/broker.ts";
 import type { BatchEnd } from "./batch_end.ts";
-import type { DeadLetters, DeathNotice } from "./dead_letters.ts";
+import type { DeadLetters } from "./dead_letters.ts";
+import type { DeathNotice } from "./failures/death_notice.ts";
 
 /** Dead letters of a batch: each is noted with the run too, so that every worker of the run ends with the same status, also one that is started again. */
 export class RunDeadLetters implements DeadLetters {

@@ -45,7 +45,8 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
   );
   const consumersDone = Promise.withResolvers<void>();
   const end = new BatchEnd({ state: broker.state, names, run, log });
-  const deadLetters = options.deadLetters ?? new BrokerDeadLetters({ publisher, names });
+  const deadLetters = options.deadLetters ??
+    new BrokerDeadLetters({ publisher, names, maxPayload: broker.maxPayload });
   const shared: Shared = {
     ...options,
     stop,

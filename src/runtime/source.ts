@@ -170,7 +170,7 @@ export class SourceEmitter implements SourceContext {
     const { publisher, kill } = this.#options;
     const over = new AbortController();
     const confirmed = publisher.flush(kill).then(() => false).finally(() => over.abort());
-    return await Promise.race([confirmed, stalled(this.#options, over.signal).then(() => true)]);
+    return await Promise.race([confirmed, stalled(this.#options, over.signal)]);
   }
 
   newRecord(sideOut?: string): RecordValue {
@@ -193,17 +193,18 @@ export class SourceEmitter implements SourceContext {
   }
 }
 
-/** Resolves when the source is stopping and nothing was confirmed for a while, or when `over` is aborted. */
+/** True when the source is stopping and nothing was confirmed for a while; false when `over` is aborted first. */
 async function stalled(
   { publisher, signal }: Pick<SourceEmitterOptions, "publisher" | "signal">,
   over: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   await aborted(AbortSignal.any([signal, over]));
   let before = Infinity;
   while (!over.aborted && publisher.outstanding < before) {
     before = publisher.outstanding;
     await waitAtMost(aborted(over), STALLED_MS);
   }
+  return !over.aborted;
 }
 
 /** Holds the origin until the broker does: a message may have to wait for room before it is stored. */

@@ -161,7 +161,7 @@ dag:
 `,
     );
     const { status, stdout, stderr } = await kflow.run(["run", file], { env: place.env });
-    assert.equal(status, 1, stderr);
+    assert.equal(status, 3, stderr);
     const [inputs, outputs, , , dead] = countsOf(stdout, "work");
     assert.deepEqual(
       [inputs, outputs, dead],
@@ -203,7 +203,7 @@ dag:
     );
     const secrets = await place.keys("secret");
     const { status, stdout, stderr } = await kflow.run(["run", file], { env: place.env });
-    assert.equal(status, 1, stderr);
+    assert.equal(status, 3, stderr);
     const dead = countsOf(stdout, "store")[4];
     const stored = await place.keys("results");
     assert.equal(stored.length, records.length - dead!, stderr);

@@ -70,21 +70,25 @@ describe("meta.isolate on the command line", () => {
     },
   );
 
-  it("ends a record that hangs, with dead letter and status 1, and the process", SLOW, async () => {
-    const file = await pipeline(
-      "export default ({ n }) => { if (n === 1) for (;;); return { n }; };\n",
-      { more: "max.processing.ms: 600" },
-    );
-    const { status, stdout, stderr } = await kflow.run(["run", file]);
-    assert.equal(status, 1, stderr);
-    assert.match(stdout, /^\{"n":0\}\n\{"n":2\}\n\{"n":3\}$/m);
-    assert.match(
-      stdout,
-      /function of task "work" took longer than meta\.max\.processing\.ms allows \(600 ms\)/,
-    );
-    assert.equal((stderr.match(/The Worker has ended; another is started/g) ?? []).length, 2);
-    assert.deepEqual(countsOf(stdout, "work"), [5, 3, 2, 1, 1]);
-  });
+  it(
+    "ends a record that hangs, with a dead letter and status 3, and the process",
+    SLOW,
+    async () => {
+      const file = await pipeline(
+        "export default ({ n }) => { if (n === 1) for (;;); return { n }; };\n",
+        { more: "max.processing.ms: 600" },
+      );
+      const { status, stdout, stderr } = await kflow.run(["run", file]);
+      assert.equal(status, 3, stderr);
+      assert.match(stdout, /^\{"n":0\}\n\{"n":2\}\n\{"n":3\}$/m);
+      assert.match(
+        stdout,
+        /function of task "work" took longer than meta\.max\.processing\.ms allows \(600 ms\)/,
+      );
+      assert.equal((stderr.match(/The Worker has ended; another is started/g) ?? []).length, 2);
+      assert.deepEqual(countsOf(stdout, "work"), [5, 3, 2, 1, 1]);
+    },
+  );
 
   it(
     "survives a function that ends the process or fails where nobody catches it",
@@ -102,7 +106,7 @@ describe("meta.isolate on the command line", () => {
       };
     `);
       const { status, stdout, stderr } = await kflow.run(["run", file]);
-      assert.equal(status, 1, stderr);
+      assert.equal(status, 3, stderr);
       assert.match(stdout, /^\{"n":0\}\n\{"n":3\}$/m);
       assert.match(stdout, /it called exit\(0\)/);
       assert.match(stdout, /RangeError: out of reach/);

@@ -179,7 +179,7 @@ describe("log lines", () => {
           stdout: output("stdout"),
           stderr: output("stderr"),
         }, args);
-        assert.equal(status, 1, "the record that fails is a dead letter");
+        assert.equal(status, 3, "the record that fails is a dead letter");
         const said = written.stderr.split("\n").filter((line) =>
           line.includes("from the function")
         );

@@ -125,7 +125,7 @@ describe("metrics of kflow run", () => {
     await run.sees("Stopping");
     assert.deepEqual(await page(port, "/readyz"), { status: 503, text: "not ready: stopping\n" });
     assert.equal((await page(port, "/livez")).status, 200);
-    assert.equal((await run.end()).status, 0);
+    assert.equal((await run.end()).status, 143);
   });
 
   it("are those of the tasks that enable them, each on its port", SLOW, async () => {
@@ -187,6 +187,6 @@ onServers("metrics of kflow worker", (given) => {
     assert.deepEqual(await page(port, "/readyz"), { status: 503, text: "not ready: starting\n" });
     assert.equal((await page(port, "/livez")).status, 200);
     worker.signal("SIGTERM");
-    assert.equal((await worker.end()).status, 0);
+    assert.equal((await worker.end()).status, 143);
   });
 });

@@ -38,7 +38,7 @@ describe("--report of kflow run", () => {
         "--report",
         folder.file("reports/today.json"),
       ], { runtime, env: { BAD_KEY: "empty.txt", WORK_MS: "5" } });
-      assert.equal(status, 1, stdout);
+      assert.equal(status, 3, stdout);
       const report = await read("reports/today.json");
       assert.equal(report.flow, "quickstart");
       assert.equal(report.mode, "batch");

@@ -100,6 +100,6 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     }, "the spans that were dropped");
     run.signal("SIGTERM");
     const { status, stderr } = await run.end();
-    assert.equal(status, 0, stderr);
+    assert.equal(status, 143, stderr);
   });
 });

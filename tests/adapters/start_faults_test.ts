@@ -99,7 +99,7 @@ onServers("a start that cannot be", (given) => {
       await waiting.sees(`nats://127.0.0.1:${wsPort}`);
       await waiting.sees(/if this is its websocket port, give ws:\/\//);
       waiting.signal("SIGTERM");
-      assert.equal((await waiting.end(START_MS)).status, 0);
+      assert.equal((await waiting.end(START_MS)).status, 143);
     },
   );
 

@@ -50,7 +50,7 @@ onServers("a record that ends every worker", (given) => {
           assert.ok(++kills < 20, "it never ends");
           continue;
         }
-        assert.equal(end.status, 1, end.stderr);
+        assert.equal(end.status, 3, end.stderr);
         break;
       }
       const calls = new TextDecoder().decode(await folder.read("calls.txt")).split("\n");

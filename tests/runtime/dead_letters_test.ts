@@ -28,7 +28,7 @@ describe("BrokerDeadLetters", () => {
     };
     await broker.ensureQueue(queue);
     const publisher = broker.publisher();
-    const letters = new BrokerDeadLetters({ publisher, names });
+    const letters = new BrokerDeadLetters({ publisher, names, maxPayload: 1 << 20 });
     await letters.put(DELIVERY, NOTICE);
     await letters.put(DELIVERY, NOTICE);
     const consumer = await broker.consume({

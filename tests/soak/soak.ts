@@ -30,7 +30,7 @@ const END_MS = 300_000;
 /** No worker may stand idle for longer once a fault is over. */
 const IDLE_MS = 5_000;
 /** With 1, because some records are dead letters. */
-const STATUSES = [0, 1];
+const STATUSES = [0, 3];
 const WATCHED: readonly NumberedTask[] = ["first", "second", "store"];
 
 const { values } = parseArgs({

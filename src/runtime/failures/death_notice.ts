@@ -1,0 +1,31 @@
+import type { Delivery } from "../../broker/broker.ts";
+
+/** What is kept beside the message itself. */
+export interface DeathNotice {
+  readonly task: string;
+  readonly attempts: number;
+  readonly error: string;
+}
+
+/** Error text kept in a header, characters. */
+const ERROR_LENGTH = 500;
+
+/** Headers that say what became of a message and where it was. */
+export function noticeHeaders(delivery: Delivery, notice: DeathNotice): Record<string, string> {
+  return {
+    "Kflow-Task": notice.task,
+    "Kflow-Edge": delivery.subject,
+    "Kflow-Sequence": String(delivery.sequence),
+    "Kflow-Timestamp": delivery.timestamp,
+    "Kflow-Attempt": String(notice.attempts),
+    "Kflow-Error": headerText(notice.error),
+  };
+}
+
+/** Header values are one line of ASCII; whatever else there is becomes a `?`. */
+function headerText(text: string): string {
+  return text.replaceAll(/\s+/g, " ").replaceAll(/[^\x20-\x7e]/g, "?").trim().slice(
+    0,
+    ERROR_LENGTH,
+  );
+}
