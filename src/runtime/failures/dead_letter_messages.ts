@@ -71,12 +71,12 @@ function isWhole(given: Headers, block: Uint8Array, own: Headers): boolean {
   return lines.filter((line) => line !== "").length === names.length;
 }
 
-/** The block of a broker that keeps headers as names and values. */
+/** The same for a broker that keeps headers as names and values, behind an empty first line. */
 function blockOf(headers: Headers): Uint8Array {
   const entries = Object.entries(headers);
   if (entries.length === 0) return new Uint8Array();
   const lines = entries.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return ENCODER.encode(`NATS/1.0\r\n${lines}\r\n`);
+  return ENCODER.encode(`\r\n${lines}\r\n`);
 }
 
 function sizeOf(headers: Headers): number {
