@@ -58,16 +58,25 @@ export class StartError extends Error {
  */
 export class UnavailableError extends Error {
   override readonly name = "UnavailableError";
-  /** What is away, to begin a log line with. */
+  /** What cannot be used, to begin a log line with. */
   readonly who: string;
+  /** How it is, to go on with. */
+  readonly state: string;
   /** Resolves if it answers again. */
   readonly check: (signal: AbortSignal) => Promise<void>;
   constructor(
     message: string,
-    options: { who: string; check: (signal: AbortSignal) => Promise<void>; cause?: unknown },
+    options: {
+      who: string;
+      /** @default "is away" */
+      state?: string;
+      check: (signal: AbortSignal) => Promise<void>;
+      cause?: unknown;
+    },
   ) {
     super(message, { cause: options.cause });
     this.who = options.who;
+    this.state = options.state ?? "is away";
     this.check = options.check;
   }
 }

@@ -3,7 +3,13 @@ import * as fs from "node:fs/promises";
 import * as nodePath from "node:path";
 import { type Body, bodyChunks, cancelBody } from "../../src/body_chunks.ts";
 import { segmentsOf, UNFINISHED_NAME, unfinishedName } from "../../src/files/file_path.ts";
-import { type FileInfo, type Files, FilesError, type WriteOptions } from "../../src/files/files.ts";
+import {
+  type DiskRoom,
+  type FileInfo,
+  type Files,
+  FilesError,
+  type WriteOptions,
+} from "../../src/files/files.ts";
 import { compareUtf8 } from "../../src/utf8_order.ts";
 import { fileContent } from "./file_content.ts";
 import { codeOf, toFilesError } from "./node_files_error.ts";
@@ -96,6 +102,16 @@ class NodeFiles implements Files {
   async makeDirectory(path: string): Promise<void> {
     const segments = path === "" ? [] : localSegments(path);
     await this.#attempt("make folder", path, () => this.#makeFolders(segments));
+  }
+
+  async room(): Promise<DiskRoom | undefined> {
+    try {
+      const { bsize, blocks, bavail } = await fs.statfs(this.root);
+      return { free: bsize * bavail, total: bsize * blocks };
+    } catch {
+      // The permission to ask may be missing, and some file systems do not know.
+      return undefined;
+    }
   }
 
   async remove(path: string): Promise<void> {

@@ -16,7 +16,6 @@ const KIND_OF_CODE: Readonly<Record<string, FilesErrorKind>> = {
   EILSEQ: "bad-name",
   ENOSPC: "no-room",
   EDQUOT: "no-room",
-  EFBIG: "no-room",
 };
 
 const REASON_OF_KIND: Readonly<Partial<Record<FilesErrorKind, string>>> = {

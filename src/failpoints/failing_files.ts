@@ -13,6 +13,7 @@ export function failingFiles(files: Files, hit: Hit): Files {
       hit("after_download");
       return written;
     },
+    room: () => files.room(),
     makeDirectory: (path) => files.makeDirectory(path),
     async remove(path) {
       hit("before_remove");

@@ -9,6 +9,11 @@ export interface FileInfo {
   readonly version: string;
 }
 
+export interface DiskRoom {
+  readonly free: number;
+  readonly total: number;
+}
+
 export interface WriteOptions {
   signal?: AbortSignal;
 }
@@ -63,6 +68,8 @@ export interface Files {
   ): Promise<number>;
   /** Makes a folder and those above it. No error if it is there. */
   makeDirectory(path: string): Promise<void>;
+  /** Bytes of the disk below the root, and how many of them a file may still take; undefined where the system does not say. */
+  room(): Promise<DiskRoom | undefined>;
   /** Removes a file, or a folder with all that is in it, unfinished files too. No error if it is not there. The root (`""`) is refused with `RangeError`. */
   remove(path: string): Promise<void>;
 }

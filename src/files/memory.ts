@@ -18,6 +18,10 @@ export interface MemoryFilesOptions {
 
 /** Files that live as long as the process. */
 export class MemoryFiles implements Files {
+  room(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   readonly root: string;
   readonly #now: () => number;
   readonly #files = new Map<string, StoredFile>();

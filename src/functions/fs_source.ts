@@ -7,6 +7,8 @@ import { NOTIFIED, objectMessageId, objectRecord, objectVersion } from "./object
 import { aborted, waitAtMost } from "../waiting.ts";
 
 const POLL_INTERVAL_MS = 10_000;
+/** A listing that takes long says how far it is this often. */
+const SAY_EVERY_MS = 30_000;
 /** What was worked off in memory is written to the checkpoint this often. */
 const COMMIT_EVERY_MS = 1000;
 
@@ -84,6 +86,7 @@ class FsSource implements SourceFunction {
     const { signal, durable } = ctx;
     const all = new Set<string>();
     if (durable && checkpoint) await takeNotified(ctx, listed);
+    let saidAt = performance.now();
     for await (const page of this.#store.list(bucket, prefix, signal)) {
       const ids = await Promise.all(page.map((object) => objectVersion(object)));
       const emitted: string[] = [];
@@ -107,6 +110,10 @@ class FsSource implements SourceFunction {
         if (this.#remembers) await listed.commit();
       }
       if (signal.aborted) return;
+      if (performance.now() - saidAt > SAY_EVERY_MS) {
+        saidAt = performance.now();
+        ctx.log.info("Still listing", { bucket, prefix, listed: all.size, sent: begun.size });
+      }
     }
     if (this.#remembers) await listed.retain(all);
   }

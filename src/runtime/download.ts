@@ -1,12 +1,15 @@
 import type { RecordValue } from "../codec/codec.ts";
-import type { Files } from "../files/files.ts";
-import { reasonOf } from "../errors.ts";
+import { type Files, FilesError } from "../files/files.ts";
+import { reasonOf, RejectedError, UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { type Store, StoreError } from "../store/store.ts";
+import { type ObjectInfo, type Store, StoreError } from "../store/store.ts";
 import type { TransferLog } from "./transfer_log.ts";
 
 /** Longest file name made from a key, UTF-8 bytes. */
 const NAME_BYTES = 100;
+
+/** A download that found no room is tried again after at least this long. */
+const FULL_MS = 1000;
 
 /** An object that was downloaded for one delivery. */
 export interface Download {
@@ -72,6 +75,9 @@ export class Downloads {
       progress.done();
     } catch (error) {
       await this.#remove(folder);
+      if (error instanceof FilesError && error.kind === "no-room") {
+        throw await this.#noRoom(error, object);
+      }
       throw error;
     }
     return {
@@ -83,6 +89,29 @@ export class Downloads {
       },
       remove: () => this.#remove(folder),
     };
+  }
+
+  /** A full disk is no fault of the record, unless the object is larger than the whole disk. */
+  async #noRoom(cause: FilesError, { bucket, key, size }: ObjectInfo): Promise<Error> {
+    const { root } = this.#files;
+    const total = (await this.#files.room())?.total ?? Infinity;
+    if (size > total) {
+      return new RejectedError(
+        `Cannot download "${bucket}/${key}": its ${size} bytes are more than the whole disk of ${root} has (${total}); ` +
+          `give a larger one with meta.download.directory`,
+        { cause },
+      );
+    }
+    const until = performance.now() + FULL_MS;
+    return new UnavailableError(cause.message, {
+      who: `The disk of the download folder ${root}`,
+      state: "is full",
+      cause,
+      check: async () => {
+        const free = (await this.#files.room())?.free ?? Infinity;
+        if (performance.now() < until || free < size) throw new Error("There is no room yet");
+      },
+    });
   }
 
   async #remove(folder: string): Promise<void> {

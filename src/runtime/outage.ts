@@ -8,6 +8,9 @@ const FIRST_DELAY_MS = 1000;
 /** So that no worker is idle for long once the other side is back. */
 const LONGEST_DELAY_MS = 4000;
 
+/** A write that found no room is tried again after at least this long. */
+const FULL_MS = 2000;
+
 export interface OutageOptions {
   store: Store;
   log: Logger;
@@ -44,13 +47,21 @@ interface Question {
 function questionOf(error: unknown, store: Store): Question | undefined {
   if (error instanceof UnavailableError) {
     return {
-      said: `${error.who} is away`,
+      said: `${error.who} ${error.state}`,
       answers: (signal) => succeeds(() => error.check(signal)),
     };
   }
   if (!(error instanceof StoreError) || !error.isOfStore) return undefined;
   const { bucket } = error;
   if (bucket === undefined) return undefined;
+  // Whether there is room again shows only when something is written.
+  if (error.kind === "no-room") {
+    const until = performance.now() + FULL_MS;
+    return {
+      said: `The store has no room`,
+      answers: () => Promise.resolve(performance.now() >= until),
+    };
+  }
   const state = error.kind === "unavailable" ? "is away" : "lets nobody in";
   return {
     said: `The store ${state}`,

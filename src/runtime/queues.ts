@@ -5,6 +5,7 @@ import type { TaskPlan } from "../pipeline/plan.ts";
 
 const LEAST_WINDOW_MS = 600_000;
 const MAX_IN_FLIGHT = 1024;
+const LEAST_ACK_PENDING = 65_536;
 
 /** What a task's `meta` says about its deliveries, with the defaults filled in. */
 export interface DeliveryMeta {
@@ -105,11 +106,16 @@ function windowOf(senders: readonly { readonly ackWaitMs?: number }[]): number {
   return Math.max(LEAST_WINDOW_MS, 5 * longest);
 }
 
+/** Failed records count too while they wait for their next try: few slots must not mean that a few of them stop the task. */
+export function maxAckPendingOf({ maxInFlight }: Pick<DeliveryMeta, "maxInFlight">): number {
+  return Math.max(LEAST_ACK_PENDING, maxInFlight * 64);
+}
+
 export function groupOf(task: TaskPlan, queue: QueueSpec, delivery: DeliveryMeta): GroupSpec {
   return {
     queue,
     group: task.groupId,
     ackWaitMs: delivery.ackWaitMs,
-    maxAckPending: delivery.maxInFlight * 64,
+    maxAckPending: maxAckPendingOf(delivery),
   };
 }

@@ -103,7 +103,7 @@ export class TaskWorker {
     return this.#calls.size > 0;
   }
 
-  /** The delivery that has this worker to itself because it may have ended an earlier one; `since` by `Timers.now()`. */
+  /** The delivery that has this worker to itself because it may have ended an earlier one; `since` by `performance.now()`. */
   get alone(): { readonly sequence: number; readonly since: number } | undefined {
     return this.#alone;
   }
@@ -189,7 +189,7 @@ export class TaskWorker {
     attempts: AttemptNotes,
   ): Promise<void> {
     const { sequence, attempt } = delivery;
-    this.#alone = { sequence, since: this.#timers.now() };
+    this.#alone = { sequence, since: performance.now() };
     const fields = { sequence, attempt };
     this.#options.log.warning(
       "Record may have ended its earlier workers, and gets this one to itself",

@@ -14,7 +14,14 @@ import { ManualAck } from "./manual_ack.ts";
 import { openFunction } from "./open_function.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
-import { type BulkMeta, bulkMeta, deliveryMeta, groupOf, queueOf } from "./queues.ts";
+import {
+  type BulkMeta,
+  bulkMeta,
+  deliveryMeta,
+  groupOf,
+  maxAckPendingOf,
+  queueOf,
+} from "./queues.ts";
 import type { Shared } from "./runner_options.ts";
 import { StallWatch } from "./stall_watch.ts";
 import { TaskWorker } from "./task.ts";
@@ -22,6 +29,7 @@ import { chainOf } from "./task_chain.ts";
 import { TaskSpans } from "./task_spans.ts";
 import { tidyNowAndThen } from "./tidying.ts";
 import { AttemptNotes } from "./worker/attempt_notes.ts";
+import { IdleLog } from "./worker/idle_log.ts";
 
 /** For the confirmations of the last acks. */
 const CLOSE_MS = 5000;
@@ -142,6 +150,13 @@ async function runSession(
       timers: shared.timers,
     });
     const unwatch = shared.gauges.get(task.id)?.watch({ consumer, worker, bulk, stall });
+    const idleLog = new IdleLog({
+      consumer,
+      worker,
+      counts: progress.counts,
+      maxAckPending: maxAckPendingOf(delivery),
+      log,
+    });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });
     if (stop.aborted) worker.stop();
@@ -159,6 +174,7 @@ async function runSession(
       stop.removeEventListener("abort", onStop);
       finished = await watching;
       endWatch();
+      idleLog.stop();
       await tidying?.stop();
       await attempts?.settled();
       if (finished === true) await attempts?.sweep();

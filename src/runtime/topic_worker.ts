@@ -8,7 +8,7 @@ import { LimitedConsumer } from "./limited_consumer.ts";
 import { openError } from "./open_error.ts";
 import { TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
-import { deliveryMeta } from "./queues.ts";
+import { deliveryMeta, maxAckPendingOf } from "./queues.ts";
 import type { Shared, TopicFunction } from "./runner_options.ts";
 import { Schemas } from "./schemas.ts";
 import { StallWatch } from "./stall_watch.ts";
@@ -53,7 +53,7 @@ export async function runTopic(
       subject: made.topic,
       group: task.groupId,
       ackWaitMs: delivery.ackWaitMs,
-      maxAckPending: delivery.maxInFlight * 64,
+      maxAckPending: maxAckPendingOf(delivery),
     });
     const consumer = new LimitedConsumer(reader, {
       limit: task.meta.getInteger("limit", Infinity),

@@ -25,7 +25,7 @@ const KIND_OF_FILES_ERROR: Readonly<Record<FilesErrorKind, StoreErrorKind>> = {
   denied: "denied",
   conflict: "bad-name",
   "bad-name": "bad-name",
-  "no-room": "unavailable",
+  "no-room": "no-room",
   failed: "unavailable",
 };
 
@@ -114,7 +114,8 @@ export class DirectoryStore implements Store {
       const path = this.#pathOf(call);
       return await this.#attempt(call, async () => {
         if (!this.#createBuckets) await this.#mustHaveBucket(call);
-        await this.#files.write(path, putBody(call, body, options), { signal });
+        await this.#files.write(path, putBody(call, body, options), { signal })
+          .catch((error) => this.#mayFit(call, error, sizeOf(body, options)));
         const file = await this.#files.stat(path);
         return { etag: file?.version ?? "" };
       });
@@ -122,6 +123,15 @@ export class DirectoryStore implements Store {
       cancelBody(body, error);
       throw error;
     }
+  }
+
+  /** Throws the error, or that the object is larger than the whole disk: then no room will ever do. */
+  async #mayFit(call: StoreCall, error: unknown, size: number | undefined): Promise<never> {
+    if (!(error instanceof FilesError) || error.kind !== "no-room") throw error;
+    const total = (await this.#files.room())?.total ?? Infinity;
+    if (size === undefined || size <= total) throw error;
+    const reason = `its ${size} bytes are more than the whole disk has (${total})`;
+    throw storeError(call, { kind: "refused", reason, cause: error });
   }
 
   async delete(bucket: string, key: string, signal?: AbortSignal): Promise<void> {
@@ -215,6 +225,13 @@ export class DirectoryStore implements Store {
       throw cause;
     }
   }
+}
+
+function sizeOf(
+  body: Uint8Array | ReadableStream<Uint8Array>,
+  { size }: PutOptions,
+): number | undefined {
+  return body instanceof Uint8Array ? body.length : size;
 }
 
 function sortName(file: FileInfo): string {

@@ -95,6 +95,12 @@ const UNAUTHENTICATED_CODES = new Set([
   "SignatureDoesNotMatch",
 ]);
 
+const NO_ROOM_CODES = new Set([
+  "QuotaExceeded",
+  "XMinioAdminBucketQuotaExceeded",
+  "XMinioStorageFull",
+]);
+
 /** With a code of S3 these say that the request will never do. */
 const REFUSED_STATUS = new Set([400, 405, 411, 413, 414, 501]);
 /** Of an upload in parts, which is begun anew. */
@@ -119,6 +125,9 @@ export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failu
       retryAfterMs: retryAfter(headers, context.now),
       code,
     });
+  }
+  if (status === 507 || (code !== undefined && NO_ROOM_CODES.has(code))) {
+    return failure("no-room", said);
   }
   if (status === 401 || (code !== undefined && UNAUTHENTICATED_CODES.has(code))) {
     return denied(answer, { kind: "unauthenticated", code }, context);

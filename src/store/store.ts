@@ -47,7 +47,7 @@ export interface PutOptions {
  * `missing-bucket`, `missing-key`, `denied` (permission), `precondition` (the object has changed), `bad-name` (a bucket or key that cannot
  * be addressed safely), `refused` (the server never does what was asked, such as to take so large an object): trying again does not help.
  * `unauthenticated` (credentials that the server does not know or that have expired, a clock that is wrong): it does not help either until
- * somebody mends that. `unavailable`: it may, and the store has already tried.
+ * somebody mends that. `no-room`: its disk or quota is full. `unavailable`: it may help, and the store has already tried.
  */
 export type StoreErrorKind =
   | "missing-bucket"
@@ -57,6 +57,7 @@ export type StoreErrorKind =
   | "precondition"
   | "bad-name"
   | "refused"
+  | "no-room"
   | "unavailable";
 
 /** Every error of a store. The message names the address, bucket and key and never a password. */
@@ -83,7 +84,8 @@ export class StoreError extends Error {
 
   /** Whether it is said of the store as a whole and not of what was asked: then that can be done once the store is as it was. */
   get isOfStore(): boolean {
-    return this.kind === "unavailable" || this.kind === "unauthenticated";
+    return this.kind === "unavailable" || this.kind === "unauthenticated" ||
+      this.kind === "no-room";
   }
 }
 

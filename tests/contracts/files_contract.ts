@@ -18,6 +18,13 @@ export function testFiles(name: string, make: () => Promise<Files>): void {
       assert.equal((await files.stat(""))?.isDirectory, true);
     });
 
+    it("room() gives the bytes of the disk and those that are free, or nothing", async () => {
+      const room = await (await make()).room();
+      if (room === undefined) return;
+      assert.ok(room.free >= 0 && room.free <= room.total, JSON.stringify(room));
+      assert.ok(Number.isSafeInteger(room.total));
+    });
+
     it("write() stores an empty file and a stream of many chunks", async () => {
       const files = await make();
       assert.equal(await files.write("empty", new Uint8Array()), 0);

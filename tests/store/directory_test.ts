@@ -133,8 +133,8 @@ describe("DirectoryStore", () => {
     assert.equal((await fs.stat(join(root, "made-by-put"))).isDirectory(), true);
   });
 
-  it("what the system denies is denied, and a full disk is unavailable", async () => {
-    const kinds = { denied: "denied", "no-room": "unavailable", failed: "unavailable" } as const;
+  it("what the system denies is denied, and a full disk has no room", async () => {
+    const kinds = { denied: "denied", "no-room": "no-room", failed: "unavailable" } as const;
     for (const [kind, expected] of Object.entries(kinds)) {
       const failing = failingFiles(files, kind as keyof typeof kinds);
       const refused = new DirectoryStore(failing);
@@ -159,6 +159,7 @@ function failingFiles(files: Files, kind: "denied" | "no-room" | "failed"): File
   const refuse = () => Promise.reject(new FilesError("the system says no", { kind, path: "" }));
   return {
     root: files.root,
+    room: () => files.room(),
     stat: (path) => files.stat(path),
     list: refuse,
     read: refuse,

@@ -167,6 +167,8 @@ describe("S3Store: tries again", () => {
       [400, "EntityTooLarge", "refused"],
       [400, "InvalidArgument", "refused"],
       [501, "NotImplemented", "refused"],
+      [507, "XMinioStorageFull", "no-room"],
+      [400, "XMinioAdminBucketQuotaExceeded", "no-room"],
       [400, "InvalidPart", "unavailable"],
     ] as const;
     let answer: (typeof answers)[number];
