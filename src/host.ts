@@ -2,7 +2,10 @@ import type { Files } from "./files/files.ts";
 
 /** Where text goes: a terminal, a pipe or a file. */
 export interface TextOutput {
-  write(text: string): void;
+  /** Writes after what was written before, without blocking. False if the text was dropped, because the reader is too far behind or gone. */
+  write(text: string): boolean;
+  /** Resolves when the system has taken all that was written so far. Rejects with `UnavailableError` if it cannot be written any more. */
+  drained(): Promise<void>;
   readonly isTerminal: boolean;
   /** Columns of the terminal; 80 if unknown. */
   readonly columns: number;
@@ -101,7 +104,11 @@ export interface Host {
   fetch?(url: string, init?: RequestInit): Promise<Response>;
   /** Listens on a port. Rejects with an `Error` whose message is the system's code (`EADDRINUSE`, `EACCES`) if that cannot be. */
   serve(handler: FetchHandler, options: ServeOptions): Promise<Served>;
-  /** Calls `stop` on SIGINT and SIGTERM, each time; returns how to take it back. */
+  /**
+   * Calls `stop` on SIGINT and SIGTERM, each time, and once when standard output cannot be written any more: with SIGPIPE if its reader is gone, else with
+   * the system's code. Returns how to take it back.
+   */
   onShutdown(stop: (signal: string) => void): () => void;
-  exit(status: number): never;
+  /** Ends the process at once, or a moment later if what was printed is still on its way. */
+  exit(status: number): void;
 }

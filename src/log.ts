@@ -30,8 +30,8 @@ export interface LoggerOptions {
   level?: LogLevel;
   /** `text` for people, `json` for machines. @default "json" */
   format?: "text" | "json";
-  /** Takes one line with its newline. */
-  write: (line: string) => void;
+  /** Takes one line with its newline. False if it could not: such lines are counted, and their number is logged as soon as there is room. */
+  write: (line: string) => unknown;
   /** @default () => new Date() */
   now?: () => Date;
 }
@@ -41,13 +41,24 @@ export function createLogger(options: LoggerOptions): Logger {
   const { level = "INFO", format = "json", write, now = () => new Date() } = options;
   const threshold = LOG_LEVELS.indexOf(level);
   const render = format === "json" ? renderJson : renderText;
+  let dropped = 0;
+
+  function put(line: string): void {
+    if (dropped > 0) {
+      const said = render(now(), "WARNING", "Log lines were dropped: nothing reads them", {
+        dropped,
+      });
+      if (write(said + "\n") !== false) dropped = 0;
+    }
+    if (dropped > 0 || write(line) === false) dropped++;
+  }
 
   function logger(base: LogFields): Logger {
     const at = (lineLevel: LogLevel) => {
       if (LOG_LEVELS.indexOf(lineLevel) < threshold) return () => {};
       return (message: string, fields?: LogFields) => {
         try {
-          write(render(now(), lineLevel, message, { ...base, ...fields }) + "\n");
+          put(render(now(), lineLevel, message, { ...base, ...fields }) + "\n");
         } catch {
           // A log line that cannot be written must not take a record down with it.
         }

@@ -58,6 +58,29 @@ describe("createLogger()", () => {
     assert.equal(new Secret(canary).reveal(), canary);
   });
 
+  it("counts the lines that find no room, and says how many as soon as there is some", () => {
+    const written: string[] = [];
+    let hasRoom = true;
+    const log = createLogger({
+      now: NOW,
+      write: (line) => hasRoom && written.push(line) > 0,
+    });
+    log.info("first");
+    hasRoom = false;
+    log.info("lost");
+    log.with({ task: "t" }).error("lost too");
+    hasRoom = true;
+    log.info("last");
+    assert.deepEqual(
+      written.map((line) => JSON.parse(line)).map(({ message, dropped }) => [message, dropped]),
+      [
+        ["first", undefined],
+        ["Log lines were dropped: nothing reads them", 2],
+        ["last", undefined],
+      ],
+    );
+  });
+
   it("never throws, whatever a field is and wherever the line goes", () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;

@@ -16,7 +16,12 @@ export async function helpOf(...command: string[]): Promise<string> {
       throw new Error("no threads here");
     },
   });
-  const stdout = { write: (part: string) => void (text += part), isTerminal: false, columns: 100 };
+  const stdout = {
+    write: (part: string) => (text += part) !== "",
+    drained: () => Promise.resolve(),
+    isTerminal: false,
+    columns: 100,
+  };
   await runCommandLine({ ...host, stdout }, [...command, "--help"]);
   return text.trim();
 }

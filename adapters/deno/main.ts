@@ -7,6 +7,7 @@ import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_f
 import { createLeanFetch } from "./lean_fetch.ts";
 import { loadModule } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
+import { writeText } from "./write_text.ts";
 
 export { openFile } from "../shared/open_file.ts";
 export { temporaryFiles } from "../shared/temporary_files.ts";
@@ -39,6 +40,7 @@ function createHost(): NodeHost {
     // Loaded when it is needed: a pipeline without a server has no use for it.
     openSocket: async (url) => (await import("./open_socket.ts")).openSocket(url),
     fetch: createLeanFetch(),
+    writeText,
   });
 }
 

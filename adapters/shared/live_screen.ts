@@ -53,10 +53,13 @@ export class LiveScreen {
     if (!output.isTerminal) return output;
     return {
       write: (text) => {
-        if (text === "") return;
+        if (text === "") return true;
         this.#isMidLine = !text.endsWith("\n");
-        this.above(() => output.write(text));
+        let isTaken = false;
+        this.above(() => isTaken = output.write(text));
+        return isTaken;
       },
+      drained: () => output.drained(),
       isTerminal: true,
       get columns() {
         return output.columns;

@@ -59,7 +59,7 @@ class LiveTable implements RunWatch {
       stderr: screen.through(host.stderr),
       exit(status) {
         screen.end();
-        return host.exit(status);
+        host.exit(status);
       },
     };
   }
@@ -71,7 +71,7 @@ class LiveTable implements RunWatch {
       this.#plan.tasks.map(({ id, inputs }) => [id, inputs.map(({ producer }) => producer)]),
     );
     const colors = !this.host.env("NO_COLOR");
-    this.#giveBack = captureConsole((print) => this.#screen.above(print));
+    this.#giveBack = captureConsole(this.host);
     this.#timer = setInterval(() => {
       rates.look();
       const { columns, rows = 24 } = this.#terminal;

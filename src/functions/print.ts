@@ -1,11 +1,12 @@
 import type { TextOutput } from "../host.ts";
 import type { ProcessFunction } from "../runtime/function.ts";
 
-/** `print`: a JSON line per record on standard output. */
+/** `print`: a JSON line per record on standard output. A record is done when the system has taken its line. */
 export function printSink(stdout: TextOutput): ProcessFunction {
   return {
     process(_record, ctx) {
       stdout.write(JSON.stringify(ctx.recordAsJson()) + "\n");
+      return stdout.drained();
     },
   };
 }

@@ -1,23 +1,27 @@
 import { StartError } from "../errors.ts";
-import type { Host } from "../host.ts";
+import type { Host, TextOutput } from "../host.ts";
 
 const NO_FILES = "this host has no files";
 
 /** What a platform supplies that has fetch and nothing else. */
 export function fetchHost(env: (name: string) => string | undefined): Host {
   const noFiles = () => Promise.reject(new Error(NO_FILES));
-  const print = (text: string) => console.log(text.replace(/\n$/, ""));
+  const output = (print: (text: string) => void): TextOutput => ({
+    write(text) {
+      print(text.replace(/\n$/, ""));
+      return true;
+    },
+    drained: () => Promise.resolve(),
+    isTerminal: false,
+    columns: 80,
+  });
   return {
     platform: "fetch",
     hostname: "handler",
     processes: { own: undefined, isAlive: () => undefined },
     env,
-    stdout: { write: print, isTerminal: false, columns: 80 },
-    stderr: {
-      write: (text) => console.error(text.replace(/\n$/, "")),
-      isTerminal: false,
-      columns: 80,
-    },
+    stdout: output((text) => console.log(text)),
+    stderr: output((text) => console.error(text)),
     resolvePath,
     readText: noFiles,
     openFile: noFiles,

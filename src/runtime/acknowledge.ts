@@ -1,6 +1,6 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
 import { DecodeError, RecordError, type RecordValue } from "../codec/codec.ts";
-import { reasonOf, RejectedError, stackOf } from "../errors.ts";
+import { reasonOf, RejectedError, stackOf, UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { StoreError, type StoreErrorKind } from "../store/store.ts";
 import { growingDelay } from "../waiting.ts";
@@ -85,6 +85,8 @@ export class Acknowledge implements Settlement {
     const { progress, maxAttempts } = this.#options;
     const log = this.#logOf(flight);
     const { delivery } = flight;
+    // Only a worker that stops comes here with it: before that the record waits until the target is back.
+    if (error instanceof UnavailableError) return this.handBack(delivery);
     progress.add("errors");
     progress.errorClasses.add(classOf(error));
     if (!await this.#report(flight, error)) return;

@@ -29,6 +29,7 @@ export async function outlasts(error: unknown, options: OutageOptions): Promise<
   const { log, stop } = options;
   for (let failures = 0; !stop.aborted; failures++) {
     if (await question.answers(stop)) return failures > 0;
+    if (stop.aborted) break;
     const delayMs = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
     log.warning(`${question.said}, trying again in ${delayMs} ms`, {
       reason: reasonOf(error),

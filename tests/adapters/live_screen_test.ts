@@ -64,7 +64,8 @@ describe("LiveScreen", () => {
   it("leaves an output alone that is no terminal", () => {
     const written: string[] = [];
     const file = {
-      write: (text: string) => void written.push(text),
+      write: (text: string) => written.push(text) > 0,
+      drained: () => Promise.resolve(),
       isTerminal: false,
       columns: 80,
     };

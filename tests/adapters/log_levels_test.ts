@@ -167,7 +167,8 @@ describe("log lines", () => {
       async () => {
         const written = { stdout: "", stderr: "" };
         const output = (name: "stdout" | "stderr") => ({
-          write: (text: string) => void (written[name] += text),
+          write: (text: string) => (written[name] += text) !== "",
+          drained: () => Promise.resolve(),
           isTerminal,
           columns: 80,
         });

@@ -25,12 +25,17 @@ interface Ended {
 /** `kflow ARGS` in this process, with nothing there but `p.yaml`. */
 async function command(args: readonly string[], text: string): Promise<Ended> {
   let [stdout, stderr] = ["", ""];
-  const output = (write: (text: string) => void) => ({ write, isTerminal: false, columns: 80 });
+  const output = (write: (text: string) => string) => ({
+    write: (text: string) => write(text) !== "",
+    drained: () => Promise.resolve(),
+    isTerminal: false,
+    columns: 80,
+  });
   const host: Partial<Host> = {
     platform: "test",
     env: () => undefined,
-    stdout: output((text) => void (stdout += text)),
-    stderr: output((text) => void (stderr += text)),
+    stdout: output((text) => stdout += text),
+    stderr: output((text) => stderr += text),
     resolvePath: (path, from) => resolve(from ?? "/flows", path),
     readText: (path) =>
       path === "/flows/p.yaml" ? Promise.resolve(text) : Promise.reject(new Error("ENOENT")),

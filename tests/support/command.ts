@@ -28,8 +28,8 @@ export interface CommandOptions {
   binary?: string;
   /** How Deno starts it. @default ["run"] */
   deno?: readonly string[];
-  /** Standard output is not read before `read()`, so that the pipe fills up. */
-  unread?: boolean;
+  /** This stream is not read before `read()`, so that the pipe fills up. */
+  unread?: "stdout" | "stderr";
 }
 
 export interface CommandEnd {
@@ -47,6 +47,7 @@ export class Command {
   readonly #ended: Promise<void>;
   readonly #decoders: Record<"stdout" | "stderr", TextDecoder>;
   readonly #watchers = new Set<() => void>();
+  #isExited = false;
   #isOver = false;
   #status?: number;
   #signal?: string;
@@ -68,13 +69,15 @@ export class Command {
     });
     this.#child = child;
     this.#decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
-    this.#read("stderr");
-    if (options.unread !== true) this.#read("stdout");
+    for (const name of ["stdout", "stderr"] as const) {
+      if (options.unread !== name) this.#read(name);
+    }
     this.#ended = new Promise<void>((resolve) => {
       child.once("error", (error) => {
         this.stderr += `Cannot start ${this.#name}: ${error.message}`;
         resolve();
       });
+      child.once("exit", () => this.#isExited = true);
       child.once("close", (status, signal) => {
         this.#status = status ?? undefined;
         this.#signal = signal ?? undefined;
@@ -85,6 +88,11 @@ export class Command {
       recordLogged(this.output);
       this.#changed();
     });
+  }
+
+  /** Whether the process is gone, though its output may not be read to its end. */
+  get isExited(): boolean {
+    return this.#isExited;
   }
 
   get isOver(): boolean {
@@ -118,9 +126,9 @@ export class Command {
     if (!this.#isOver && this.#child.pid !== undefined) process.kill(this.#child.pid, name);
   }
 
-  /** Reads standard output from now on. */
-  read(): void {
-    this.#read("stdout");
+  /** Reads from now on what was unread. */
+  read(name: "stdout" | "stderr" = "stdout"): void {
+    this.#read(name);
   }
 
   /** As `head` does when it has seen enough. */

@@ -103,7 +103,8 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
   const storeOf = ({ id }: { id: string }) =>
     taskStoreOf(store, { log: log.with({ task: id }), percent });
   const stdout = {
-    write: (text: string) => void printed.push(JSON.parse(text)),
+    write: (text: string) => printed.push(JSON.parse(text)) > 0,
+    drained: () => Promise.resolve(),
     isTerminal: false,
     columns: 80,
   };

@@ -12,7 +12,16 @@ export class Terminal implements TextOutput {
 
   constructor(public columns: number, public rows = 24) {}
 
-  write(text: string): void {
+  write(text: string): boolean {
+    this.#show(text);
+    return true;
+  }
+
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #show(text: string): void {
     this.sent += text;
     // deno-lint-ignore no-control-regex
     for (const [piece, csi, count] of text.matchAll(/\x1b\[((\d*)[A-Za-z])|[^\x1b]/g)) {
