@@ -7,9 +7,12 @@ export interface JsonError {
   readonly problem: string;
 }
 
+/** A mark, the beginning of a string, or a number or word. */
 const TOKEN =
-  // deno-lint-ignore no-control-regex
-  /[ \t\r\n]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;
+  /[ \t\r\n]*(?:([{}[\],:])|(")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;
+const ESCAPED = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** Undefined if all of the text is JSON (RFC 8259), nested no deeper than `maxDepth`. */
 export function findJsonError(text: string, maxDepth: number): JsonError | undefined {
@@ -39,6 +42,8 @@ export function findJsonError(text: string, maxDepth: number): JsonError | undef
       return expect === "end" ? undefined : error("it ends too early");
     }
     const [, mark, string] = match;
+    const end = string === undefined ? TOKEN.lastIndex : stringEnd(text, TOKEN.lastIndex);
+    if (end === undefined) return error("not a JSON token");
     const top = open.at(-1);
     if (expect === "end") return error("text after the end");
     if (mark === (top === "{" ? "}" : "]") && top && (fresh || expect === "next")) {
@@ -66,6 +71,23 @@ export function findJsonError(text: string, maxDepth: number): JsonError | undef
       if (mark !== ",") return error(`expected , or ${top === "{" ? "}" : "]"}`);
       expect = top === "{" ? "key" : "value";
     }
-    at = TOKEN.lastIndex;
+    at = end;
   }
+}
+
+/**
+ * Where a string ends, behind its quotation mark; undefined if it does not, or has what no string may have. Not by the pattern: for 60 KB of
+ * text that takes a quarter of a second on Bun.
+ */
+function stringEnd(text: string, start: number): number | undefined {
+  for (let at = start; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at + 1;
+    if (code < 0x20) return undefined;
+    if (code !== BACKSLASH) continue;
+    ESCAPED.lastIndex = at + 1;
+    if (!ESCAPED.test(text)) return undefined;
+    at = ESCAPED.lastIndex - 1;
+  }
+  return undefined;
 }

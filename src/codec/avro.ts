@@ -1,12 +1,12 @@
 import avsc from "avsc/lib/types.js";
 import { reasonOf } from "../errors.ts";
 import { createTypeHook } from "./avro_guards.ts";
-import type { AvscLibrary, AvscType, NodeTypes } from "./avsc_types.ts";
-import { avscSchema } from "./avsc_schema.ts";
+import type { AvscLibrary, AvscType } from "./avsc_types.ts";
 import type { ValueReader } from "./block_reader.ts";
 import {
   type Codec,
   DecodeError,
+  type DecodeLimits,
   type JsonForm,
   RecordError,
   type RecordReader,
@@ -25,10 +25,11 @@ import { parseSchemaText } from "./parse_schema_text.ts";
 import { matchSchemas } from "./resolution/match_schemas.ts";
 import { ResolvedReaders } from "./resolution/resolved_reader.ts";
 import type { RecordNode } from "./schema_node.ts";
+import { SchemaTypes } from "./schema_types.ts";
 import { Taps } from "./taps.ts";
 import { type LeastSize, type ValueBudget, valueCost } from "./value_budget.ts";
 
-const { Type, builtins } = avsc as AvscLibrary;
+const library = avsc as AvscLibrary;
 
 /** Longer text, in bytes, is read by the web's decoder: on Deno it takes a fifth of the time. A view of the text costs more than what is saved on a short one. */
 const LONG_TEXT = 256;
@@ -44,7 +45,7 @@ export class AvroCodec implements Codec {
         : utf8Slice.call(bytes, start, end),
     writeText: (bytes, text, start) => utf8Write.call(bytes, text, start),
   });
-  readonly #typeHook = createTypeHook(builtins, this.#taps);
+  readonly #typeHook = createTypeHook(library.builtins, this.#taps);
 
   parse(schema: unknown): RecordSchema {
     const { json, text } = parseSchemaText(schema);
@@ -52,26 +53,16 @@ export class AvroCodec implements Codec {
     if (node.kind !== "record") {
       throw new SchemaError(`schema: expected a record, got ${node.kind}; wrap it in a record`);
     }
-    return new AvroSchema(this.#partsOf(node), { text, taps: this.#taps });
-  }
-
-  #partsOf(node: RecordNode): Parts {
-    const types: NodeTypes = new Map();
     const sizes = new LeastSizes();
-    const options = { typeHook: this.#typeHook, registry: Object.create(null), types, sizes };
-    try {
-      return { node, type: Type.forSchema(avscSchema(node), options), types, sizes };
-    } catch (error) {
-      throw new SchemaError(`schema: ${reasonOf(error)}`, { cause: error });
-    }
+    const types = new SchemaTypes(node, { library, typeHook: this.#typeHook, sizes });
+    return new AvroSchema({ node, types, sizes }, { text, taps: this.#taps });
   }
 }
 
 /** A schema and what is made of it. */
 interface Parts {
   readonly node: RecordNode;
-  readonly type: AvscType;
-  readonly types: NodeTypes;
+  readonly types: SchemaTypes;
   readonly sizes: LeastSizes;
 }
 
@@ -83,10 +74,11 @@ class AvroSchema implements RecordSchema {
   readonly #parts: Parts;
   readonly #cost: number;
   readonly #taps: Taps;
-  readonly #reader: AvroReader;
+  #type?: AvscType;
+  #reader?: AvroReader;
 
   constructor(parts: Parts, options: { text: string; taps: Taps }) {
-    const { node, type, sizes } = parts;
+    const { node, sizes } = parts;
     this.name = node.name;
     this.text = options.text;
     this.fingerprint = fingerprint(canonicalForm(node));
@@ -94,15 +86,19 @@ class AvroSchema implements RecordSchema {
     this.#parts = parts;
     this.#cost = valueCost(sizes.of(node));
     this.#taps = options.taps;
-    this.#reader = new AvroReader(type, { size: sizes.of(node), taps: options.taps });
   }
 
   decode(body: Uint8Array): RecordValue {
-    return this.#reader.decode(body);
+    return (this.#reader ??= this.#makeReader()).decode(body);
   }
 
-  decodeAll(bytes: Uint8Array, count: number, budget?: ValueBudget): RecordValue[] {
-    return this.#reader.decodeAll(bytes, count, budget);
+  decodeEach(bytes: Uint8Array, count: number, limits?: DecodeLimits) {
+    return (this.#reader ??= this.#makeReader()).decodeEach(bytes, count, limits);
+  }
+
+  #makeReader(): AvroReader {
+    const { node, types, sizes } = this.#parts;
+    return new AvroReader(types.root, { size: sizes.of(node), taps: this.#taps });
   }
 
   encode(record: unknown, budget?: ValueBudget): Uint8Array {
@@ -110,7 +106,7 @@ class AvroSchema implements RecordSchema {
     try {
       tap.start(budget?.left);
       tap.charge(this.#cost);
-      this.#parts.type._write(tap, record);
+      (this.#type ??= this.#parts.types.root)._write(tap, record);
       if (budget) budget.left = tap.values;
       return tap.finish();
     } catch (error) {
@@ -195,19 +191,36 @@ class AvroReader implements RecordReader {
     }
   }
 
-  decodeAll(bytes: Uint8Array, count: number, budget?: ValueBudget): RecordValue[] {
-    const tap = this.#taps.reader;
-    try {
-      tap.start(bytes, budget?.left);
-      if (count * this.#leastBytes > bytes.length) tap.fail(`it is too short for ${count} records`);
-      tap.charge(count * this.#cost);
-      const records: RecordValue[] = [];
-      while (records.length < count) records.push(this.#reader._read(tap) as RecordValue);
+  *decodeEach(
+    bytes: Uint8Array,
+    count: number,
+    { budget, maxBytes = Infinity }: DecodeLimits = {},
+  ): Generator<RecordValue, void, undefined> {
+    // One of its own: between two steps others may decode.
+    const tap = this.#taps.newReader();
+    let at = 0;
+    if (count * this.#leastBytes > bytes.length) {
+      throw new DecodeError(`Cannot decode ${count} records: they have only ${bytes.length} bytes`);
+    }
+    for (let i = 0; i < count; i++) {
+      const rest = bytes.subarray(at, Math.min(bytes.length, at + maxBytes));
+      let record: unknown;
+      try {
+        tap.start(rest, budget?.left);
+        tap.charge(this.#cost);
+        record = this.#reader._read(tap);
+      } catch (error) {
+        const isCut = rest.length < bytes.length - at && tap.pos >= rest.length;
+        throw isCut
+          ? new DecodeError(`Record ${i} has more than ${maxBytes} bytes`)
+          : notDecoded(rest, error);
+      }
       if (budget) budget.left = tap.values;
-      tap.finish();
-      return records;
-    } catch (error) {
-      throw notDecoded(bytes, error);
+      at += tap.pos;
+      yield record as RecordValue;
+    }
+    if (at < bytes.length) {
+      throw new DecodeError(`Cannot decode: ${bytes.length - at} bytes follow ${count} records`);
     }
   }
 }
@@ -220,7 +233,7 @@ function notDecoded(body: Uint8Array, error: unknown): DecodeError {
 }
 
 // Node's Buffer, as avsc has it: on both runtimes these two work on any Uint8Array, so that no Buffer has to be made around a message.
-const { utf8Slice, utf8Write } = Type.forSchema("null").toBuffer(null) as unknown as {
+const { utf8Slice, utf8Write } = library.Type.forSchema("null").toBuffer(null) as unknown as {
   utf8Slice(start: number, end: number): string;
   utf8Write(text: string, start: number): number;
 };

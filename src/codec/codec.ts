@@ -38,6 +38,14 @@ export class DecodeError extends Error {
   }
 }
 
+/** What the records of one `decodeEach` may take. */
+export interface DecodeLimits {
+  /** Shared with other records. @default one for each record */
+  budget?: ValueBudget;
+  /** Of one record. @default no limit but that of the bytes */
+  maxBytes?: number;
+}
+
 /** Reads messages of one schema. Synchronous: the record path makes no promise per record. */
 export interface RecordReader {
   /**
@@ -46,11 +54,14 @@ export interface RecordReader {
    */
   decode(body: Uint8Array): RecordValue;
   /**
-   * Reads `count` records, one after the other in the same bytes, as in a block of a container file.
-   * @param budget For all of them and more; absent: one for these.
-   * @throws {DecodeError} Bounded like `decode`.
+   * Reads `count` records that follow one another in the same bytes, as in a block of a container file, one at each step.
+   * @throws {DecodeError} where it comes to a record that cannot be read.
    */
-  decodeAll(bytes: Uint8Array, count: number, budget?: ValueBudget): RecordValue[];
+  decodeEach(
+    bytes: Uint8Array,
+    count: number,
+    limits?: DecodeLimits,
+  ): Generator<RecordValue, void, undefined>;
 }
 
 /** A schema that was read and can be used. Immutable and shareable. */

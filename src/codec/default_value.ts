@@ -88,7 +88,7 @@ function read(node: SchemaNode, json: unknown, scope: Scope): unknown {
       return Uint8Array.from(json, (character) => character.charCodeAt(0));
     }
     case "enum":
-      return typeof json === "string" && node.symbols.includes(json) ? json : wrong();
+      return typeof json === "string" && node.known.has(json) ? json : wrong();
     case "array":
       if (!Array.isArray(json)) return wrong();
       return json.map((one, i) => inside(node.items, one, `[${i}]`));

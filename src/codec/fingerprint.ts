@@ -1,6 +1,8 @@
 import type { SchemaNode } from "./schema_node.ts";
 
-const EMPTY = 0xc15d213aa4d7a795n;
+/** The fingerprint of nothing, which is the polynomial too: its upper and lower half. */
+const EMPTY_HIGH = 0xc15d213a | 0;
+const EMPTY_LOW = 0xa4d7a795 | 0;
 
 /** The schema in Parsing Canonical Form (Avro specification, "Transforming into Parsing Canonical Form"). */
 export function canonicalForm(node: SchemaNode, seen: Set<string> = new Set()): string {
@@ -32,12 +34,39 @@ export function canonicalForm(node: SchemaNode, seen: Set<string> = new Set()): 
   }
 }
 
-/** CRC-64-AVRO of a text's UTF-8 bytes, 16 hexadecimal digits, most significant first. */
+/**
+ * CRC-64-AVRO of a text's UTF-8 bytes, 16 hexadecimal digits, most significant first. In halves of 32 bits: with bigints a schema of 60 KB
+ * takes 40 ms.
+ */
 export function fingerprint(text: string): string {
-  let value = EMPTY;
+  const table = crcTable();
+  let high = EMPTY_HIGH;
+  let low = EMPTY_LOW;
   for (const byte of new TextEncoder().encode(text)) {
-    value ^= BigInt(byte);
-    for (let bit = 0; bit < 8; bit++) value = (value >> 1n) ^ (value & 1n ? EMPTY : 0n);
+    const at = ((low ^ byte) & 0xff) * 2;
+    low = (low >>> 8 | high << 24) ^ table[at + 1]!;
+    high = (high >>> 8) ^ table[at]!;
   }
-  return value.toString(16).padStart(16, "0");
+  return hex(high) + hex(low);
+}
+
+/** For each value of a byte, both halves of what it changes. */
+function crcTable(): Int32Array {
+  const table = new Int32Array(512);
+  for (let byte = 0; byte < 256; byte++) {
+    let high = 0;
+    let low = byte;
+    for (let bit = 0; bit < 8; bit++) {
+      const mask = -(low & 1);
+      low = (low >>> 1 | high << 31) ^ (EMPTY_LOW & mask);
+      high = (high >>> 1) ^ (EMPTY_HIGH & mask);
+    }
+    table[byte * 2] = high;
+    table[byte * 2 + 1] = low;
+  }
+  return table;
+}
+
+function hex(half: number): string {
+  return (half >>> 0).toString(16).padStart(8, "0");
 }

@@ -55,7 +55,7 @@ export function findMismatch(
         : { path, problem: `expected ${node.size} bytes, got ${value.length} bytes` };
     case "enum":
       if (typeof value !== "string") return wrong();
-      return node.symbols.includes(value) ? undefined : wrong(`one of ${listOf(node.symbols)}`);
+      return node.known.has(value) ? undefined : wrong(`one of ${listOf(node.symbols)}`);
     case "array":
       if (!Array.isArray(value)) return wrong();
       return firstOf(value.keys(), (i) => {

@@ -162,6 +162,7 @@ class Parser {
       name,
       aliases: aliasesOf(json, place, namespace),
       symbols: [...checked],
+      known: checked,
       ...(typeof fallback === "string" ? { default: fallback } : {}),
     };
     this.#register(name, node, place);

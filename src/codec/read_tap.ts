@@ -85,6 +85,8 @@ export class ReadTap {
     return null;
   }
 
+  skipNull(): void {}
+
   readBoolean(): boolean {
     const byte = this.buf[this.pos++];
     if (byte === 0) return false;

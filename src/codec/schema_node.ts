@@ -45,6 +45,8 @@ export interface EnumNode {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly symbols: readonly string[];
+  /** The same, to ask whether one is among them. */
+  readonly known: ReadonlySet<string>;
   readonly default?: string;
 }
 

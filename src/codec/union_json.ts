@@ -116,7 +116,7 @@ function fits(node: SchemaNode, json: unknown): boolean {
     case "fixed":
       return isLatin1(json) && json.length === node.size;
     case "enum":
-      return typeof json === "string" && node.symbols.includes(json);
+      return typeof json === "string" && node.known.has(json);
     case "record":
       return missingFrom(node, json) === undefined && !hasOthers(node, json);
     default:

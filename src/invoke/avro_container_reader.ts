@@ -12,14 +12,20 @@ export interface ContainerRecords {
 const MAGIC = [0x4f, 0x62, 0x6a, 1];
 const SYNC_BYTES = 16;
 
+export interface ContainerLimits {
+  /** Of all blocks together, unpacked. */
+  readonly mostBytes: number;
+  /** Called between blocks; what it throws ends the reading. @default nothing is done */
+  rest?(): Promise<void>;
+}
+
 /**
- * Reads an object container file (Avro specification, "Object Container Files") with codec `null` or `deflate`.
- * @param mostBytes Of all blocks together, unpacked.
+ * Reads an object container file (Avro specification, "Object Container Files") with codec `null` or `deflate`; blocks without records are left out.
  * @throws {DecodeError} saying what is wrong with it.
  */
 export async function readAvroContainer(
   file: Uint8Array,
-  mostBytes: number,
+  { mostBytes, rest = () => Promise.resolve() }: ContainerLimits,
 ): Promise<ContainerRecords> {
   const input = new Input(file);
   if (MAGIC.some((byte) => input.byte() !== byte)) throw bad("it does not begin like one");
@@ -34,13 +40,15 @@ export async function readAvroContainer(
   const blocks: { count: number; bytes: Uint8Array }[] = [];
   let left = mostBytes;
   while (!input.atEnd) {
+    await rest();
     const count = input.long();
     const packed = input.take(input.long());
     if (count < 0) throw bad("a block has a negative count");
-    const bytes = codec === "null" ? packed : await inflated(packed, left);
+    // An empty block need not be unpacked: a small file may have tens of thousands.
+    const bytes = codec === "null" || count === 0 ? packed : await inflated(packed, left);
     left -= bytes.length;
     if (left < 0) throw bad(`it holds more than ${mostBytes} bytes`);
-    blocks.push({ count, bytes });
+    if (count > 0) blocks.push({ count, bytes });
     const mark = input.take(SYNC_BYTES);
     if (mark.some((byte, i) => byte !== sync[i])) throw bad("a block has another mark at its end");
   }

@@ -3,6 +3,7 @@ import { avroContainer } from "../functions/avro_container.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { CallOutcome } from "./call_job.ts";
 import { contentTypeOf, type RecordKind } from "./record_kind.ts";
+import type { RequestWork } from "./request_work.ts";
 
 /** A record that came of a call. */
 export interface AnsweredRecord {
@@ -15,13 +16,14 @@ export interface AnsweredRecord {
 }
 
 /** The records as JSON, by where they would go. */
-export function jsonAnswer(records: readonly AnsweredRecord[]): {
-  outputs: unknown[];
-  sideOuts?: Record<string, unknown[]>;
-} {
+export async function jsonAnswer(
+  records: readonly AnsweredRecord[],
+  work: Pick<RequestWork, "rest">,
+): Promise<{ outputs: unknown[]; sideOuts?: Record<string, unknown[]> }> {
   const outputs: unknown[] = [];
   const sideOuts = new Map<string, unknown[]>();
   for (const { sideOut, schema, body } of records) {
+    await work.rest();
     const json = schema.toJson(schema.decode(body) as RecordValue);
     if (sideOut === undefined) {
       outputs.push(json);
@@ -40,23 +42,38 @@ export function jsonAnswer(records: readonly AnsweredRecord[]): {
  */
 export async function answerWith(
   records: readonly AnsweredRecord[],
-  { kind, sideOut }: { kind: RecordKind; sideOut: string | undefined },
+  { kind, sideOut, work }: {
+    kind: RecordKind;
+    sideOut: string | undefined;
+    work: Pick<RequestWork, "rest">;
+  },
 ): Promise<Response> {
   if (records.length === 0) return new Response(null, { status: 204 });
   const headers = { "Content-Type": contentTypeOf(kind) };
   if (kind === "json") {
-    return new Response(JSON.stringify(jsonAnswer(records)) + "\n", { headers });
+    return new Response(JSON.stringify(await jsonAnswer(records, work)) + "\n", { headers });
   }
   const chosen = records.filter((record) => record.sideOut === sideOut);
   const others = { "Kflow-Outputs": countsOf(records) };
   if (chosen.length === 0) return new Response(null, { status: 204, headers: others });
   const body = kind === "ndjson"
-    ? chosen.map(({ schema, body }) => JSON.stringify(schema.toJson(schema.decode(body))) + "\n")
-      .join("")
+    ? await linesOf(chosen, work)
     : kind === "avro"
     ? onlyOne(chosen)
     : await containerOf(chosen);
   return new Response(body, { headers: { ...headers, ...others } });
+}
+
+async function linesOf(
+  records: readonly AnsweredRecord[],
+  work: Pick<RequestWork, "rest">,
+): Promise<string> {
+  let lines = "";
+  for (const { schema, body } of records) {
+    lines += JSON.stringify(schema.toJson(schema.decode(body))) + "\n";
+    await work.rest();
+  }
+  return lines;
 }
 
 /** What is said of the records that failed. */

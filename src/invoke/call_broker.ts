@@ -8,6 +8,7 @@ import type {
   Receipt,
   TopicState,
 } from "../broker/broker.ts";
+import { Breather } from "../breather.ts";
 import { Fifo } from "../broker/fifo.ts";
 import type { StateStore } from "../broker/state.ts";
 import { SCHEMA_HEADER } from "../runtime/schemas.ts";
@@ -149,6 +150,7 @@ class CallConsumer implements Consumer {
   #isWoken = false;
   #isStopped = false;
   #waiter?: () => void;
+  readonly #breather = new Breather();
 
   constructor(source: Source) {
     this.#source = source;
@@ -166,6 +168,8 @@ class CallConsumer implements Consumer {
 
   async next(): Promise<Delivery[]> {
     for (;;) {
+      // A call of a hundred thousand records would keep all others from the thread until its end.
+      await this.#breather.rest();
       const room = this.#slots - this.held.size;
       const jobs = this.#isStopped || room <= 0 ? [] : this.#source.take(room);
       const now = performance.now();

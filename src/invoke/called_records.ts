@@ -1,9 +1,16 @@
-import { type Codec, DecodeError, RecordError, type RecordSchema } from "../codec/codec.ts";
+import {
+  type Codec,
+  DecodeError,
+  RecordError,
+  type RecordSchema,
+  SchemaError,
+} from "../codec/codec.ts";
 import { reasonOf } from "../errors.ts";
 import { HttpError } from "../http/http_error.ts";
 import { findJsonError } from "../json_error.ts";
 import { readAvroContainer } from "./avro_container_reader.ts";
 import type { RecordKind } from "./record_kind.ts";
+import type { RequestWork } from "./request_work.ts";
 
 export interface CalledRecords {
   readonly schema: RecordSchema;
@@ -16,20 +23,20 @@ export interface ReadRecordsOptions {
   /** Of the edge that the records stand for; undefined where the pipeline does not give it. */
   schema: RecordSchema | undefined;
   codec: Codec;
-  /** Bytes of a container file that is unpacked. */
-  mostBytes: number;
+  /** What all of them may come to. */
+  work: RequestWork;
 }
 
 const JSON_DEPTH = 512;
-/** Empty records take no bytes at all. */
-const MOST_RECORDS = 100_000;
+/** As on an edge: a larger record does not fit into a message. */
+const MOST_RECORD_BYTES = 1 << 20;
 
-/** The records in a body. @throws {HttpError} 400 naming the record and the field that are wrong. */
+/** The records in a body. @throws {HttpError} 400 naming the record and the field that are wrong, 413 where it holds too much. */
 export async function readRecords(
   body: Uint8Array,
   options: ReadRecordsOptions,
 ): Promise<CalledRecords> {
-  const { kind } = options;
+  const { kind, work } = options;
   if (kind === "container") return await fromContainer(body, options);
   const { schema } = options;
   if (schema === undefined) {
@@ -42,26 +49,36 @@ export async function readRecords(
     try {
       schema.decode(body);
     } catch (error) {
-      throw wrong(`The body is no record of "${schema.name}": ${reasonOf(error)}`, { item: 0 });
+      throw wrong(`The body is not a record of "${schema.name}": ${reasonOf(error)}`, { item: 0 });
     }
     return { schema, bodies: [body] };
   }
   const text = textOf(body);
-  const values = kind === "json" ? jsonValues(text) : jsonLines(text);
-  atMost(values.length);
-  return { schema, bodies: values.map((value, item) => encoded(schema, value, item)) };
+  const values = kind === "json" ? jsonValues(text, work) : await jsonLines(text, work);
+  const bodies: Uint8Array[] = [];
+  for (const value of values) {
+    bodies.push(work.pass(encoded(schema, value, { item: bodies.length, work })));
+    await work.rest();
+  }
+  return { schema, bodies };
 }
 
-function jsonValues(text: string): readonly unknown[] {
+function jsonValues(text: string, work: RequestWork): readonly unknown[] {
   const value = parsed(text, "The body", 0);
-  return Array.isArray(value) ? value : [value];
+  const values = Array.isArray(value) ? value : [value];
+  work.expect(values.length);
+  return values;
 }
 
-function jsonLines(text: string): readonly unknown[] {
-  return text.split("\n")
-    .map((line, index) => ({ line, index }))
-    .filter(({ line }) => line.trim() !== "")
-    .map(({ line, index }) => parsed(line, `Line ${index + 1}`, index));
+async function jsonLines(text: string, work: RequestWork): Promise<readonly unknown[]> {
+  const values: unknown[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    work.expect(1);
+    values.push(parsed(line, `Line ${index + 1}`, index));
+    await work.rest();
+  }
+  return values;
 }
 
 function parsed(text: string, what: string, before: number): unknown {
@@ -76,39 +93,45 @@ function parsed(text: string, what: string, before: number): unknown {
   }
 }
 
-function encoded(schema: RecordSchema, value: unknown, item: number): Uint8Array {
+function encoded(
+  schema: RecordSchema,
+  value: unknown,
+  { item, work }: { item: number; work: RequestWork },
+): Uint8Array {
   try {
-    return schema.encode(schema.fromJson(value, { extra: "refuse" }));
+    return schema.encode(schema.fromJson(value, { extra: "refuse" }), work.values);
   } catch (error) {
     const known = error instanceof RecordError || error instanceof DecodeError;
     const field = known ? error.path || undefined : undefined;
-    throw wrong(`Record ${item} is no "${schema.name}": ${reasonOf(error)}`, { item, field });
+    throw wrong(`Record ${item} is not a "${schema.name}": ${reasonOf(error)}`, { item, field });
   }
 }
 
 async function fromContainer(
   body: Uint8Array,
-  { schema, codec, mostBytes }: ReadRecordsOptions,
+  { schema, codec, work }: ReadRecordsOptions,
 ): Promise<CalledRecords> {
   try {
-    const file = await readAvroContainer(body, mostBytes);
+    const { mostBytes, values: budget } = work;
+    const file = await readAvroContainer(body, { mostBytes, rest: () => work.rest() });
+    for (const { count } of file.blocks) work.expect(count);
     const writer = codec.parse(file.schema);
-    atMost(file.blocks.reduce((sum, { count }) => sum + count, 0));
     const target = schema ?? writer;
     const reader = target.fingerprint === writer.fingerprint ? writer : target.readerFor(writer);
-    const records = file.blocks.flatMap(({ bytes, count }) => reader.decodeAll(bytes, count));
-    return { schema: target, bodies: records.map((record) => target.encode(record)) };
+    const limits = { budget, maxBytes: MOST_RECORD_BYTES };
+    const bodies: Uint8Array[] = [];
+    for (const { bytes, count } of file.blocks) {
+      for (const record of reader.decodeEach(bytes, count, limits)) {
+        bodies.push(work.pass(target.encode(record, budget)));
+        await work.rest();
+      }
+    }
+    return { schema: target, bodies };
   } catch (error) {
-    if (error instanceof HttpError) throw error;
-    throw wrong(reasonOf(error), {});
+    const isOfRecords = error instanceof DecodeError || error instanceof RecordError ||
+      error instanceof SchemaError;
+    throw isOfRecords ? wrong(reasonOf(error), {}) : error;
   }
-}
-
-function atMost(count: number): void {
-  if (count <= MOST_RECORDS) return;
-  throw new HttpError(413, `The body holds more than ${MOST_RECORDS} records`, {
-    hint: "send fewer records at once",
-  });
 }
 
 function textOf(body: Uint8Array): string {

@@ -11,9 +11,11 @@ import { readRecords } from "./called_records.ts";
 import { openEnvelope } from "./envelope.ts";
 import type { HandlerService } from "./handler_service.ts";
 import { acceptedKind, kindOfBody } from "./record_kind.ts";
+import { RequestWork } from "./request_work.ts";
 
 /** A container file may be packed: so many times the size of a body it may be unpacked. */
 const UNPACKED = 8;
+const IDS_AT_ONCE = 256;
 
 /** `POST /tasks/:id`: runs one task on the records in the body. */
 export function postTask(
@@ -43,14 +45,18 @@ async function runTask(
   const sideOut = sideOutOf(url, task);
   const edge = edgeOf(task, plan, url.searchParams.get("from"));
   const envelope = openEnvelope(request.headers, await limits.body(request, signal));
+  const work = new RequestWork({ mostBytes: limits.bodyBytes * UNPACKED, signal });
   const { schema, bodies } = await readRecords(envelope.body, {
     kind: kindOfBody(envelope.contentType),
     schema: service.schemaOf(edge.schema),
     codec,
-    mostBytes: limits.bodyBytes * UNPACKED,
+    work,
   });
   if (publishes) await service.nats.broker();
-  const ids = await idsOf(bodies.length, [plan.flowId, id, envelope.key ?? crypto.randomUUID()]);
+  const ids = await idsOf([plan.flowId, id, envelope.key ?? crypto.randomUUID()], {
+    count: bodies.length,
+    work,
+  });
   const { subject } = edge;
   const inputs = bodies.map((body, i) => ({
     id: ids[i]!,
@@ -60,7 +66,7 @@ async function runTask(
     trace,
   }));
   const outcomes = await calls.call(inputs, { schemas: [schema], signal });
-  const records = await calls.recordsOf(outcomes);
+  const records = await calls.recordsOf(outcomes, signal);
   const errors = failuresOf(outcomes);
   const published = publishes
     ? { published: await service.publisher.publish(task, records, { ids, trace, signal }) }
@@ -69,11 +75,11 @@ async function runTask(
     throw new HttpError(422, `${errors.length} of ${bodies.length} records failed`, {
       hint:
         'each of "errors" names its record by "item", from 0; those with "retry" may be sent again',
-      fields: { ...published ?? jsonAnswer(records), errors },
+      fields: { ...published ?? await jsonAnswer(records, work), errors },
     });
   }
   return published === undefined
-    ? await answerWith(records, { kind, sideOut })
+    ? await answerWith(records, { kind, sideOut, work })
     : Response.json(published, { status: 202 });
 }
 
@@ -129,10 +135,22 @@ function flagOf(url: URL, name: string): boolean {
 }
 
 /** The same call gives the same ids: of what it publishes, and of what a sink writes. */
-function idsOf(count: number, parts: readonly string[]): Promise<string[]> {
-  return Promise.all(
-    Array.from({ length: count }, (_none, i) => sourceId(["call", ...parts, String(i)])),
-  );
+async function idsOf(
+  parts: readonly string[],
+  { count, work }: { count: number; work: RequestWork },
+): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) {
+    const some = Math.min(IDS_AT_ONCE, count - ids.length);
+    const first = ids.length;
+    const made = Array.from(
+      { length: some },
+      (_none, i) => sourceId(["call", ...parts, String(first + i)]),
+    );
+    ids.push(...await Promise.all(made));
+    await work.rest();
+  }
+  return ids;
 }
 
 function noTask(service: HandlerService, id: string, task: TaskPlan | undefined): HttpError {

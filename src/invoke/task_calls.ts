@@ -1,15 +1,17 @@
 import type { App } from "../app.ts";
-import { MemoryState } from "../broker/memory_state.ts";
+import { Breather } from "../breather.ts";
 import { FlowNames } from "../broker/subjects.ts";
 import type { Codec, RecordSchema } from "../codec/codec.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { bulkMeta } from "../runtime/queues.ts";
+import { schemaCache } from "../runtime/schema_cache.ts";
 import { aborted } from "../waiting.ts";
 import type { AnsweredRecord } from "./call_answer.ts";
 import { CallBroker } from "./call_broker.ts";
 import { type CallInput, CallJob, type CallOutcome } from "./call_job.ts";
+import { CallState } from "./call_state.ts";
 import { CallSettlement } from "./call_settlement.ts";
 import type { HandlerMetrics } from "./handler_metrics.ts";
 
@@ -45,8 +47,9 @@ export class TaskCalls {
   /** By the subject that it is sent to. */
   readonly #sideOuts: ReadonlyMap<string, string | undefined>;
   readonly #names: FlowNames;
-  readonly #state = new MemoryState();
-  readonly #schemas = new Map<string, RecordSchema>();
+  readonly #state = new CallState();
+  /** Of outputs, by fingerprint. */
+  readonly #schemas = schemaCache<RecordSchema>();
   readonly #warm = new CallBroker({ state: this.#state, takesAhead: false });
   readonly #sessions = new Set<Session>();
   #session?: Session;
@@ -72,13 +75,27 @@ export class TaskCalls {
     inputs: readonly CallInput[],
     options: { schemas: readonly RecordSchema[]; signal: AbortSignal },
   ): Promise<CallOutcome[]> {
-    const { schemas, signal } = options;
-    for (const schema of schemas) await this.#register(schema);
+    const releases = options.schemas.map(({ fingerprint, text }) =>
+      this.#state.hold(this.#names.state("schema", fingerprint), text)
+    );
+    try {
+      return await this.#call(inputs, options.signal);
+    } finally {
+      for (const release of releases) release();
+    }
+  }
+
+  async #call(inputs: readonly CallInput[], signal: AbortSignal): Promise<CallOutcome[]> {
     signal.throwIfAborted();
     const broker = this.#ends
       ? new CallBroker({ state: this.#state, takesAhead: true })
       : this.#warm;
-    const jobs = inputs.map((input) => new CallJob(input, ++this.#sequence));
+    const breather = new Breather(signal);
+    const jobs: CallJob[] = [];
+    for (const input of inputs) {
+      jobs.push(new CallJob(input, ++this.#sequence));
+      await breather.rest();
+    }
     for (const job of jobs) broker.offer(job);
     const session = this.#ends ? this.#start(broker) : this.#session ??= this.#start(broker);
     const outcomes = Promise.all(jobs.map((job) => job.outcome));
@@ -93,13 +110,18 @@ export class TaskCalls {
   }
 
   /** What came of the records, in order. */
-  async recordsOf(outcomes: readonly CallOutcome[]): Promise<AnsweredRecord[]> {
+  async recordsOf(
+    outcomes: readonly CallOutcome[],
+    signal: AbortSignal,
+  ): Promise<AnsweredRecord[]> {
     const records: AnsweredRecord[] = [];
+    const breather = new Breather(signal);
     for (const [item, { outputs }] of outcomes.entries()) {
       for (const { subject, fingerprint, body } of outputs) {
         const sideOut = this.#sideOuts.get(subject);
         const schema = await this.#schemaOf(fingerprint);
         records.push({ item, ...(sideOut !== undefined && { sideOut }), schema, body });
+        await breather.rest();
       }
     }
     return records;
@@ -122,12 +144,6 @@ export class TaskCalls {
     // One that hangs has nobody who waits for it.
     await Promise.all(sessions.filter((each) => !each.isRetired).map(({ ended }) => ended));
     await this.#warm.close();
-  }
-
-  async #register(schema: RecordSchema): Promise<void> {
-    if (this.#schemas.has(schema.fingerprint)) return;
-    await this.#state.put(this.#names.state("schema", schema.fingerprint), schema.text);
-    this.#schemas.set(schema.fingerprint, schema);
   }
 
   #start(broker: CallBroker): Session {

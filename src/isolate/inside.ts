@@ -55,6 +55,9 @@ export class Inside {
       schema: ([id, text]: [number, string]) => {
         this.#schemas.set(id, options.codec.parse(text));
       },
+      dropSchemas: ([ids]: [readonly number[]]) => {
+        for (const id of ids) this.#schemas.delete(id);
+      },
       process: ([request]: [ProcessRequest]) => this.#process(request),
       flush: ([request]: [FlushRequest]) => this.#flush(request),
       close: ([call]: [number]) =>

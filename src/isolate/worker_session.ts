@@ -1,7 +1,9 @@
 import type { Host, Thread } from "../host.ts";
 import type { LogFields, Logger, LogLevel } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
+import type { RecentCache } from "../recent_cache.ts";
 import type { CloseContext, Context, OpenContext } from "../runtime/context.ts";
+import { schemaCache } from "../runtime/schema_cache.ts";
 import type { TaskStore } from "../runtime/task_store.ts";
 import { type Message, moved, Peer } from "./peer.ts";
 import type { ContextId, Loaded, LoadRequest, OpenRequest, WireRecord } from "./protocol.ts";
@@ -25,13 +27,22 @@ export interface WorkerSessionOptions {
   readonly ended: (session: WorkerSession, error: Error) => void;
 }
 
+/** A schema that the Worker has been sent. */
+interface KnownSchema {
+  readonly id: number;
+  readonly text: string;
+}
+
 /** One Worker with the user's function in it, from its start to its end: the side of the runtime. */
 export class WorkerSession {
   readonly #options: WorkerSessionOptions;
   readonly #thread: Thread;
   readonly #peer: Peer;
   readonly #calls = new Map<number, CallContexts>();
-  readonly #schemas = new Map<string, number>();
+  readonly #schemas: RecentCache<string, KnownSchema>;
+  /** Schemas that the Worker is to drop: after the call that is being put together, which may need them. */
+  #dropped: number[] = [];
+  #lastSchema = 0;
   /** Takes the listeners at the signals back. */
   readonly #over = new AbortController();
   #lastCall = 0;
@@ -43,6 +54,7 @@ export class WorkerSession {
   constructor(options: WorkerSessionOptions) {
     this.#options = options;
     this.#manual = options.manual;
+    this.#schemas = schemaCache<KnownSchema>(({ id }) => this.#dropped.push(id));
     const at = ({ call, index }: ContextId) => this.#contextAt(call, index);
     this.#peer = new Peer((message, transfer) => this.#thread.post(message, transfer), {
       ...storeHandlers(() => options.store, () => this.#peer),
@@ -114,7 +126,9 @@ export class WorkerSession {
     this.#calls.set(call, contexts);
     try {
       const { args, transfer } = make(call);
-      const answer = await this.#peer.ask(method, args, { transfer });
+      const asked = this.#peer.ask(method, args, { transfer });
+      if (this.#dropped.length > 0) this.#peer.tell("dropSchemas", [this.#dropped.splice(0)]);
+      const answer = await asked;
       if (contexts.failure !== undefined) throw contexts.failure.error;
       return answer;
     } finally {
@@ -163,11 +177,11 @@ export class WorkerSession {
   }
 
   #schemaId(text: string): number {
-    let id = this.#schemas.get(text);
-    if (id === undefined) {
-      this.#schemas.set(text, id = this.#schemas.size);
-      this.#peer.tell("schema", [id, text]);
-    }
+    const known = this.#schemas.get(text);
+    if (known !== undefined) return known.id;
+    const id = ++this.#lastSchema;
+    this.#schemas.set(text, { id, text });
+    this.#peer.tell("schema", [id, text]);
     return id;
   }
 

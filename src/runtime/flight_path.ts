@@ -8,7 +8,7 @@ import { Flights } from "./flights.ts";
 import type { ManualAck } from "./manual_ack.ts";
 import type { Encoded, TaskOutputs } from "./outputs.ts";
 import type { TaskProgress } from "./progress.ts";
-import type { Schemas } from "./schemas.ts";
+import { type Schemas, SchemaUnreachable } from "./schemas.ts";
 import type { TaskSpans } from "./task_spans.ts";
 import { Trace } from "./trace.ts";
 import { UnderWay } from "./under_way.ts";
@@ -21,7 +21,7 @@ import { UnderWay } from "./under_way.ts";
  *          ├─ delivered too often ──────────────────────────► dead letter ─┐
  *          ▼                                                               │
  *     decode with the writer's schema [schemas]                            │
- *          ├─ undecodable ──────────────────────────────────► dead letter ─┤
+ *          ├─ undecodable, or its schema is wrong ──────────► dead letter ─┤
  *          ▼                                                               │
  *     measure → download → process    [chain, download_step]               │
  *          ├─ error ─► [acknowledge]  AckError ────────────────────────────┤
@@ -118,9 +118,12 @@ export class FlightPath {
     return Trace.of(delivery) ?? (startsTraces ? spans?.start() : undefined);
   }
 
-  async #continue(flight: Flight, schema: Promise<RecordSchema>): Promise<void> {
+  async #continue(flight: Flight, fetching: Promise<RecordSchema>): Promise<void> {
+    flight.waits = true;
     try {
-      await this.#call(flight, await schema);
+      const schema = await fetching;
+      flight.waits = false;
+      await this.#call(flight, schema);
     } catch (error) {
       flight.threw(error);
     }
@@ -149,7 +152,12 @@ export class FlightPath {
   /** The call is over: the next may begin while the failure is settled. */
   #fail(flight: Flight, error: unknown): void {
     flight.isOver = true;
-    const settled = this.#options.acknowledge.failed(flight, error);
+    const { acknowledge } = this.#options;
+    if (error instanceof SchemaUnreachable) {
+      acknowledge.handBack(flight.delivery);
+      return this.#settled(flight, { error });
+    }
+    const settled = acknowledge.failed(flight, error);
     this.running.add(this.#leave(flight, settled, error));
   }
 

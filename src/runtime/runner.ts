@@ -61,7 +61,10 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
           new QueueGauges({ metrics: counted, log, stop, everyMs: lookEveryMs }),
         ]),
     ),
-    schemas: new Schemas({ codec, state: broker.state, flow: plan.flowId }),
+    schemas: new Schemas({
+      ...{ codec, state: broker.state, flow: plan.flowId },
+      lookUp: { stop, log },
+    }),
     end,
     deadLetters: batch ? new RunDeadLetters(deadLetters, end) : deadLetters,
     errorStreams,

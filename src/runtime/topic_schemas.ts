@@ -7,6 +7,7 @@ import {
   type RecordValue,
 } from "../codec/codec.ts";
 import { reasonOf } from "../errors.ts";
+import { schemaCache } from "./schema_cache.ts";
 import { SCHEMA_HEADER, type Schemas } from "./schemas.ts";
 
 export interface TopicSchemasOptions {
@@ -25,7 +26,7 @@ export interface TopicSchemasOptions {
 export class TopicSchemas {
   readonly #options: TopicSchemasOptions;
   readonly #plain: RecordSchema;
-  readonly #known = new Map<string, RecordSchema>();
+  readonly #known = schemaCache<RecordSchema | DecodeError>();
 
   constructor(options: TopicSchemasOptions) {
     this.#options = options;
@@ -37,25 +38,28 @@ export class TopicSchemas {
   of(delivery: Delivery): RecordSchema | Promise<RecordSchema> {
     const fingerprint = delivery.header(SCHEMA_HEADER);
     if (fingerprint === undefined) return this.#plain;
-    return this.#known.get(fingerprint) ?? this.#resolve(delivery, fingerprint);
+    const known = this.#known.get(fingerprint);
+    if (known instanceof DecodeError) throw known;
+    return known ?? this.#resolve(delivery, fingerprint);
   }
 
   async #resolve(delivery: Delivery, fingerprint: string): Promise<RecordSchema> {
     const { schema, written } = this.#options;
     const writer = await written.of(delivery);
-    const resolved = writer.fingerprint === schema.fingerprint
-      ? schema
-      : readAs(schema, readerOf(schema, writer));
+    const resolved = resolvedTo(schema, writer);
     this.#known.set(fingerprint, resolved);
+    if (resolved instanceof DecodeError) throw resolved;
     return resolved;
   }
 }
 
-function readerOf(schema: RecordSchema, writer: RecordSchema): MessageReader {
+/** The schema as it reads messages of another one; the error if it cannot, which comparing the two again would only repeat. */
+function resolvedTo(schema: RecordSchema, writer: RecordSchema): RecordSchema | DecodeError {
+  if (writer.fingerprint === schema.fingerprint) return schema;
   try {
-    return schema.readerFor(writer);
+    return readAs(schema, schema.readerFor(writer));
   } catch (error) {
-    throw new DecodeError(reasonOf(error), { cause: error });
+    return new DecodeError(reasonOf(error), { cause: error });
   }
 }
 
@@ -92,7 +96,7 @@ function readAs(schema: RecordSchema, reader: MessageReader): RecordSchema {
     fingerprint: schema.fingerprint,
     fields: schema.fields,
     decode: (body: Uint8Array) => reader.decode(body),
-    decodeAll: (bytes, count, budget) => schema.decodeAll(bytes, count, budget),
+    decodeEach: (bytes, count, limits) => schema.decodeEach(bytes, count, limits),
     encode: (record, budget) => schema.encode(record, budget),
     newRecord: () => schema.newRecord(),
     readerFor: (writer: RecordSchema) => schema.readerFor(writer),

@@ -69,7 +69,10 @@ export async function runTopic(
       log,
       schemas: new TopicSchemas({
         schema: outputs.schema(),
-        written: new Schemas({ codec: shared.codec, state: origin.state, flow: plan.flowId }),
+        written: new Schemas({
+          ...{ codec: shared.codec, state: origin.state, flow: plan.flowId },
+          lookUp: { stop, log },
+        }),
         format: made.format,
       }),
       outputs,

@@ -138,7 +138,7 @@ describe("fromJson() with extra: refuse", () => {
   });
 });
 
-describe("RecordReader.decodeAll()", () => {
+describe("RecordReader.decodeEach()", () => {
   const schema = new AvroCodec().parse({
     type: "record",
     name: "R",
@@ -146,13 +146,13 @@ describe("RecordReader.decodeAll()", () => {
   });
   const bytes = new Uint8Array([...schema.encode({ f: "a" }), ...schema.encode({ f: "bc" })]);
 
-  it("reads so many records one after the other", () => {
-    assert.deepEqual(schema.decodeAll(bytes, 2), [{ f: "a" }, { f: "bc" }]);
-    assert.deepEqual(schema.decodeAll(new Uint8Array(), 0), []);
+  it("reads records that follow one another", () => {
+    assert.deepEqual([...schema.decodeEach(bytes, 2)], [{ f: "a" }, { f: "bc" }]);
+    assert.deepEqual([...schema.decodeEach(new Uint8Array(), 0)], []);
   });
 
   it("throws where there are fewer or more", () => {
-    assert.throws(() => schema.decodeAll(bytes, 1), DecodeError);
-    assert.throws(() => schema.decodeAll(bytes, 3), DecodeError);
+    assert.throws(() => [...schema.decodeEach(bytes, 1)], DecodeError);
+    assert.throws(() => [...schema.decodeEach(bytes, 3)], DecodeError);
   });
 });

@@ -16,9 +16,11 @@ function file(texts: readonly string[]): Uint8Array {
 }
 
 async function textsIn(bytes: Uint8Array, most = 1 << 20): Promise<unknown[]> {
-  const { blocks, schema: text } = await readAvroContainer(bytes, most);
+  const { blocks, schema: text } = await readAvroContainer(bytes, { mostBytes: most });
   const reader = new AvroCodec().parse(text);
-  return blocks.flatMap(({ bytes, count }) => reader.decodeAll(bytes, count)).map(({ f }) => f);
+  return blocks.flatMap(({ bytes, count }) => [...reader.decodeEach(bytes, count)]).map(({ f }) =>
+    f
+  );
 }
 
 /** The same file with its one block packed. */
@@ -70,14 +72,21 @@ describe("readAvroContainer()", () => {
     const whole = file(["a", "bc"]);
     for (let length = 0; length < whole.length; length++) {
       const cut = whole.subarray(0, length);
-      const head = await readAvroContainer(cut, 1000).then(({ blocks }) => blocks, () => undefined);
+      const head = await readAvroContainer(cut, { mostBytes: 1000 }).then(
+        ({ blocks }) => blocks,
+        () => undefined,
+      );
       // Right after the head it is a file without records.
       if (head !== undefined) assert.deepEqual(head, [], String(length));
     }
     for (const at of [0, 3, whole.length - 1]) {
       const changed = whole.slice();
       changed[at]! ^= 0xff;
-      await assert.rejects(readAvroContainer(changed, 1000), DecodeError, String(at));
+      await assert.rejects(
+        readAvroContainer(changed, { mostBytes: 1000 }),
+        DecodeError,
+        String(at),
+      );
     }
   });
 });

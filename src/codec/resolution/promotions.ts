@@ -52,3 +52,30 @@ export const PRIMITIVE_READERS: Readonly<Record<PrimitiveMethod, ValueReader>> =
 export function primitiveReader(written: Kind, read: Kind): PrimitiveMethod | undefined {
   return METHODS.get(`${written} ${read}`);
 }
+
+/** The methods of a tap that skip values without parts. */
+export type SkipMethod =
+  | "skipNull"
+  | "skipBoolean"
+  | "skipInt"
+  | "skipLong"
+  | "skipFloat"
+  | "skipDouble"
+  | "skipBytes"
+  | "skipString";
+
+const SKIPS: ReadonlyMap<string, SkipMethod> = new Map([
+  ["null", "skipNull"],
+  ["boolean", "skipBoolean"],
+  ["int", "skipInt"],
+  ["long", "skipLong"],
+  ["float", "skipFloat"],
+  ["double", "skipDouble"],
+  ["bytes", "skipBytes"],
+  ["string", "skipString"],
+]);
+
+/** How a tap skips a primitive; undefined for other types. */
+export function primitiveSkip(kind: Kind): SkipMethod | undefined {
+  return SKIPS.get(kind);
+}

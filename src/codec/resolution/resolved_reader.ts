@@ -1,19 +1,25 @@
-import type { NodeTypes } from "../avsc_types.ts";
 import { arrayItem, mapEntry, readArray, readMap, type ValueReader } from "../block_reader.ts";
 import { countDefault } from "../default_value.ts";
 import { type FieldDefault, fieldDefault } from "../field_default.ts";
 import type { LeastSizes } from "../least_sizes.ts";
 import type { ReadTap } from "../read_tap.ts";
-import { branchName, type EnumNode, type FieldNode, type RecordNode } from "../schema_node.ts";
+import {
+  branchName,
+  type EnumNode,
+  type FieldNode,
+  type RecordNode,
+  type SchemaNode,
+} from "../schema_node.ts";
+import type { SchemaTypes } from "../schema_types.ts";
 import type { Taps } from "../taps.ts";
 import { type LeastSize, valueCost } from "../value_budget.ts";
 import type { Match, Part } from "./match_schemas.ts";
-import { PRIMITIVE_READERS, primitiveReader } from "./promotions.ts";
+import { PRIMITIVE_READERS, primitiveReader, primitiveSkip } from "./promotions.ts";
 import { type ResolvedField, resolvedRecordReader, type WrittenStep } from "./resolved_record.ts";
 
 /** A schema with what was made for it. */
 export interface SchemaSide {
-  readonly types: NodeTypes;
+  readonly types: SchemaTypes;
   readonly sizes: LeastSizes;
 }
 
@@ -37,10 +43,14 @@ export class ResolvedReaders {
   of(match: Match): ValueReader {
     const known = this.#readers.get(match);
     if (known !== undefined) return known;
-    const reader: { _read: Read } = { _read: unfinished };
-    // Known before it is finished: a record may hold itself.
+    // Made when it is called first: a record may hold itself, and of many types few come.
+    const reader: { _read: Read } = {
+      _read: (tap) => {
+        reader._read = this.#read(match);
+        return reader._read(tap);
+      },
+    };
     this.#readers.set(match, reader);
-    reader._read = this.#read(match);
     return reader;
   }
 
@@ -126,13 +136,16 @@ export class ResolvedReaders {
       const { from } = part.field!;
       parts.set(from, [...parts.get(from) ?? [], part]);
     }
-    const steps = writer.fields.map(({ name, type }): WrittenStep => ({
-      reads: (parts.get(name) ?? []).map(({ match: inner, field }) => ({
-        index: field!.index,
-        ...methodOrReader(inner, () => this.of(inner)),
-      })),
-      skip: this.#writer.types.get(type)!,
-    }));
+    const steps = writer.fields.map(({ name, type }): WrittenStep => {
+      const reads = parts.get(name);
+      if (reads === undefined) return this.#skip(type);
+      return {
+        reads: reads.map(({ match: inner, field }) => ({
+          index: field!.index,
+          ...methodOrReader(inner, () => this.of(inner)),
+        })),
+      };
+    });
     const missing = new Set(defaulted(match, reader));
     const fields = reader.fields.map((field): ResolvedField => ({
       name: field.name,
@@ -141,10 +154,15 @@ export class ResolvedReaders {
     return resolvedRecordReader(steps, fields);
   }
 
+  #skip(type: SchemaNode): WrittenStep {
+    const method = primitiveSkip(type.kind);
+    return method === undefined ? { skip: this.#writer.types.of(type) } : { skip: method };
+  }
+
   #default(field: FieldNode): CountedDefault {
     const known = this.#defaults.get(field);
     if (known !== undefined) return known;
-    const value = fieldDefault(field, this.#reader.types.get(field.type)!, this.#taps)!;
+    const value = fieldDefault(field, this.#reader.types.of(field.type), this.#taps)!;
     const counted = { value, values: countDefault(field.type, field.default!.json) };
     this.#defaults.set(field, counted);
     return counted;
@@ -168,14 +186,9 @@ function methodOrReader({ reader, writer }: Match, make: () => ValueReader) {
 }
 
 function readEnum(reader: EnumNode, writer: EnumNode): Read {
-  const known = new Set(reader.symbols);
-  const symbols = writer.symbols.map((one) => known.has(one) ? one : reader.default);
+  const symbols = writer.symbols.map((one) => reader.known.has(one) ? one : reader.default);
   return (tap) => {
     const index = tap.readLong();
     return symbols[index] ?? tap.fail(`enum index ${index} is not below ${symbols.length}`);
   };
-}
-
-function unfinished(): never {
-  throw new TypeError("The reader is not finished");
 }

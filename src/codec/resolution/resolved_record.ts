@@ -2,17 +2,19 @@ import type { ValueReader } from "../block_reader.ts";
 import { compile } from "../compile.ts";
 import type { FieldDefault } from "../field_default.ts";
 import type { ReadTap } from "../read_tap.ts";
-import type { PrimitiveMethod } from "./promotions.ts";
+import type { PrimitiveMethod, SkipMethod } from "./promotions.ts";
 
-/** What is done with a field as the writer wrote it: read for these fields of the reader, by their index, or skipped if there is none. */
-export interface WrittenStep {
-  readonly reads: readonly {
-    readonly index: number;
-    readonly method?: PrimitiveMethod;
-    readonly reader?: ValueReader;
-  }[];
-  readonly skip: { _skip(tap: ReadTap): void };
-}
+/** What is done with a field as the writer wrote it. */
+export type WrittenStep =
+  /** Read for these fields of the reader, by their index. */
+  | {
+    readonly reads: readonly {
+      readonly index: number;
+      readonly method?: PrimitiveMethod;
+      readonly reader?: ValueReader;
+    }[];
+  }
+  | { readonly skip: SkipMethod | { _skip(tap: ReadTap): void } };
 
 export interface ResolvedField {
   readonly name: string;
@@ -33,8 +35,12 @@ export function resolvedRecordReader(
     values.push(value);
     return name;
   };
-  const lines = steps.flatMap(({ reads, skip }) => {
-    if (reads.length === 0) return [`${given("s", skip)}._skip(t);`];
+  const lines = steps.flatMap((step) => {
+    if ("skip" in step) {
+      const { skip } = step;
+      return [typeof skip === "string" ? `t.${skip}();` : `${given("s", skip)}._skip(t);`];
+    }
+    const { reads } = step;
     return reads.flatMap(({ index, method, reader }, i) => {
       const read = method === undefined ? `${given("r", reader)}._read(t)` : `t.${method}()`;
       // A field that is read for several fields is read again from its start.
