@@ -95,6 +95,13 @@ export class Config {
       this.#document.globalConfig?.store?.autoDownload ?? false;
   }
 
+  /** Buckets that records of the task may name beside those of the file. */
+  recordBuckets(task: TaskDraft): readonly string[] {
+    const own = task.document.globalConfig?.store?.buckets;
+    const listed = own ?? this.#document.globalConfig?.store?.buckets ?? [];
+    return listed.filter((bucket) => bucket !== undefined);
+  }
+
   sideStream(task: TaskDraft): SideStreamConfig {
     const path = [...task.path, "globalConfig", "sideStream"];
     const local = task.document.globalConfig?.sideStream;

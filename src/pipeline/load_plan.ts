@@ -128,6 +128,7 @@ function completePlan(
   );
   checkGroups(tasks, graph, report);
   warnShortWindows(graph, report);
+  warnWithoutBuckets(tasks, graph, report);
   warnCircles(tasks, { nats: config.nats, graph, report });
   warnWithoutCode(graph, module, report);
   return {
@@ -179,6 +180,18 @@ function warnWithoutCode(
     report.warning(
       task.path,
       `${task.type} task "${task.id}" has neither image nor module; add module: ./${task.id}.ts`,
+    );
+  }
+}
+
+/** Records of such a task name objects, and there is no bucket that they may name. */
+function warnWithoutBuckets(tasks: readonly TaskPlan[], graph: Graph, report: Report): void {
+  for (const task of tasks) {
+    if (!task.autoDownload || task.recordBuckets.size > 0) continue;
+    const { path } = graph.tasks.find(({ id }) => id === task.id)!;
+    report.warning(
+      [...path, "globalConfig", "store", "autoDownload"],
+      `"${task.id}" downloads what its records name, and the file names no bucket; list the buckets that records may name in globalConfig.store.buckets`,
     );
   }
 }

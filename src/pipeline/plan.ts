@@ -126,6 +126,8 @@ export interface TaskPlan {
   readonly meta: Meta;
   readonly store: StoreConfig;
   readonly autoDownload: boolean;
+  /** Buckets of which a record may name an object; `*` among them is every bucket. */
+  readonly recordBuckets: ReadonlySet<string>;
   /** After how long an input comes again that is not acknowledged, ms; absent for a source that makes its records. */
   readonly ackWaitMs?: number;
   readonly sideStream: SideStreamConfig;

@@ -78,7 +78,7 @@ function about<T extends z.ZodType>(schema: T, meaning: string, fallback?: strin
 
 const STORE_FALLBACK = "for a store what `globalConfig.store` of the task says, see below";
 
-function storeShape(fallback: string, download: string) {
+function storeShape(fallback: string, download: string, buckets: string) {
   return mapping({
     addr: about(text(), "Address of the store", fallback),
     user: about(text(), "User, or access key", fallback),
@@ -87,6 +87,11 @@ function storeShape(fallback: string, download: string) {
       flag(),
       "Downloads the object that a record names by `bucket` and `key` before the function is called. For `raw` tasks; best set on the one that needs it",
       download,
+    ),
+    buckets: about(
+      list(text(), 'write ["bucket"]'),
+      "Buckets of which records may name objects, beside those that `topics` of the pipeline's tasks name: for `autoDownload` and `ctx.object()`. `*` is every bucket",
+      buckets,
     ),
   }).optional();
 }
@@ -212,7 +217,10 @@ const task = mapping({
   ),
   globalConfig: about(
     mapping({
-      store: about(storeShape("the pipeline's", "the pipeline's"), "Store of this task"),
+      store: about(
+        storeShape("the pipeline's", "the pipeline's", "the pipeline's"),
+        "Store of this task",
+      ),
       sideStream: about(sideStreamShape("the pipeline's"), "Error side stream of this task"),
       metrics: metricsShape("Metrics of this task", "the pipeline's"),
     }).optional(),
@@ -246,7 +254,10 @@ export const documentSchema = z.strictObject({
   ),
   globalConfig: about(
     mapping({
-      store: about(storeShape("the environment", "false"), "Store of every task that names none"),
+      store: about(
+        storeShape("the environment", "false", "none"),
+        "Store of every task that names none",
+      ),
       sideStream: about(sideStreamShape(), "Error side stream"),
       metrics: metricsShape("Metrics", "`metrics` at the top"),
       nats,

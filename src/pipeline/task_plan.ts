@@ -55,6 +55,7 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
     meta: new Meta(task.id, new Map([...task.meta].map(([key, entry]) => [key, entry.value]))),
     store,
     autoDownload: config.autoDownload(task),
+    recordBuckets: new Set([...bucketsIn(graph), ...config.recordBuckets(task)]),
     ...ackWait(task),
     sideStream: config.sideStream(task),
     metrics: config.metrics(task),
@@ -66,6 +67,16 @@ export function planTask(task: NamedTask, options: PlanOptions): TaskPlan | unde
     })),
     place: { ...report.places.of(path), path: `dag[${path[1]}]` },
   };
+}
+
+/** Buckets that the file itself names. */
+export function bucketsIn({ tasks }: Graph): string[] {
+  return tasks.flatMap(({ document: { topics }, type }) => {
+    const parsed = topics !== undefined && (type === "fs-source" || type === "s3-sink")
+      ? parseBucketTopic(topics)
+      : undefined;
+    return typeof parsed === "object" ? [parsed.bucket] : [];
+  });
 }
 
 function hasGroup(type: TaskType, kind: TaskKind): boolean {

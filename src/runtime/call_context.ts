@@ -12,6 +12,8 @@ import { TracedScope } from "./traced_scope.ts";
 
 /** What all calls of one worker share. */
 export interface CallScope extends ContextScope {
+  /** Those that records may name. */
+  readonly buckets: ReadonlySet<string>;
   readonly outputs: TaskOutputs;
   /** Present if the function acknowledges by itself. */
   readonly manual?: ManualAck;
@@ -70,7 +72,7 @@ export class CallContext implements Context {
   async object(): Promise<ReadableStream<Uint8Array>> {
     const { download, record } = this.#flight;
     if (download !== undefined) return await download.open();
-    const { bucket, key } = referenceIn(record);
+    const { bucket, key } = referenceIn(record, this.#scope.buckets);
     return (await this.store.get(bucket, key, { signal: this.#scope.signal })).body;
   }
 

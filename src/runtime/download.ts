@@ -20,8 +20,15 @@ export interface Download {
   remove(): Promise<void>;
 }
 
-/** `bucket` and `key` of a record, as `autoDownload` needs them (product document, "Automatic download"). */
-export function referenceIn(record: RecordValue | undefined): { bucket: string; key: string } {
+/**
+ * `bucket` and `key` of a record, as `autoDownload` needs them (product document, "Automatic download").
+ * @param buckets Those that a record may name. Whoever can send a record may otherwise read everything that the pipeline's credentials open.
+ * @throws {RejectedError} if the record names another one.
+ */
+export function referenceIn(
+  record: RecordValue | undefined,
+  buckets: ReadonlySet<string>,
+): { bucket: string; key: string } {
   const bucket = record?.bucket;
   const key = record?.key;
   if (typeof bucket !== "string" || typeof key !== "string") {
@@ -29,7 +36,13 @@ export function referenceIn(record: RecordValue | undefined): { bucket: string; 
       'Cannot find the object: the record has no string fields "bucket" and "key"',
     );
   }
-  return { bucket, key };
+  if (buckets.has(bucket) || buckets.has("*")) return { bucket, key };
+  throw new RejectedError(
+    `Cannot read from bucket ${
+      JSON.stringify(bucket.slice(0, 80))
+    }: the record names it and the pipeline does not; ` +
+      `list it in globalConfig.store.buckets if records may name it`,
+  );
 }
 
 /**
@@ -39,10 +52,21 @@ export function referenceIn(record: RecordValue | undefined): { bucket: string; 
 export class Downloads {
   readonly #files: Files;
   readonly #store: Store;
+  readonly #buckets: ReadonlySet<string>;
   readonly #transfers: TransferLog;
   readonly #log: Logger;
 
-  constructor(options: { files: Files; store: Store; transfers: TransferLog; log: Logger }) {
+  constructor(
+    options: {
+      files: Files;
+      store: Store;
+      /** Those that records may name. */
+      buckets: ReadonlySet<string>;
+      transfers: TransferLog;
+      log: Logger;
+    },
+  ) {
+    this.#buckets = options.buckets;
     this.#files = options.files;
     this.#store = options.store;
     this.#transfers = options.transfers;
@@ -54,7 +78,7 @@ export class Downloads {
     signal: AbortSignal,
     { traceparent }: { traceparent?: string } = {},
   ): Promise<Download> {
-    const { bucket, key } = referenceIn(record);
+    const { bucket, key } = referenceIn(record, this.#buckets);
     const object = await this.#store.get(bucket, key, { signal, traceparent });
     const progress = this.#transfers.begin({
       direction: "Download",

@@ -74,7 +74,13 @@ export async function chainOf(options: TaskChainOptions): Promise<TaskChain> {
   const { skipDownloadError, progressPercent } = shared.settingsOf(task);
   const transfers = new TransferLog({ log: scope.log, percent: progressPercent });
   const downloading = downloadStep(call, {
-    downloads: new Downloads({ files, store: scope.store, transfers, log: scope.log }),
+    downloads: new Downloads({
+      files,
+      store: scope.store,
+      buckets: scope.buckets,
+      transfers,
+      log: scope.log,
+    }),
     metrics: progress,
     log: scope.log,
     signal: shared.kill,

@@ -81,6 +81,7 @@ async function runSession(
     meta: task.meta,
     log,
     store: shared.storeOf(task),
+    buckets: task.recordBuckets,
     signal: kill,
     outputs,
     manual,

@@ -56,7 +56,7 @@ export async function testedPipeline(
     name: TESTED.flow,
     ...(tested.mode !== "streaming" && { mode: "batch" }),
     globalConfig: {
-      store: { addr: "memory:" },
+      store: { addr: "memory:", buckets: ["*"] },
       sideStream: { enabled: true, errorTopics: TESTED.errors, format: "json" },
     },
     dag: [

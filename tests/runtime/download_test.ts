@@ -14,7 +14,11 @@ async function setUp(...keys: string[]) {
   for (const key of keys) await store.put("docs", key, new TextEncoder().encode(key));
   const files = new MemoryFiles();
   const transfers = new TransferLog({ log, percent: undefined });
-  return { files, store, downloads: new Downloads({ files, store, transfers, log }) };
+  return {
+    files,
+    store,
+    downloads: new Downloads({ files, store, buckets: new Set(["docs"]), transfers, log }),
+  };
 }
 
 describe("Downloads", () => {
