@@ -153,7 +153,7 @@ dag:
   - id: work
     type: raw
     module: ./work.ts
-    globalConfig: {store: {autoDownload: true}}
+    globalConfig: {store: {autoDownload: true, buckets: ["*"]}}
     meta: {max.attempts: 1, download.directory: ${downloads}}
     schema: ${SEEN}
     out: [show]

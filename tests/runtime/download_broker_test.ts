@@ -68,7 +68,7 @@ onBothBrokers("automatic download from MinIO", (given) => {
       yaml: `
 mode: batch
 name: ${given.flowId()}
-globalConfig: {store: {addr: "memory:"}}
+globalConfig: {store: {addr: "memory:", buckets: ["*"]}}
 dag:
   - id: make
     type: raw-source
