@@ -118,7 +118,7 @@ export class FaultFlow {
 mode: batch
 name: ${this.#id}
 globalConfig:
-  store: {autoDownload: ${this.mode === "download"}}
+  store: {buckets: ["*"], autoDownload: ${this.mode === "download"}}
   sideStream: {enabled: ${
       this.mode === "side-stream"
     }, errorTopics: ${this.#errors}.work, format: json}

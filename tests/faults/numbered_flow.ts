@@ -216,7 +216,7 @@ export default function* () {
     const work = `schema: '${SCHEMA}', meta: {${meta}, retry.delay.ms: 100, concurrency: 16}`;
     const pass = `type: raw, module: ./pass.ts, ${work}`;
     const first = mixed
-      ? `type: raw, module: ./mixed.ts, ${work}, globalConfig: {store: {autoDownload: true}, sideStream: {enabled: true, errorTopics: ${this.#errors}.first, format: json}}`
+      ? `type: raw, module: ./mixed.ts, ${work}, globalConfig: {store: {autoDownload: true, buckets: ["*"]}, sideStream: {enabled: true, errorTopics: ${this.#errors}.first, format: json}}`
       : pass;
     return `
 mode: batch
