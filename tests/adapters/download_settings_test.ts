@@ -17,7 +17,7 @@ export default async function ({ bucket, key }, ctx) {
 const pipeline = (env: string) => `
 name: settings
 mode: batch
-globalConfig: {store: {addr: "file:./data"}}
+globalConfig: {store: {addr: "file:./data", buckets: [docs]}}
 dag:
   - id: make
     type: raw-source

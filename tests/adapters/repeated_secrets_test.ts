@@ -114,7 +114,7 @@ dag:
     module: ./pass.ts
     out: [index]
     schema: ${SCHEMA}
-    globalConfig: {store: {autoDownload: true}}
+    globalConfig: {store: {autoDownload: true, buckets: ["*"]}}
     meta: {max.attempts: 1}
   - id: index
     type: elastic-sink

@@ -138,7 +138,7 @@ onBothBrokers("a Worker", (given) => {
       yaml: `
 mode: batch
 name: ${given.flowId()}
-globalConfig: {store: {addr: "memory:"}}
+globalConfig: {store: {addr: "memory:", buckets: ["*"]}}
 dag:
   - {id: make, type: raw-source, module: ./make.ts, out: [work], schema: '${RECORD}'}
   - id: work

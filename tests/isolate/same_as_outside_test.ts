@@ -171,7 +171,7 @@ onBothBrokers("a function in a Worker", (given) => {
       yaml: `
 mode: batch
 name: ${flow}
-globalConfig: {store: {addr: "memory:", autoDownload: true}}
+globalConfig: {store: {addr: "memory:", autoDownload: true, buckets: ["*"]}}
 dag:
   - {id: make, type: raw-source, module: ./make.ts, out: [work], schema: '${RECORD}'}
   - id: work

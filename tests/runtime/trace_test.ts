@@ -191,7 +191,7 @@ dag:
     type: raw
     module: ./work.ts
     schema: '${LISTED}'
-    globalConfig: {store: {autoDownload: true}}
+    globalConfig: {store: {autoDownload: true, buckets: [docs]}}
     out: [store, index]
   - {id: store, type: s3-sink, topics: "s3a://results"}
   - {id: index, type: elastic-sink, addr: "${elastic.endpoint}", topics: tests}
