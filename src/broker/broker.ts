@@ -52,8 +52,11 @@ export interface Publisher {
   publish(message: OutMessage, receipt: Receipt): void;
   /** Messages handed over and not answered yet. */
   readonly outstanding: number;
-  /** Resolves when fewer than the limit are outstanding: for sources, which have no input to hold them back. */
-  ready(signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves when fewer than the limit are outstanding: for sources, which have no input to hold them back.
+   * @param limit Fewer than the publisher's own limit, for large messages.
+   */
+  ready(signal?: AbortSignal, limit?: number): Promise<void>;
   /** Resolves when every message handed over before the call was answered. */
   flush(signal?: AbortSignal): Promise<void>;
   /** Answers what is outstanding with `failed`. Safe to call twice. */

@@ -54,8 +54,8 @@ export class MemoryPublisher implements Publisher {
     stream.wait(message, open);
   }
 
-  ready(signal?: AbortSignal): Promise<void> {
-    return this.#below(this.#context.limit, signal);
+  ready(signal?: AbortSignal, limit = Infinity): Promise<void> {
+    return this.#below(Math.min(limit, this.#context.limit), signal);
   }
 
   flush(signal?: AbortSignal): Promise<void> {

@@ -91,8 +91,9 @@ export class NatsPublisher implements Publisher {
     else this.#send(pending);
   }
 
-  ready(signal?: AbortSignal): Promise<void> {
-    return this.#until(() => this.#pending.size < this.#options.limit, signal);
+  ready(signal?: AbortSignal, limit = Infinity): Promise<void> {
+    const below = Math.min(limit, this.#options.limit);
+    return this.#until(() => this.#pending.size < below, signal);
   }
 
   flush(signal?: AbortSignal): Promise<void> {

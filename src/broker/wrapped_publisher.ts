@@ -14,8 +14,8 @@ export class WrappedPublisher implements Publisher {
   get outstanding(): number {
     return this.#inner.outstanding;
   }
-  ready(signal?: AbortSignal): Promise<void> {
-    return this.#inner.ready(signal);
+  ready(signal?: AbortSignal, limit?: number): Promise<void> {
+    return this.#inner.ready(signal, limit);
   }
   flush(signal?: AbortSignal): Promise<void> {
     return this.#inner.flush(signal);

@@ -34,6 +34,8 @@ export interface SourceEmitterOptions {
 
 /** Records a source may have on their way before it has to wait. */
 export const SOURCE_LIMIT = 4096;
+/** And the bytes that they may have. */
+const SOURCE_BYTES = 16 << 20;
 /** After so many records others get their turn: what is worked off while it is fresh costs a third less than what has piled up. */
 const MOST_AT_ONCE = 256;
 /** A stopping source waits this long for one more confirmation. */
@@ -49,6 +51,8 @@ export class SourceEmitter implements SourceContext {
   readonly memory: SourceMemory;
   readonly #clock = new TurnClock(() => performance.now());
   #atOnce = 0;
+  /** Bytes of the largest of the last records. */
+  #largest = 0;
   /** Since `flush()`. */
   #hasEmitted = false;
   #failure?: Error;
@@ -97,19 +101,32 @@ export class SourceEmitter implements SourceContext {
     const { outputs, publisher } = this.#options;
     // Encoded first, so that a record that does not fit is known before anything waits.
     const encoded = outputs.encodeForSource(record);
-    if (++this.#atOnce < MOST_AT_ONCE && publisher.outstanding < SOURCE_LIMIT) {
+    const limit = this.#limitFor(encoded.body?.length ?? 0);
+    if (++this.#atOnce < MOST_AT_ONCE && publisher.outstanding < limit) {
       return this.#publish(encoded, options) ? PUBLISHED : STOPPED;
     }
-    return this.#publishLater(encoded, options);
+    return this.#publishLater(encoded, options, limit);
   }
 
-  async #publishLater(encoded: EncodedRecord, options: EmitOptions): Promise<boolean> {
+  /** How many records may be outstanding, so that large ones do not fill the memory while the queue is full. */
+  #limitFor(bytes: number): number {
+    // Falls slowly, since the larger ones before may still be outstanding.
+    this.#largest = Math.max(bytes, this.#largest * 0.999);
+    if (this.#largest * SOURCE_LIMIT <= SOURCE_BYTES) return SOURCE_LIMIT;
+    return Math.max(1, Math.floor(SOURCE_BYTES / this.#largest));
+  }
+
+  async #publishLater(
+    encoded: EncodedRecord,
+    options: EmitOptions,
+    limit: number,
+  ): Promise<boolean> {
     const { publisher, signal } = this.#options;
     if (this.#atOnce >= MOST_AT_ONCE) {
       this.#atOnce = 0;
       await turn();
     }
-    await publisher.ready(signal);
+    await publisher.ready(signal, limit);
     return this.#publish(encoded, options);
   }
 

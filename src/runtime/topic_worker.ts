@@ -143,7 +143,11 @@ async function findTopic(
 ): Promise<TopicState> {
   const { topic, writers, task, shared } = options;
   const isOwn = writers.before.length + writers.behind.length > 0;
-  const create = isOwn && shared.settingsOf(task).createSideStream;
+  // Whoever writes there may make it, and so may this source: the one that starts first does.
+  const makers = [...writers.before, ...writers.behind];
+  const create = isOwn &&
+    [task, ...shared.plan.tasks.filter(({ id }) => makers.includes(id))]
+      .some((each) => shared.settingsOf(each).createSideStream);
   try {
     return await broker.ensureTopic(errorTopic(topic, broker), { create });
   } catch (error) {

@@ -118,6 +118,7 @@ export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): 
       await eventually(async () => (await consumer.state()).bytes > 15_000, "full stream");
       assert.ok(publisher.outstanding >= 100);
       const ready = publisher.ready();
+      const none = publisher.ready(undefined, 1).then(() => publisher.outstanding);
       const got = new Set<string>();
       let over = false;
       const take = async () => {
@@ -138,6 +139,7 @@ export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): 
       assert.deepEqual([...got].sort(), [...ids].sort());
       assert.equal(publisher.outstanding, 0);
       await ready;
+      assert.equal(await none, 0);
       publisher.close();
       await consumer.close();
     });

@@ -150,6 +150,38 @@ dag:
     },
   );
 
+  it(
+    "reads a topic whose stream only the env of the task that writes there allows to make",
+    LONG,
+    async () => {
+      const { report, printed } = await runFlow({
+        yaml: `
+mode: batch
+name: ordered
+globalConfig: {store: {addr: "memory:"}, sideStream: {enabled: true, errorTopics: ordered.error}}
+dag:
+  - {id: make, type: raw-source, module: ./x.ts, schema: '${N}', out: [work]}
+  - {id: work, type: raw, module: ./x.ts, meta: {max.attempts: 1}, env: {KFLOW_CREATE_SIDESTREAM: "true"}}
+  - id: read
+    type: nats-source
+    topics: ordered.error
+    schema: '{"type":"record","name":"error","namespace":"tech.athea.kosmos","fields":[{"name":"error","type":"string"}]}'
+    out: [show]
+  - {id: show, type: print, globalConfig: {sideStream: {enabled: false}}}
+`,
+        broker,
+        functions: {
+          make: [{ n: 1 }],
+          work: () => {
+            throw new Error("never");
+          },
+        },
+      });
+      assert.equal(report.finished, true);
+      assert.equal(printed.length, 1);
+    },
+  );
+
   for (const killed of ["its server", "the pipeline's server"]) {
     it(
       `goes on when ${killed} is killed and comes back, loses nothing and stores nothing twice`,
