@@ -1,5 +1,6 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
 import { DecodeError, RecordError, type RecordValue } from "../codec/codec.ts";
+import { placeOf } from "../error_place.ts";
 import { reasonOf, RejectedError, stackOf, UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { StoreError, type StoreErrorKind } from "../store/store.ts";
@@ -95,6 +96,8 @@ export class Acknowledge implements Settlement {
       attempt: delivery.attempt,
       record: summaryOf(flight),
       error: reasonOf(error),
+      class: classOf(error),
+      at: placeOf(error),
     };
     if (error instanceof AckError && this.#asksForAck(error)) {
       log.warning("Record given up by the function", fields);
@@ -102,7 +105,7 @@ export class Acknowledge implements Settlement {
       return;
     }
     if (flight.tries >= Math.min(maxAttempts, usefulTries(error))) {
-      await this.#bury(flight, reasonOf(error));
+      await this.#bury(flight, error);
       return;
     }
     const delayMs = this.#delay(delivery.attempt);
@@ -154,13 +157,14 @@ export class Acknowledge implements Settlement {
   }
 
   /** Makes the message a dead letter, and acks it once that is stored. Never rejects. */
-  async #bury(flight: Flight, error: string): Promise<void> {
+  async #bury(flight: Flight, cause: unknown): Promise<void> {
     const { task, deadLetters, progress } = this.#options;
     const log = this.#logOf(flight);
     const { delivery } = flight;
     const attempts = delivery.attempt;
+    const error = reasonOf(cause);
     try {
-      await deadLetters.put(delivery, { task, attempts, error });
+      await deadLetters.put(delivery, { task, attempts, error, stack: stackOf(cause) });
     } catch (reason) {
       log.critical("Cannot store a dead letter; the record stays where it is", {
         sequence: delivery.sequence,
@@ -170,7 +174,14 @@ export class Acknowledge implements Settlement {
       return;
     }
     const record = summaryOf(flight);
-    log.error("Record is a dead letter", { sequence: delivery.sequence, attempts, record, error });
+    log.error("Record is a dead letter", {
+      sequence: delivery.sequence,
+      attempts,
+      record,
+      error,
+      class: classOf(cause),
+      at: placeOf(cause),
+    });
     progress.dead({
       task,
       edge: delivery.subject,

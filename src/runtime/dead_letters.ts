@@ -66,6 +66,7 @@ export class FileDeadLetters implements DeadLetters {
       {
         headers: { ...delivery.headers(), ...noticeHeaders(delivery, notice) },
         error: notice.error,
+        ...(notice.stack && { stack: notice.stack }),
         bodyBase64: base64(delivery.body),
       },
       null,

@@ -5,10 +5,13 @@ export interface DeathNotice {
   readonly task: string;
   readonly attempts: number;
   readonly error: string;
+  /** Where the error came from, as the runtime gives it; empty or absent if it does not say. */
+  readonly stack?: string;
 }
 
 /** Error text kept in a header, characters. */
 const ERROR_LENGTH = 500;
+const STACK_LENGTH = 2000;
 
 /** Headers that say what became of a message and where it was. */
 export function noticeHeaders(delivery: Delivery, notice: DeathNotice): Record<string, string> {
@@ -18,14 +21,15 @@ export function noticeHeaders(delivery: Delivery, notice: DeathNotice): Record<s
     "Kflow-Sequence": String(delivery.sequence),
     "Kflow-Timestamp": delivery.timestamp,
     "Kflow-Attempt": String(notice.attempts),
-    "Kflow-Error": headerText(notice.error),
+    "Kflow-Error": headerText(notice.error, ERROR_LENGTH),
+    ...(notice.stack && { "Kflow-Stack": headerText(notice.stack, STACK_LENGTH) }),
   };
 }
 
 /** Header values are one line of ASCII; whatever else there is becomes a `?`. */
-function headerText(text: string): string {
+function headerText(text: string, limit: number): string {
   return text.replaceAll(/\s+/g, " ").replaceAll(/[^\x20-\x7e]/g, "?").trim().slice(
     0,
-    ERROR_LENGTH,
+    limit,
   );
 }
