@@ -16,6 +16,14 @@ export class BatchEnd {
   readonly #names: FlowNames;
   readonly #run: string;
   readonly #log: Logger;
+  /** As far as is known here: a task that is finished stays so. */
+  readonly #finished = new Set<string>();
+  readonly #waiters = new Set<
+    { readonly tasks: readonly string[]; readonly resolve: () => void }
+  >();
+  #isLooking = false;
+  /** Ends the pause between two looks. */
+  #wake = () => {};
 
   constructor(options: { state: StateStore; names: FlowNames; run: string; log: Logger }) {
     this.#state = options.state;
@@ -30,6 +38,8 @@ export class BatchEnd {
 
   async finish(task: string): Promise<void> {
     await this.#state.put(this.#key(task), new Date().toISOString());
+    this.#finished.add(task);
+    this.#notify();
   }
 
   /** Counts one more dead letter of the run. */
@@ -61,6 +71,7 @@ export class BatchEnd {
 
   /** Removes all that is known of the run: for a run whose id nobody can give again. */
   async forget(): Promise<void> {
+    this.#finished.clear();
     for (const what of ["finished", "dead"] as const) {
       const keys = await this.#state.keys(this.#names.state(what, this.#run));
       for (const key of keys) await this.#state.delete(key);
@@ -69,36 +80,50 @@ export class BatchEnd {
 
   /** Resolves when all of `tasks` are finished; false if the signal came first. */
   async waitFor(tasks: readonly string[], signal: AbortSignal): Promise<boolean> {
-    const ended = new AbortController();
-    const either = AbortSignal.any([signal, ended.signal]);
-    let changed = Promise.withResolvers<void>();
-    const wake = () => changed.resolve();
-    signal.addEventListener("abort", wake, { once: true });
-    this.#state.watch(this.#names.state("finished", this.#run), wake, either);
-    const missing = new Set(tasks);
-    try {
-      while (!signal.aborted) {
-        changed = Promise.withResolvers<void>();
-        for (const task of missing) {
-          if (await this.#looks(task)) missing.delete(task);
-        }
-        if (missing.size === 0) return true;
-        await waitAtMost(changed.promise, LOOK_EVERY_MS);
-      }
-      return false;
-    } finally {
-      signal.removeEventListener("abort", wake);
-      ended.abort();
-    }
+    if (signal.aborted || this.#knows(tasks)) return !signal.aborted;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter = { tasks, resolve };
+    this.#waiters.add(waiter);
+    signal.addEventListener("abort", resolve as () => void, { once: true });
+    void this.#look();
+    await promise;
+    signal.removeEventListener("abort", resolve as () => void);
+    this.#waiters.delete(waiter);
+    if (this.#waiters.size === 0) this.#wake();
+    return !signal.aborted;
   }
 
-  async #looks(task: string): Promise<boolean> {
-    try {
-      return await this.isFinished(task);
-    } catch (error) {
-      this.#log.debug("Cannot ask whether a task is finished", { task, reason: reasonOf(error) });
-      return false;
+  /** Looks for all that wait together, so that a thousand tasks ask no more often than one; ends when none waits. Never rejects. */
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const prefix = this.#names.state("finished", this.#run);
+    const over = new AbortController();
+    let changed = Promise.withResolvers<void>();
+    this.#wake = () => changed.resolve();
+    this.#state.watch(prefix, () => changed.resolve(), over.signal);
+    while (this.#waiters.size > 0) {
+      changed = Promise.withResolvers<void>();
+      try {
+        for (const key of await this.#state.keys(prefix)) {
+          this.#finished.add(key.slice(prefix.length + 1));
+        }
+        this.#notify();
+      } catch (error) {
+        this.#log.debug("Cannot ask which tasks are finished", { reason: reasonOf(error) });
+      }
+      await waitAtMost(changed.promise, LOOK_EVERY_MS);
     }
+    over.abort();
+    this.#isLooking = false;
+  }
+
+  #notify(): void {
+    for (const { tasks, resolve } of this.#waiters) if (this.#knows(tasks)) resolve();
+  }
+
+  #knows(tasks: readonly string[]): boolean {
+    return tasks.every((task) => this.#finished.has(task));
   }
 
   #key(task: string): string {

@@ -44,11 +44,36 @@ describe("BatchEnd", () => {
     assert.deepEqual(await state.keys("finished"), ["finished.f.two.a"]);
   });
 
+  it("asks no more often for a thousand tasks that wait than for one", async () => {
+    const state = new MemoryState();
+    let asked = 0;
+    const keys = state.keys.bind(state);
+    state.keys = (prefix) => {
+      asked++;
+      return keys(prefix);
+    };
+    const end = batchEnd(state);
+    const { signal } = new AbortController();
+    const waiting = Array.from({ length: 1000 }, () => end.waitFor(["a"], signal));
+    await batchEnd(state).finish("a");
+    assert.ok((await Promise.all(waiting)).every((finished) => finished));
+    assert.ok(asked <= 3, `asked ${asked} times`);
+  });
+
+  it("waits again after everything it waited for was finished", async () => {
+    const state = new MemoryState();
+    const end = batchEnd(state);
+    const { signal } = new AbortController();
+    await Promise.all([end.waitFor(["a"], signal), batchEnd(state).finish("a")]);
+    await Promise.all([end.waitFor(["b"], signal), batchEnd(state).finish("b")]);
+    await Promise.all([end.waitFor(["c"], signal), end.finish("c")]);
+  });
+
   it("goes on waiting when the state cannot be read for a while", async () => {
     const state = new MemoryState();
     let failures = 2;
-    const get = state.get.bind(state);
-    state.get = (key) => failures-- > 0 ? Promise.reject(new Error("away")) : get(key);
+    const keys = state.keys.bind(state);
+    state.keys = (prefix) => failures-- > 0 ? Promise.reject(new Error("away")) : keys(prefix);
     await batchEnd(state).finish("a");
     assert.equal(await batchEnd(state).waitFor(["a"], new AbortController().signal), true);
     assert.ok(failures < 0);
