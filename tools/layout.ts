@@ -77,6 +77,8 @@ export const DOORS: Readonly<Record<string, RegExp>> = {
   "commander": /^(src|adapters\/shared)\/[a-z_/]+\.ts$/,
   "hono": /^src\/http\/app\.ts$/,
   "nats": /^adapters\/shared\/nats_tcp\.ts$/,
+  "nats/lib/src/nats-base-client.js": /^adapters\/shared\/nats_transport\.ts$/,
+  "nats/lib/src/node_transport.js": /^adapters\/shared\/nats_transport\.ts$/,
   "nats.ws": /^src\/broker\/nats[a-z_]*\.ts$/,
   "node:buffer": /^src\/codec\/avro\.ts$/,
   "prom-client": /^src\/metrics\/prometheus\.ts$/,

@@ -96,11 +96,13 @@ describe("docs/reference.md", () => {
 /** Places that `#…` can name in a Markdown file. */
 function anchorsOf(markdown: string): Set<string> {
   const headings = [...markdown.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!);
-  return new Set(
-    headings.map((heading) =>
+  const ids = [...markdown.matchAll(/<a id="([^"]*)">/g)].map((match) => match[1]!);
+  return new Set([
+    ...ids,
+    ...headings.map((heading) =>
       heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
     ),
-  );
+  ]);
 }
 
 describe("docs", () => {

@@ -23,6 +23,8 @@ export interface NatsServerOptions {
   denied?: string;
   /** @default true */
   jetStream?: boolean;
+  /** Block `tls { … }` for both ports. @default plain connections */
+  tls?: string;
   /** Lines to add to the configuration file. */
   config?: string;
 }
@@ -120,10 +122,11 @@ function configuration(
   options: NatsServerOptions,
   place: Place,
 ): string {
-  const { user, password, denied, jetStream = true, config = "" } = options;
+  const { user, password, denied, jetStream = true, tls, config = "" } = options;
   const lines = [
     `listen: "127.0.0.1:${place.tcpPort}"`,
-    `websocket { listen: "127.0.0.1:${place.wsPort}", no_tls: true }`,
+    `websocket { listen: "127.0.0.1:${place.wsPort}", ${tls ?? "no_tls: true"} }`,
+    tls ?? "",
     jetStream ? `jetstream { store_dir: ${JSON.stringify(place.folder)} }` : "",
     user === undefined
       ? ""
