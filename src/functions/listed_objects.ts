@@ -1,7 +1,12 @@
 import type { SourceMemory } from "../runtime/source_function.ts";
 
-/** Ids in one entry of the memory: 33 characters each, so that an entry stays below a NATS message and the port's limit. */
-const IDS_PER_PART = 10_000;
+/**
+ * Ids in one entry of the memory, 33 characters each. An entry is written again whenever ids are added to it, and has to fit into a message of a server whose
+ * limit is a tenth of the usual one.
+ */
+const IDS_PER_PART = 1000;
+/** Entries that are asked for together. */
+const READS_AT_ONCE = 32;
 
 /**
  * What a source has listed, kept in its memory in numbered parts. An id names one version of one object. Only the last part is written again when ids
@@ -27,11 +32,16 @@ export class ListedObjects {
     const mine = (await this.#memory.names()).filter((each) =>
       each.startsWith(`${this.#name}-`) && /^\d+$/.test(each.slice(this.#name.length + 1))
     );
-    for (let i = 0; i < mine.length; i++) {
-      const text = await this.#memory.get(this.#partName(i)) ?? "";
-      const ids = text === "" ? [] : text.split("\n");
-      this.#parts.push(ids);
-      for (const id of ids) this.#known.add(id);
+    for (let from = 0; from < mine.length; from += READS_AT_ONCE) {
+      const count = Math.min(READS_AT_ONCE, mine.length - from);
+      const texts = await Promise.all(
+        Array.from({ length: count }, (_, i) => this.#memory.get(this.#partName(from + i))),
+      );
+      for (const text of texts) {
+        const ids = text ? text.split("\n") : [];
+        this.#parts.push(ids);
+        for (const id of ids) this.#known.add(id);
+      }
     }
   }
 
