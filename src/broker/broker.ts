@@ -243,6 +243,13 @@ export interface Broker {
   read(reader: ReaderSpec): Promise<Consumer>;
   /** How the queue stands for a group; undefined while the stream or the group does not exist. */
   queueState(stream: string, group: string): Promise<QueueState | undefined>;
+  /**
+   * The queues whose subjects lie under these, whoever made them; absent where queues end with the process. Messages are those stored, acked or not.
+   * @param subjects Such as `kflow.flow.>`.
+   */
+  queuesUnder?(
+    subjects: string,
+  ): Promise<{ stream: string; subjects: readonly string[]; messages: number }[]>;
   /** @param options.limit Messages outstanding after which `ready()` waits. @default 4096 */
   publisher(options?: { limit?: number }): Publisher;
   /** Whether the broker answers now. */

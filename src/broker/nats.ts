@@ -16,7 +16,13 @@ import { NatsConsumer } from "./nats_consumer.ts";
 import { tidyStream } from "./nats_janitor.ts";
 import { NatsLink } from "./nats_link.ts";
 import { NatsPublisher } from "./nats_publisher.ts";
-import { type DurableSpec, ensureConsumer, oldestAgeMs, queueState } from "./nats_queue.ts";
+import {
+  type DurableSpec,
+  ensureConsumer,
+  oldestAgeMs,
+  queueState,
+  queuesUnder,
+} from "./nats_queue.ts";
 import { NatsState } from "./nats_state.ts";
 import { ensureStream } from "./nats_stream.ts";
 import { ensureTopic } from "./nats_topic.ts";
@@ -157,6 +163,10 @@ class NatsBroker implements Broker {
     });
     this.#consumers.add(consumer);
     return consumer;
+  }
+
+  queuesUnder(subjects: string): ReturnType<NonNullable<Broker["queuesUnder"]>> {
+    return queuesUnder(this.#link, subjects);
   }
 
   queueState(stream: string, group: string): Promise<QueueState | undefined> {

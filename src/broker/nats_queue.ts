@@ -7,6 +7,7 @@ import {
   type ConsumerInfo,
   NANOS_PER_MS,
   type StoredMessage,
+  type StreamInfo,
   streamInfo,
   unless,
 } from "./nats_api.ts";
@@ -150,4 +151,29 @@ async function putConsumer(
       { cause: error },
     );
   }
+}
+
+/** Streams that take any of these subjects, page by page. */
+export async function queuesUnder(
+  link: NatsLink,
+  subject: string,
+): Promise<{ stream: string; subjects: readonly string[]; messages: number }[]> {
+  const found: { stream: string; subjects: readonly string[]; messages: number }[] = [];
+  for (;;) {
+    const offset = found.length;
+    const page = await callApi<StreamPage>(link, "STREAM.LIST", { subject, offset });
+    for (const { config, state } of page.streams ?? []) {
+      found.push({
+        stream: config.name,
+        subjects: config.subjects ?? [],
+        messages: state.messages,
+      });
+    }
+    if (found.length === offset || found.length >= page.total) return found;
+  }
+}
+
+interface StreamPage {
+  readonly total: number;
+  readonly streams?: readonly StreamInfo[] | null;
 }

@@ -26,6 +26,17 @@ export class FlowNames {
     return `kflow.${this.#flow}.${token(task)}.>`;
   }
 
+  /** All subjects of the flow. */
+  get allSubjects(): string {
+    return `kflow.${this.#flow}.>`;
+  }
+
+  /** The task whose input queue has a subject of this flow; undefined for any other subject. */
+  taskOf(subject: string): string | undefined {
+    const [kflow, flow, task] = subject.split(".");
+    return kflow === "kflow" && flow === this.#flow ? task : undefined;
+  }
+
   /** Subject of one edge. The tilde keeps a side out apart from any task id. */
   edge(consumer: string, producer: string, sideOut?: string): string {
     const from = sideOut === undefined ? token(producer) : `${token(producer)}~${token(sideOut)}`;

@@ -12,6 +12,7 @@ import { deadQueueOf, queueOf } from "./queues.ts";
 import { Schemas } from "./schemas.ts";
 import { runSource } from "./source_worker.ts";
 import { runWorker } from "./task_worker.ts";
+import { warnStranded } from "./stranded_queues.ts";
 import type { RunnerOptions, Shared } from "./runner_options.ts";
 
 export interface RunReport {
@@ -73,6 +74,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
   try {
     await ensureQueues(shared, options.deadLetters === undefined);
     if (batch && !broker.durable) await forgetUnfinished(shared);
+    void warnStranded({ broker, plan, names, log });
     options.started?.([...progress.values()]);
     const sources: Promise<boolean>[] = [];
     const workers: Promise<boolean>[] = [];
