@@ -16,6 +16,7 @@ import type { HttpLimits } from "./src/http/limits.ts";
 import type { HandlerSource } from "./src/invoke/handler_parts.ts";
 import { ProcessRuntime } from "./src/runtime/process_runtime.ts";
 import { Secret } from "./src/secret.ts";
+import type { Timers } from "./src/timers.ts";
 import type { TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
 
 export {
@@ -113,10 +114,16 @@ export async function createTestKit<O = RecordValue>(options: TestKitOptions): P
 /** What `createHandler` takes. */
 export interface HandlerOptions extends HandlerSource {
   /**
-   * Bearer token for whatever changes something. Without one, only programs on the same machine may do that, and only where the host tells the peer's address.
+   * Bearer token for all that changes something. Without one nobody may do that, unless `local` is true.
    * @default `KFLOW_HTTP_TOKEN` of `env`
    */
   token?: string | Secret;
+  /**
+   * Whether programs on the same machine need no token where there is none, as far as the host tells the peer's address. Only for a server that listens on a loopback
+   * address and has no proxy before it: a proxy on this machine cannot be told from a program on it.
+   * @default false
+   */
+  local?: boolean;
   /** What a request may ask of it. */
   limits?: HttpLimits;
 }
@@ -139,14 +146,19 @@ export interface Handler {
  * ```
  */
 export function createHandler(options: HandlerOptions): Handler {
-  const { token = options.env?.KFLOW_HTTP_TOKEN, limits, ...source } = options;
+  const { token = options.env?.KFLOW_HTTP_TOKEN, local = false, limits, ...source } = options;
   const loading = Promise.all([
     import("./src/invoke/handler.ts"),
     import("./src/invoke/handler_parts.ts"),
   ]).then(([{ PipelineHandler }, { loadHandlerParts }]) =>
     new PipelineHandler({
-      load: () => loadHandlerParts(source, hasFiles() ? platform : undefined),
+      load: async () => {
+        const parts = await loadHandlerParts(source, hasFiles() ? platform : undefined);
+        return { ...parts, timers: await backgroundTimers() };
+      },
+      restMs: HANDLER_REST_MS,
       token: typeof token === "string" ? new Secret(token) : token,
+      local,
       limits,
     })
   );
@@ -156,6 +168,16 @@ export function createHandler(options: HandlerOptions): Handler {
     async (request: Request, info?: unknown) => await (await loading).fetch(request, info),
     { close: async () => await (await loading).close() },
   );
+}
+
+/** A handler of which nothing is asked for so long gives up connections and Workers, which would keep its process alive. */
+const HANDLER_REST_MS = 5_000;
+
+/** Timers that keep no process alive, where the host has them. */
+async function backgroundTimers(): Promise<Timers | undefined> {
+  if (!hasFiles()) return undefined;
+  const { BACKGROUND_TIMERS } = await import("./adapters/shared/background_timers.ts");
+  return BACKGROUND_TIMERS;
 }
 
 async function platform() {

@@ -24,6 +24,7 @@ import { S3Store } from "./store/s3.ts";
 import { openStateFolder, stateFileIn } from "./state_folder.ts";
 import { type Store, StoreError } from "./store/store.ts";
 import type { Spans } from "./tracing/spans.ts";
+import type { Timers } from "./timers.ts";
 import { VERSION } from "./version.ts";
 
 /** Bytes of one task's input queue inside this process, and on a server. */
@@ -45,6 +46,8 @@ export interface AppOptions {
   code?: ReadonlyMap<string, () => TaskCode>;
   /** A broker at hand, closed with the app. @default connects to the plan's */
   broker?: Broker;
+  /** What workers, downloads and spans go by. @default the real ones */
+  timers?: Timers;
   /** For tests of faults. */
   failpoints?: Failpoints;
 }
@@ -82,12 +85,14 @@ export interface App {
   /** The store of a task, open. */
   storeOf(task: TaskPlan): Promise<TaskStore>;
   run(options: AppRunOptions): Promise<RunReport>;
+  /** Lets go of connections that are made again when they are needed. Only while nothing runs. */
+  rest(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Picks an implementation for every port, and connects. @throws {StartError} naming the address that does not answer as it should. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { plan, host, log, failpoints } = options;
+  const { plan, host, log, timers, failpoints } = options;
   const stateFolder = options.stateFolder ?? `${plan.folder}/.kflow`;
   const openState = remembered(() => openStateFolder(host, stateFolder));
   const embedded = plan.nats.address.kind === "embedded";
@@ -98,8 +103,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const broker = failpoints?.broker(connected) ?? connected;
   const stores = new Stores(host);
   const others = new OtherBrokers(options);
-  const downloadFolders = new DownloadFolders({ host, log });
-  const spans = await startSpans(host, log);
+  const downloadFolders = new DownloadFolders({ host, log, timers });
+  const spans = await startSpans(options);
 
   function settingsOf(task: TaskPlan): Settings {
     return readSettings((name) => task.env[name] ?? host.env(name)).settings;
@@ -146,6 +151,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         broker: of,
         log,
         spans,
+        timers,
         settingsOf,
         codec: new AvroCodec(),
         queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
@@ -168,6 +174,9 @@ export async function createApp(options: AppOptions): Promise<App> {
           })
           : undefined,
       });
+    },
+    async rest() {
+      await others.close();
     },
     async close() {
       await spans?.close();
@@ -196,13 +205,15 @@ export async function startExporter(
 }
 
 /** Where the steps of traces go, as the environment says; undefined if it names no collector, and then none of that code is loaded. */
-async function startSpans(host: Host, log: Logger): Promise<Spans | undefined> {
+async function startSpans(
+  { host, log, timers }: Pick<AppOptions, "host" | "log" | "timers">,
+): Promise<Spans | undefined> {
   const { otlp } = readSettings((name) => host.env(name)).settings;
   if (otlp === undefined) return undefined;
   const { OtlpSpans } = await import("./tracing/otlp.ts");
   const { url, headers, serviceName, resource, ratio } = otlp;
   return new OtlpSpans({
-    ...{ url, ratio, log, version: VERSION },
+    ...{ url, ratio, log, timers, version: VERSION },
     headers: Object.fromEntries(
       Object.entries(headers).map(([name, value]) => [name, value.reveal()]),
     ),
@@ -270,7 +281,9 @@ class OtherBrokers {
   }
 
   async close(): Promise<void> {
-    for (const broker of this.#brokers.values()) await broker.close();
+    const brokers = [...this.#brokers.values()];
+    this.#brokers.clear();
+    for (const broker of brokers) await broker.close();
   }
 
   #isOwn(config: NatsConfig): boolean {

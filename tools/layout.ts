@@ -40,8 +40,9 @@ export const EXCEPTIONS: readonly { from: RegExp; to: RegExp; why: string }[] = 
   },
   {
     from: /^mod\.ts$/,
-    to: /^adapters\/(deno|bun)\/[a-z_]+\.ts$/,
-    why: "run as a program, mod.ts starts the command line of its platform",
+    to: /^adapters\/((deno|bun)\/[a-z_]+|shared\/background_timers)\.ts$/,
+    why:
+      "mod.ts starts the command line of its platform, and gives a handler what its platform has",
   },
   {
     from: /^bench\//,

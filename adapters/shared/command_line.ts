@@ -39,15 +39,16 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
           .default([], "none"),
       );
   const withRun = (command: Command, fallback: string) =>
-    command
-      .option("--run <id>", `id of the batch run (default: KFLOW_RUN_ID, else ${fallback})`)
+    command.option("--run <id>", `id of the batch run (default: KFLOW_RUN_ID, else ${fallback})`);
+  const withReport = (command: Command, fallback: string) =>
+    withRun(command, fallback)
       .option("--report <file>", "write the report by task to this file, as JSON");
 
-  withRun(onFile("run", "run the whole pipeline in this process"), "a new one")
+  withReport(onFile("run", "run the whole pipeline in this process"), "a new one")
     .action(async (file: string, options: RunOptions) => {
       status = await runCommand(await withFileVariables(host), file, options);
     });
-  withRun(
+  withReport(
     onFile("worker", "run one worker of one task, as a container does", "[file]"),
     '"default"',
   )
@@ -61,7 +62,10 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
     });
   withRun(onFile("serve", "let HTTP requests call, drain and notify its tasks"), '"default"')
     .option("--port <number>", "port to listen on, 0 for a free one", integer(0, 65_535), 8080)
-    .option("--host <address>", "address to listen on (default: all of this machine)")
+    .option(
+      "--host <address>",
+      "address to listen on (default: all of this machine with KFLOW_HTTP_TOKEN, 127.0.0.1 without)",
+    )
     .option("--max-body <bytes>", "largest body (default: 1048576)", integer(1, 1 << 30))
     .option("--request-ms <ms>", "longest time of a request (default: 30000)", integer(1, HOUR_MS))
     .option("--concurrent <n>", "requests at once (default: 64)", integer(1, 10_000))

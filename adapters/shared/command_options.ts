@@ -4,8 +4,11 @@ export interface FileOptions {
   module: string[];
 }
 
-export interface RunOptions extends FileOptions {
+export interface BatchOptions extends FileOptions {
   run?: string;
+}
+
+export interface RunOptions extends BatchOptions {
   /** Path of the file that the report goes to as JSON. */
   report?: string;
 }
@@ -14,7 +17,7 @@ export interface WorkerOptions extends RunOptions {
   task: string;
 }
 
-export interface ServeCommandOptions extends RunOptions {
+export interface ServeCommandOptions extends BatchOptions {
   port: number;
   host?: string;
   maxBody?: number;

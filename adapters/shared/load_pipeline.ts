@@ -6,13 +6,13 @@ import { loadPlan } from "../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../src/pipeline/plan.ts";
 import { readSettings, type Settings } from "../../src/settings.ts";
 import { isToken } from "../../src/broker/subjects.ts";
-import type { FileOptions, RunOptions } from "./command_options.ts";
+import type { BatchOptions, FileOptions } from "./command_options.ts";
 
 /** Reads and checks the file and the environment; prints warnings. @throws {ConfigurationError} with every mistake. */
 export async function loadPipeline(
   host: Host,
   file: string,
-  options: FileOptions | RunOptions,
+  options: FileOptions | BatchOptions,
 ): Promise<{ plan: Plan; settings: Settings }> {
   const { settings, findings } = readSettings((name) => host.env(name));
   if ("run" in options) findings.push(...checkRun(options.run));

@@ -80,7 +80,9 @@ async function answer(
   const request = requestOf(incoming, bodies);
   // Bun begins with the next request of a connection as soon as this one is answered: others have to get their turn between the two.
   await turn();
-  const info = { remoteAddr: { hostname: socket.remoteAddress ?? "" } };
+  // HTTP/1.0 is what proxies speak that say nothing of themselves, such as nginx as it comes: their address is not that of the client.
+  const isDirect = incoming.httpVersionMajor > 1 || incoming.httpVersionMinor > 0;
+  const info = { remoteAddr: { hostname: isDirect ? socket.remoteAddress ?? "" : "" } };
   const response = request === undefined
     ? new Response("Cannot read the request\n", { status: 400 })
     : await handler(request, info);
@@ -112,15 +114,28 @@ async function answer(
   }, READ_ANSWER_MS).unref();
 }
 
+/** What stands in a URL between its scheme and its path: nothing in it may begin another part. */
+const HOST = /^[^\s/?#@\\]+$/;
+/** Stands for the host that an old client does not name. It is not this machine. */
+const NO_HOST = "unknown.invalid";
+
+/** The URL of a request. Its host is that of the header `Host`, whatever the target says: a browser lets pages choose only the target. */
+function urlOf({ url = "/", headers }: IncomingMessage): string {
+  const path = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] ?? url;
+  const { host = NO_HOST } = headers;
+  if (!HOST.test(host)) throw new TypeError("The host is not one");
+  return `http://${host}${path.startsWith("/") ? "" : "/"}${path}`;
+}
+
 /** Undefined if no URL can be made of it. */
 function requestOf(incoming: IncomingMessage, withBody: boolean): Request | undefined {
-  const { url = "/", method = "GET", headers } = incoming;
+  const { method = "GET", headers } = incoming;
   try {
     const pairs = Object.entries(headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, String(value)] as [string, string]]
     );
     const hasBody = withBody && method !== "GET" && method !== "HEAD";
-    return new Request(new URL(url, `http://${headers.host ?? "localhost"}`), {
+    return new Request(urlOf(incoming), {
       method,
       headers: pairs,
       ...(hasBody && { body: requestBody(incoming), duplex: "half" }),

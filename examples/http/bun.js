@@ -1,3 +1,3 @@
 import { handler } from "./handler.ts";
 
-Bun.serve({ fetch: handler });
+Bun.serve({ hostname: "127.0.0.1", fetch: handler });

@@ -1,3 +1,3 @@
 import { handler } from "./handler.ts";
 
-Deno.serve(handler);
+Deno.serve({ hostname: "127.0.0.1" }, handler);

@@ -2,12 +2,20 @@ import type { Secret } from "../secret.ts";
 import { HttpError } from "./http_error.ts";
 import { isLocal } from "./peer.ts";
 
-/** Who may change something: whoever has the bearer token; without a token, programs on this machine. */
+export interface AccessOptions {
+  /** Absent or empty: there is none. */
+  readonly token: Secret | undefined;
+  /** Whether programs on this machine need no token where there is none. Only for a server that nobody else can reach. */
+  readonly local: boolean;
+}
+
+/** Who may change something: clients that send the bearer token; where there is none, programs on this machine or nobody. */
 export class Access {
   readonly #expected?: Promise<Uint8Array>;
+  readonly #local: boolean;
 
-  /** @param token Absent or empty: there is none. */
-  constructor(token: Secret | undefined) {
+  constructor({ token, local }: AccessOptions) {
+    this.#local = local;
     const text = token?.reveal() ?? "";
     if (text !== "") this.#expected = digestOf(text);
   }
@@ -16,8 +24,9 @@ export class Access {
   async check(request: Request, info: unknown): Promise<void> {
     const expected = await this.#expected;
     if (expected === undefined) {
-      if (isLocal(request, info)) return;
-      throw refused("No token is configured, so that only programs on this machine may do that", {
+      if (this.#local && isLocal(request, info)) return;
+      const who = this.#local ? "only programs on this machine may do that" : "nobody may do that";
+      throw refused(`No token is configured, so that ${who}`, {
         hint: "configure a token for the handler, and send it as Authorization: Bearer TOKEN",
       });
     }

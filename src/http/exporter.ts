@@ -27,7 +27,11 @@ export class Exporter {
 
   private constructor(options: ExporterOptions) {
     this.#options = options;
-    this.#health = new Health({ stop: options.stop, metrics: () => this.#metrics.values() });
+    this.#health = new Health({
+      stop: options.stop,
+      log: options.log,
+      metrics: () => this.#metrics.values(),
+    });
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { StoreWatch } from "./store_watch.ts";
 
@@ -18,6 +19,8 @@ export interface StoreProbe {
 export interface HealthOptions {
   /** Aborted when the process drains. */
   readonly stop: AbortSignal;
+  /** Has what is not for everyone who may ask: addresses. */
+  readonly log: Logger;
   /** Where the tasks count. */
   metrics(): Iterable<Pick<Metrics, "tasksWith">>;
 }
@@ -26,7 +29,7 @@ export interface HealthOptions {
 export class Health {
   readonly #options: HealthOptions;
   #broker?: Servers["broker"];
-  #stores: { readonly address: string; readonly watch: StoreWatch }[] = [];
+  #stores: WatchedStore[] = [];
 
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -38,6 +41,7 @@ export class Health {
     this.#stores = stores.map((store) => ({
       address: store.address,
       watch: new StoreWatch(() => store.check()),
+      isAway: false,
     }));
   }
 
@@ -54,8 +58,25 @@ export class Health {
     if (this.#options.stop.aborted) return "stopping";
     if (this.#broker === undefined) return "starting";
     if (!this.#broker.isConnected()) return "no connection to the broker";
-    const away = await Promise.all(this.#stores.map(({ watch }) => watch.isAway()));
-    const store = this.#stores.find((_store, i) => away[i]);
-    return store && `no answer of the store at ${store.address}`;
+    await Promise.all(this.#stores.map((store) => this.#look(store)));
+    return this.#stores.some(({ isAway }) => isAway)
+      ? "a store does not answer; the log has its address"
+      : undefined;
   }
+
+  async #look(store: WatchedStore): Promise<void> {
+    const { address, watch, isAway: wasAway } = store;
+    store.isAway = await watch.isAway();
+    if (store.isAway === wasAway) return;
+    const { log } = this.#options;
+    if (store.isAway) log.warning("Not ready: a store does not answer", { address });
+    else log.info("The store answers again", { address });
+  }
+}
+
+interface WatchedStore {
+  readonly address: string;
+  readonly watch: StoreWatch;
+  /** When it was last looked at. */
+  isAway: boolean;
 }

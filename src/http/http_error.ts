@@ -1,3 +1,5 @@
+import { withoutPaths } from "./shown_error.ts";
+
 export interface HttpErrorOptions {
   /** What to do about it. */
   hint: string;
@@ -21,7 +23,7 @@ export class HttpError extends Error {
 
   response(): Response {
     const { hint, headers, fields } = this.#options;
-    const body = JSON.stringify({ error: this.message, hint, ...fields });
+    const body = JSON.stringify({ error: withoutPaths(this.message), hint, ...fields });
     return new Response(body + "\n", {
       status: this.status,
       headers: { "Content-Type": "application/json", ...headers },

@@ -1,3 +1,5 @@
+import { isLoopback, isLoopbackHost } from "./loopback.ts";
+
 /**
  * The address that a request came from; undefined if the host does not tell. Hosts tell in what they hand to a fetch handler beside the request: Deno an object with
  * `remoteAddr`, Bun its server, which has `requestIP`.
@@ -18,18 +20,22 @@ export function peerOf(request: Request, info: unknown): string | undefined {
   return typeof address === "string" ? address : undefined;
 }
 
-/** Headers of whoever hands on the requests of others, and of a page in a browser. */
-const FROM_ELSEWHERE = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
+/** Headers of a proxy, and of a page in a browser. */
+const FROM_ELSEWHERE = /^(forwarded|x-forwarded-.*|x-real-ip|via|origin)$/;
 
-/** Whether a request was made on this machine, for it, by a program: no proxy stands before us, and no web page has its visitor's browser make it. */
+/**
+ * Whether a request was made on this machine, for it, by a program: no web page has its visitor's browser make it, and no proxy that says so
+ * stands before us. One that does not cannot be told from a program here.
+ */
 export function isLocal(request: Request, info: unknown): boolean {
   const peer = peerOf(request, info);
   if (peer === undefined || !isLoopback(peer)) return false;
-  if (FROM_ELSEWHERE.some((name) => request.headers.has(name))) return false;
-  const { hostname } = new URL(request.url);
-  return hostname === "localhost" || isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"));
+  for (const name of request.headers.keys()) if (FROM_ELSEWHERE.test(name)) return false;
+  // The target of a request may name another host than its header: both have to be this machine.
+  const host = request.headers.get("host");
+  return isLocalUrl(request.url) && (host === null || isLocalUrl(`http://${host}`));
 }
 
-function isLoopback(address: string): boolean {
-  return address === "::1" || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(address);
+function isLocalUrl(url: string): boolean {
+  return URL.canParse(url) && isLoopbackHost(new URL(url).hostname);
 }

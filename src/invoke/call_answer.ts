@@ -1,6 +1,7 @@
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
 import { avroContainer } from "../functions/avro_container.ts";
 import { HttpError } from "../http/http_error.ts";
+import { shownError } from "../http/shown_error.ts";
 import type { CallOutcome } from "./call_job.ts";
 import { contentTypeOf, type RecordKind } from "./record_kind.ts";
 import type { RequestWork } from "./request_work.ts";
@@ -79,7 +80,11 @@ async function linesOf(
 /** What is said of the records that failed. */
 export function failuresOf(outcomes: readonly CallOutcome[]): unknown[] {
   return outcomes.flatMap(({ failure }, item) =>
-    failure === undefined ? [] : [{ item, retry: !failure.givenUp, record: failure.record }]
+    failure === undefined ? [] : [{
+      item,
+      retry: !failure.givenUp,
+      record: { ...failure.record, error: shownError(failure.record.error) },
+    }]
   );
 }
 

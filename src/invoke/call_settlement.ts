@@ -1,5 +1,5 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf, stackOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { AckError } from "../runtime/ack_error.ts";
 import type { Settlement } from "../runtime/acknowledge.ts";
@@ -52,6 +52,7 @@ export class CallSettlement implements Settlement {
     consumer.ack(flight.delivery);
     progress.add("acked");
     log.warning("A called record failed", { id: flight.delivery.id, error: reasonOf(error) });
+    log.debug(stackOf(error) || reasonOf(error));
     return Promise.resolve();
   }
 
@@ -60,9 +61,10 @@ export class CallSettlement implements Settlement {
   }
 }
 
+/** A subclass may answer anything: only a plain yes gives a record up. */
 function asksForAck(error: AckError): boolean {
   try {
-    return error.shouldAck();
+    return error.shouldAck() === true;
   } catch {
     return false;
   }

@@ -7,6 +7,7 @@ import { type HttpLimits, Limits } from "../http/limits.ts";
 import { createLogger, type Logger } from "../log.ts";
 import type { Secret } from "../secret.ts";
 import { StoreError } from "../store/store.ts";
+import { REAL_TIMERS } from "../timers.ts";
 import type { HandlerParts } from "./handler_parts.ts";
 import { HandlerService } from "./handler_service.ts";
 import { unavailable } from "./nats_door.ts";
@@ -18,7 +19,11 @@ export interface PipelineHandlerOptions {
   /** Called once, with the first request. */
   load: () => Promise<HandlerParts>;
   token: Secret | undefined;
+  /** Whether programs on this machine need no token where there is none. */
+  local: boolean;
   limits: HttpLimits | undefined;
+  /** How long nothing has to be asked for until connections and Workers are given up, ms. @default never */
+  restMs?: number;
   /** For what happens before the pipeline is loaded. @default lines of JSON on the console */
   log?: Logger;
 }
@@ -43,10 +48,12 @@ export class PipelineHandler {
   #service?: HandlerService;
   #closing?: Promise<void>;
   readonly #answering = new Set<Promise<Response>>();
+  #working = 0;
+  #endRest?: () => void;
 
   constructor(options: PipelineHandlerOptions) {
     this.#options = options;
-    this.#access = new Access(options.token);
+    this.#access = new Access(options);
     this.#limits = new Limits(options.limits);
     this.#log = options.log ?? createLogger({ write: (line) => console.error(line.trimEnd()) });
     this.#app = createHttpApp({
@@ -97,6 +104,7 @@ export class PipelineHandler {
   async #close(): Promise<void> {
     const service = await this.#opening?.catch(() => undefined);
     service?.stop();
+    this.#endRest?.();
     await Promise.allSettled([...this.#answering]);
     await service?.close();
   }
@@ -119,13 +127,33 @@ export class PipelineHandler {
       await this.#access.check(routed.request, routed.info);
       if (this.#closing !== undefined) throw unavailable("The handler is closed");
       return await limits.within(async (signal) => {
+        this.#begins();
         try {
           return await work(await this.open(), routed, { limits, signal });
         } catch (error) {
           throw this.#asHttpError(error);
+        } finally {
+          this.#ends();
         }
       }, timeOf?.(routed));
     };
+  }
+
+  #begins(): void {
+    this.#working++;
+    this.#endRest?.();
+  }
+
+  #ends(): void {
+    this.#working--;
+    const { restMs } = this.#options;
+    const service = this.#service;
+    if (restMs === undefined || service === undefined || this.#working > 0) return;
+    this.#endRest = (service.parts.timers ?? REAL_TIMERS).after(restMs, () => {
+      service.rest().catch((error) => {
+        service.parts.log.debug("Cannot let go of a connection", { reason: reasonOf(error) });
+      });
+    });
   }
 
   #asHttpError(error: unknown): unknown {

@@ -10,6 +10,7 @@ import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { ProcessRuntime } from "../runtime/process_runtime.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
 import { readSettings } from "../settings.ts";
+import type { Timers } from "../timers.ts";
 import { variablesIn } from "../variables.ts";
 import { fetchHost } from "./fetch_host.ts";
 
@@ -21,6 +22,8 @@ export interface HandlerParts {
   /** Id of the run that listed and notified objects belong to. */
   readonly run: string;
   readonly dialTcp?: NatsDial;
+  /** What its workers go by. @default the real ones */
+  readonly timers?: Timers;
   /** What modules export by default, by task id: their tasks need no module. */
   readonly functions: ReadonlyMap<string, unknown>;
 }

@@ -65,7 +65,7 @@ export class HandlerService {
 
   /** @throws {ConfigurationError} if a module cannot be used, or no task can be worked on. */
   static async open(parts: HandlerParts): Promise<HandlerService> {
-    const { plan, host, log, dialTcp } = parts;
+    const { plan, host, log, dialTcp, timers } = parts;
     const code = new Map<string, () => TaskCode>();
     const manual = new Map<TaskPlan, boolean>();
     for (const task of plan.tasks) {
@@ -86,7 +86,7 @@ export class HandlerService {
       }]);
     }
     const broker = new CallBroker({ state: new MemoryState(), takesAhead: false });
-    const app = await createApp({ plan, host, log, dialTcp, code, broker });
+    const app = await createApp({ plan, host, log, dialTcp, timers, code, broker });
     return new HandlerService(parts, app, manual);
   }
 
@@ -112,6 +112,13 @@ export class HandlerService {
       "  GET /readyz",
       "",
     ].join("\n");
+  }
+
+  /** Lets go of what keeps a process alive and is made again when it is needed. Only while no request is worked on. */
+  async rest(): Promise<void> {
+    for (const calls of this.calls.values()) calls.rest();
+    await this.nats.close();
+    await this.app.rest();
   }
 
   /** Nothing more is begun. */

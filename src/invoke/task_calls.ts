@@ -137,6 +137,14 @@ export class TaskCalls {
     return schema;
   }
 
+  /** Ends the Worker of an isolated function, which the next call starts again: it would keep the process alive. */
+  rest(): void {
+    if (this.#session === undefined || this.#task.meta.get("isolate") !== true) return;
+    this.#session.isRetired = true;
+    this.#session.stop.abort();
+    this.#session = undefined;
+  }
+
   /** Lets what is under way come to its end. */
   async close(): Promise<void> {
     const sessions = [...this.#sessions];

@@ -3,6 +3,7 @@ import type { Files } from "../files/files.ts";
 import type { Host } from "../host.ts";
 import type { Logger } from "../log.ts";
 import type { TaskPlan } from "../pipeline/plan.ts";
+import type { Timers } from "../timers.ts";
 import { DownloadClaim } from "./download_claim.ts";
 
 /** Nothing is downloaded to anywhere else. */
@@ -20,11 +21,13 @@ interface Area {
 export class DownloadFolders {
   readonly #host: FolderHost;
   readonly #log: Logger;
+  readonly #timers: Timers | undefined;
   readonly #areas = new Map<string, Promise<Area>>();
 
-  constructor({ host, log }: { host: FolderHost; log: Logger }) {
+  constructor({ host, log, timers }: { host: FolderHost; log: Logger; timers?: Timers }) {
     this.#host = host;
     this.#log = log;
+    this.#timers = timers;
   }
 
   /** @throws {StartError} if the folder cannot be used. */
@@ -58,6 +61,7 @@ export class DownloadFolders {
     const root = await this.#host.files(folder, { below: LIMIT });
     const claim = await DownloadClaim.make(root, {
       log: this.#log,
+      timers: this.#timers,
       processes: this.#host.processes,
     });
     try {

@@ -2,6 +2,7 @@ import type { Consumer } from "../broker/broker.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { TaskMetrics } from "../metrics/metrics.ts";
+import { REAL_TIMERS, type Timers } from "../timers.ts";
 import type { StallWatch } from "./stall_watch.ts";
 
 /** One worker of the task. */
@@ -21,13 +22,15 @@ export interface QueueGaugesOptions {
   stop: AbortSignal;
   /** @default 5000 */
   everyMs?: number;
+  /** @default the real ones */
+  timers?: Timers;
 }
 
 /** The gauges of one task. The broker is asked now and then, once for all workers, and not again before it has answered. */
 export class QueueGauges {
   readonly #options: QueueGaugesOptions;
   readonly #watched = new Set<Watched>();
-  #timer?: ReturnType<typeof setInterval>;
+  #endTimer?: () => void;
   #asking?: Promise<void>;
 
   constructor(options: QueueGaugesOptions) {
@@ -44,15 +47,16 @@ export class QueueGauges {
   /** Counts a worker in, from now until the returned function is called. */
   watch(watched: Watched): () => Promise<void> {
     this.#watched.add(watched);
-    this.#timer ??= setInterval(() => this.#refresh(), this.#options.everyMs ?? 5000);
+    const { everyMs = 5000, timers = REAL_TIMERS } = this.#options;
+    this.#endTimer ??= timers.every(everyMs, () => this.#refresh());
     this.#refresh();
     return () => this.#unwatch(watched);
   }
 
   async #unwatch(watched: Watched): Promise<void> {
     if (this.#watched.size === 1 && this.#watched.has(watched)) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
+      this.#endTimer?.();
+      this.#endTimer = undefined;
       if (!this.#options.stop.aborted) {
         // What a scrape after the task's end sees. A stop has no time to wait for a broker that may be away.
         await this.#asking;

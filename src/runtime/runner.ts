@@ -33,7 +33,7 @@ export interface RunReport {
  * Rejects with the reason of the first worker that could not start or go on, after the others have stopped gently.
  */
 export async function runTasks(options: RunnerOptions): Promise<RunReport> {
-  const { plan, tasks, broker, codec, log, run, lookEveryMs } = options;
+  const { plan, tasks, broker, codec, log, run, timers, lookEveryMs } = options;
   const startedAt = performance.now();
   const names = new FlowNames(plan.flowId);
   const batch = plan.mode === "batch";
@@ -53,13 +53,16 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     stop,
     names,
     batch,
-    blocks: new BlockWatch(),
+    blocks: new BlockWatch(timers),
     gauges: new Map(
       [...progress.values()]
         .filter(({ next }) => next !== undefined || lookEveryMs !== undefined)
         .map((counted) => [
           counted.task,
-          new QueueGauges({ metrics: counted, log, stop, everyMs: lookEveryMs }),
+          new QueueGauges({
+            ...{ metrics: counted, log, stop, timers },
+            everyMs: lookEveryMs,
+          }),
         ]),
     ),
     schemas: new Schemas({

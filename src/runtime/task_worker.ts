@@ -157,6 +157,7 @@ async function runSession(
       counts: progress.counts,
       maxAckPending: maxAckPendingOf(delivery),
       log,
+      timers: shared.timers,
     });
     const onStop = () => worker.stop();
     stop.addEventListener("abort", onStop, { once: true });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { serveNode } from "../../adapters/shared/node_serve.ts";
 import { within } from "../support/broker_probes.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 describe("serveNode()", () => {
   it("hands requests on and gives the answers back", async () => {
@@ -41,6 +42,49 @@ describe("serveNode()", () => {
         assert.equal(answer.host, `127.0.0.1:${served.port}`);
         assert.deepEqual(answer.remoteAddr, { hostname: "127.0.0.1" });
       }
+    } finally {
+      await served.close();
+    }
+  });
+
+  it("takes the host of a request from its header, whatever its target says", async () => {
+    const served = await serveNode((request, info) => {
+      const { host, pathname } = new URL(request.url);
+      return Promise.resolve(Response.json([host, pathname, info]));
+    }, { port: 0, bodies: true, hostname: "127.0.0.1" });
+    async function ask(target: string, more: string, version = "1.1"): Promise<unknown> {
+      const text = `POST ${target} HTTP/${version}\r\n${more}Connection: close\r\n\r\n`;
+      const answer = await new RawClient(served.port, text).answer;
+      const [head, body = ""] = answer.split("\r\n\r\n");
+      return head!.includes(" 200 ") ? JSON.parse(body).slice(0, 2) : head!.split(" ")[1];
+    }
+    try {
+      const evil = "Host: evil.example\r\n";
+      assert.deepEqual(await ask("/tasks/a", evil), ["evil.example", "/tasks/a"]);
+      assert.deepEqual(await ask("//localhost/tasks/a", evil), [
+        "evil.example",
+        "//localhost/tasks/a",
+      ]);
+      assert.deepEqual(await ask("http://localhost/tasks/a", evil), ["evil.example", "/tasks/a"]);
+      assert.deepEqual(await ask("HTTP://localhost:1", evil), ["evil.example", "/"]);
+      assert.equal(await ask("\\\\localhost\\a", evil), "400");
+      for (const host of ["localhost/x?", "a@localhost", "localhost#", "a b"]) {
+        assert.equal(await ask("/tasks/a", `Host: ${host}\r\n`), "400", host);
+      }
+      assert.deepEqual(await ask("/tasks/a", "", "1.0"), ["unknown.invalid", "/tasks/a"]);
+    } finally {
+      await served.close();
+    }
+  });
+
+  it("does not take the address of a client that speaks HTTP/1.0 for that of the caller", async () => {
+    const served = await serveNode(
+      (_request, info) => Promise.resolve(Response.json(info)),
+      { port: 0, hostname: "127.0.0.1" },
+    );
+    try {
+      const old = new RawClient(served.port, "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");
+      assert.match(await old.answer, /\{"remoteAddr":\{"hostname":""\}\}/);
     } finally {
       await served.close();
     }

@@ -1,6 +1,7 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import { CELSIUS_MODULE } from "../support/celsius_module.ts";
 import { type Command, CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
@@ -58,6 +59,38 @@ describe("kflow serve", () => {
       assert.doesNotMatch(closed.server.stderr, /There is no KFLOW_HTTP_TOKEN/);
     },
   );
+
+  it("can be reached from this machine only without a token", SLOW, async () => {
+    const folder = await FlowFolder.make("http");
+    const file = folder.file("pipeline.yaml");
+    for (const address of ["0.0.0.0", "::", "192.0.2.1", "example.com"]) {
+      const refused = await kflow.run(["serve", file, "--port", "0", "--host", address]);
+      assert.equal(refused.status, 2);
+      assert.match(refused.stderr, /--host: ".*" can be reached by others/);
+      assert.match(refused.stderr, /set KFLOW_HTTP_TOKEN, or leave --host out/);
+    }
+    await folder.remove();
+    const other = Object.values(networkInterfaces()).flat()
+      .find((each) => each?.family === "IPv4" && !each.internal)?.address;
+    const { server, folder: open, url } = await serve();
+    const port = new URL(url).port;
+    assert.equal((await fetch(`${url}/livez`)).status, 200);
+    if (other !== undefined) await assert.rejects(fetch(`http://${other}:${port}/livez`));
+    const body = '{"station":"hill","fahrenheit":0}';
+    const ask = (target: string, host: string) =>
+      new RawClient(
+        Number(port),
+        `POST ${target} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      ).answer;
+    assert.match(await ask("/tasks/celsius", `localhost:${port}`), /^HTTP\/1\.1 200 /);
+    assert.match(await ask("/tasks/celsius", "evil.example"), /^HTTP\/1\.1 401 /);
+    assert.match(await ask("http://localhost/tasks/celsius", "evil.example"), /^HTTP\/1\.1 401 /);
+    assert.match(await ask("//localhost/tasks/celsius", "evil.example"), /^HTTP\/1\.1 40[14] /);
+    server.signal("SIGTERM");
+    assert.equal((await server.end()).status, 0);
+    await open.remove();
+  });
 
   it(
     "serves others, and ends in time, while 200 requests never get to the end of their headers",

@@ -7,10 +7,10 @@ const LOCAL = { remoteAddr: { hostname: "127.0.0.1" } };
 
 async function isAllowed(
   token: string | undefined,
-  options: { url?: string; headers?: Record<string, string>; info?: unknown },
+  options: { url?: string; headers?: Record<string, string>; info?: unknown; local?: boolean },
 ): Promise<boolean> {
-  const { url = "http://localhost:8080/drain", headers, info } = options;
-  const access = new Access(token === undefined ? undefined : new Secret(token));
+  const { url = "http://localhost:8080/drain", headers, info, local = true } = options;
+  const access = new Access({ token: token === undefined ? undefined : new Secret(token), local });
   try {
     await access.check(new Request(url, { method: "POST", headers }), info);
     return true;
@@ -43,6 +43,12 @@ describe("Access", () => {
     assert.ok(await isAllowed(undefined, { info: bun }));
   });
 
+  it("lets nobody in without a token unless it is said that programs on the same machine may", async () => {
+    assert.equal(await isAllowed(undefined, { info: LOCAL, local: false }), false);
+    const headers = { Authorization: "Bearer right" };
+    assert.ok(await isAllowed("right", { headers, local: false }));
+  });
+
   it("lets nobody else in without a token", async () => {
     for (const hostname of ["10.0.0.1", "128.0.0.1", "::2", "1270.0.0.1", "", "localhost"]) {
       const info = { remoteAddr: { hostname } };
@@ -59,7 +65,23 @@ describe("Access", () => {
       const headers = { [name]: "x" };
       assert.equal(await isAllowed(undefined, { headers, info: LOCAL }), false, name);
     }
+    for (const name of ["X-Forwarded-Host", "X-Real-IP"]) {
+      assert.equal(await isAllowed(undefined, { headers: { [name]: "x" }, info: LOCAL }), false);
+    }
     const url = "http://rebound.example/drain";
     assert.equal(await isAllowed(undefined, { url, info: LOCAL }), false);
+  });
+
+  it("asks both the target of a request and its header Host whether they mean this machine", async () => {
+    for (const host of ["rebound.example", "rebound.example:8080", "localhost.example", ""]) {
+      assert.equal(
+        await isAllowed(undefined, { headers: { Host: host }, info: LOCAL }),
+        false,
+        host,
+      );
+    }
+    for (const host of ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080"]) {
+      assert.ok(await isAllowed(undefined, { headers: { Host: host }, info: LOCAL }), host);
+    }
   });
 });

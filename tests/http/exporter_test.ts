@@ -99,9 +99,9 @@ describe("Exporter", () => {
     }
   });
 
-  it("is not ready while a store is away, and says which", async () => {
+  it("is not ready while a store is away, and says in the log which, once", async () => {
     const ports = new Ports();
-    const { exporter } = await start(await planWith("{}"), ports);
+    const { exporter, lines } = await start(await planWith("{}"), ports);
     const store = (address: string, check: () => Promise<void>) => ({ address, check });
     exporter.started({
       broker: { isConnected: () => true },
@@ -110,10 +110,15 @@ describe("Exporter", () => {
         store("http://away:9000", () => Promise.reject(new Error("ECONNREFUSED"))),
       ],
     });
-    assert.equal(
-      await ports.get(9100, "/readyz"),
-      "503 not ready: no answer of the store at http://away:9000\n",
-    );
+    for (let i = 0; i < 2; i++) {
+      assert.equal(
+        await ports.get(9100, "/readyz"),
+        "503 not ready: a store does not answer; the log has its address\n",
+      );
+    }
+    const said = lines.filter((line) => line.includes("does not answer"));
+    assert.equal(said.length, 1);
+    assert.match(said[0]!, /http:\/\/away:9000/);
   });
 
   it("is not alive while a worker of a task is stalled, unless it drains", async () => {

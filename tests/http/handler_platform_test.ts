@@ -119,6 +119,7 @@ describe("a handler on a host that has nothing but fetch", () => {
     const handler = new PipelineHandler({
       load: () => loadHandlerParts(source, undefined),
       token: new Secret(TOKEN),
+      local: false,
       limits: undefined,
       log: quiet,
     });
