@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /** One mistake in what the user wrote: a place, what is wrong there and what to do about it. */
 export interface Finding {
   /** File the mistake is in, as the user named it; a pseudo file such as `--set` or `environment` otherwise. */
@@ -18,7 +20,9 @@ export function formatFinding(finding: Finding): string {
   const place = [finding.file, finding.line, finding.column].filter((part) => part !== undefined);
   const path = finding.path ? ` ${finding.path}` : "";
   const hint = finding.hint ? `; ${finding.hint}` : "";
-  return `${place.join(":")}${path}: ${finding.problem}${hint}`;
+  const text = `${place.join(":")}${path}: ${finding.problem}${hint}`;
+  // Keys and values may have line breaks, and each finding is one line.
+  return printable(text).replaceAll("\n", "\\u000a");
 }
 
 /**

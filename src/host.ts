@@ -2,8 +2,11 @@ import type { Files } from "./files/files.ts";
 
 /** Where text goes: a terminal, a pipe or a file. */
 export interface TextOutput {
-  /** Writes after what was written before, without blocking. False if the text was dropped, because the reader is too far behind or gone. */
-  write(text: string): boolean;
+  /**
+   * Writes after what was written before, without blocking, and as `printable()` text. False if it was dropped, because the reader is too far behind or gone.
+   * @param options.raw Writes the text as it is: colours and movements of the cursor, and what users' functions print.
+   */
+  write(text: string, options?: { raw: boolean }): boolean;
   /** Resolves when the system has taken all that was written so far. Rejects with `UnavailableError` if it cannot be written any more. */
   drained(): Promise<void>;
   readonly isTerminal: boolean;

@@ -1,3 +1,5 @@
+import { printable, printableLine } from "./printable.ts";
+
 /** A level of `KFLOW_RUNTIME_LOG_LEVEL` (product document, "Logging level"). */
 export type LogLevel = "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
 
@@ -83,16 +85,17 @@ export function levels(
 }
 
 function renderJson(time: Date, level: LogLevel, message: string, fields: LogFields): string {
-  return JSON.stringify({ time: time.toISOString(), level, message, ...fields }, jsonValue);
+  const line = { time: time.toISOString(), level, message, ...fields };
+  return printable(JSON.stringify(line, jsonValue));
 }
 
 function renderText(time: Date, level: LogLevel, message: string, fields: LogFields): string {
   const clock = time.toISOString().slice(11, 23);
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}=${textValue(value)}`)
+    .map(([key, value]) => ` ${textValue(key)}=${textValue(value)}`)
     .join("");
-  return `${clock} ${level.padEnd(7)} ${oneLine(message)}${rest}`;
+  return printableLine(`${clock} ${level.padEnd(7)} ${message}${rest}`);
 }
 
 function textValue(value: unknown): string {
@@ -115,8 +118,4 @@ function jsonValue(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Error) return value.message;
   return value;
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\r?\n/g, " | ");
 }

@@ -19,7 +19,7 @@ export function captureConsole(
     console[method] = (...values: unknown[]) => {
       const text = formatWithOptions({ colors: colors && output.isTerminal }, ...values);
       const stack = method === "trace" ? `Trace: ${text}${stackBelow()}` : text;
-      output.write(stack + "\n");
+      output.write(stack + "\n", { raw: true });
     };
   }
   return () => METHODS.forEach((method, i) => console[method] = given[i]!);

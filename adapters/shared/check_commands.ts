@@ -1,5 +1,6 @@
 import { toMermaid } from "../../src/pipeline/mermaid.ts";
 import type { Host } from "../../src/host.ts";
+import { printableLine } from "../../src/printable.ts";
 import type { FileOptions } from "./command_options.ts";
 import { loadPipeline } from "./load_pipeline.ts";
 
@@ -11,7 +12,8 @@ export async function validateCommand(
 ): Promise<number> {
   const { plan } = await loadPipeline(host, file, options);
   const edges = plan.tasks.reduce((count, task) => count + task.inputs.length, 0);
-  host.stdout.write(`${file} is valid: ${plan.tasks.length} tasks, ${edges} edges, ${plan.mode}\n`);
+  const text = `${file} is valid: ${plan.tasks.length} tasks, ${edges} edges, ${plan.mode}`;
+  host.stdout.write(printableLine(text) + "\n");
   return 0;
 }
 

@@ -31,7 +31,7 @@ export class LiveScreen {
     this.#lines = lines;
     this.#isDrawn = true;
     this.#drawnAt = performance.now();
-    this.#terminal.write(text);
+    this.#terminal.write(text, { raw: true });
   }
 
   /** Takes the lines away for good. Safe to call twice. */
@@ -52,11 +52,11 @@ export class LiveScreen {
   through(output: TextOutput): TextOutput {
     if (!output.isTerminal) return output;
     return {
-      write: (text) => {
+      write: (text, options) => {
         if (text === "") return true;
         this.#isMidLine = !text.endsWith("\n");
         let isTaken = false;
-        this.above(() => isTaken = output.write(text));
+        this.above(() => isTaken = output.write(text, options));
         return isTaken;
       },
       drained: () => output.drained(),
@@ -72,7 +72,7 @@ export class LiveScreen {
 
   #hide(): void {
     const text = this.#erasing();
-    if (text !== "") this.#terminal.write(text);
+    if (text !== "") this.#terminal.write(text, { raw: true });
   }
 
   /** What removes the lines. A terminal that was made narrower has broken those that are too long for it now. */

@@ -1,5 +1,6 @@
 import { UnavailableError } from "../../src/errors.ts";
 import type { TextOutput } from "../../src/host.ts";
+import { printable } from "../../src/printable.ts";
 import { aborted } from "../../src/waiting.ts";
 
 export interface QueuedOutputOptions {
@@ -43,8 +44,9 @@ export class QueuedOutput implements TextOutput {
     return this.#options.stream.rows;
   }
 
-  write(text: string): boolean {
+  write(given: string, { raw }: { raw: boolean } = { raw: false }): boolean {
     if (this.#failure !== undefined) return false;
+    const text = raw ? given : printable(given);
     const { maxWaiting = Infinity } = this.#options;
     const before = this.#waiting?.text.length ?? 0;
     if (before > 0 && before + text.length > maxWaiting) return false;

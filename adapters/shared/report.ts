@@ -1,5 +1,6 @@
 import type { Plan } from "../../src/pipeline/plan.ts";
 import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { printableLine } from "../../src/printable.ts";
 import type { RunReport } from "../../src/runtime/runner.ts";
 import { deadLettersByTask } from "./exit_status.ts";
 import { textTable } from "./text_table.ts";
@@ -33,7 +34,7 @@ export function formatReport(plan: Plan, report: RunReport): string {
     ...(dead.size > 0 ? [`Dead letters are kept in ${report.deadLetterPlace}`] : []),
     `${plan.flowId}: ${state} in ${seconds(report.milliseconds)}`,
     "",
-  ].join("\n");
+  ].map(printableLine).join("\n");
 }
 
 function cellsOf(task: TaskProgress): string[] {

@@ -1,5 +1,12 @@
-import { ConfigurationError, reasonOf, SourceError, StartError } from "../../src/errors.ts";
+import {
+  ConfigurationError,
+  reasonOf,
+  SourceError,
+  stackOf,
+  StartError,
+} from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
+import { printableLine } from "../../src/printable.ts";
 import { StoreError } from "../../src/store/store.ts";
 
 /** Prints why a command ended, in one line where that says enough, and gives its exit status. */
@@ -11,11 +18,12 @@ export function reportError(host: Host, error: unknown): number {
   if (
     error instanceof StartError || error instanceof StoreError || error instanceof SourceError
   ) {
-    host.stderr.write(`${error.message}\n`);
+    host.stderr.write(`${printableLine(error.message)}\n`);
     return 1;
   }
-  host.stderr.write(
-    `kflow failed: ${error instanceof Error ? error.stack ?? reasonOf(error) : reasonOf(error)}\n`,
-  );
+  const name = error instanceof Error ? `${error.name}: ` : "";
+  const frames = stackOf(error).split("\n").filter((line) => /^\s+at /.test(line));
+  const lines = [`kflow failed: ${name}${printableLine(reasonOf(error))}`, ...frames];
+  host.stderr.write(lines.map((line) => `${line}\n`).join(""));
   return 1;
 }

@@ -1,5 +1,6 @@
 import { StartError } from "../errors.ts";
 import type { Host, TextOutput } from "../host.ts";
+import { printable } from "../printable.ts";
 
 const NO_FILES = "this host has no files";
 
@@ -8,7 +9,7 @@ export function fetchHost(env: (name: string) => string | undefined): Host {
   const noFiles = () => Promise.reject(new Error(NO_FILES));
   const output = (print: (text: string) => void): TextOutput => ({
     write(text) {
-      print(text.replace(/\n$/, ""));
+      print(printable(text.replace(/\n$/, "")));
       return true;
     },
     drained: () => Promise.resolve(),

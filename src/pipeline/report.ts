@@ -25,7 +25,7 @@ export class Report {
 
   /** A mistake outside the document: on the command line or in the environment. */
   add(finding: Finding): void {
-    this.#errors.push(oneLine(finding));
+    this.#errors.push(finding);
   }
 
   /** The value at this path was reported and taken out, with all in it. */
@@ -58,32 +58,14 @@ export class Report {
   #finding(path: Path, text: string, part: "key" | "value"): Finding {
     const { file, line, column, shown } = this.places.of(path, part);
     const cut = text.indexOf("; ");
-    return oneLine({
+    return {
       file,
       ...(line !== undefined && { line, column }),
       ...(path.length > 0 && { path: shown ?? formatPath(path) }),
       problem: cut < 0 ? text : text.slice(0, cut),
       ...(cut >= 0 && { hint: text.slice(cut + 2) }),
-    });
+    };
   }
-}
-
-/** What users write in keys and values may hold line feeds and escape sequences; a finding is one line that a terminal shows as it is. */
-function oneLine(finding: Finding): Finding {
-  const { path, problem, hint } = finding;
-  return {
-    ...finding,
-    ...(path !== undefined && { path: escapeControls(path) }),
-    problem: escapeControls(problem),
-    ...(hint !== undefined && { hint: escapeControls(hint) }),
-  };
-}
-
-function escapeControls(text: string): string {
-  return text.toWellFormed().replaceAll(
-    /[\p{Cc}\u2028\u2029]/gu,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 function byPlace(one: Finding, other: Finding): number {
