@@ -24,7 +24,7 @@ export async function loadPipeline(
     throw new ConfigurationError([{
       file,
       problem: `cannot read (${reasonOf(error)})`,
-      hint: "give the path of a pipeline file",
+      hint: /UTF-8/.test(reasonOf(error)) ? undefined : "give the path of a pipeline file",
     }, ...findings]);
   }
   const { plan, errors, warnings } = await loadPlan({

@@ -9,6 +9,7 @@ import { openNodeFiles } from "./node_files.ts";
 import { codeOf } from "./node_files_error.ts";
 import { openFile } from "./open_file.ts";
 import { processesOfThisMachine } from "./processes.ts";
+import { decodeText } from "./decode_text.ts";
 import { QueuedOutput } from "./queued_output.ts";
 import { serveNode } from "./node_serve.ts";
 
@@ -110,11 +111,13 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
 }
 
 async function readText(path: string): Promise<string> {
+  let bytes: Uint8Array;
   try {
-    return await fs.readFile(path, "utf8");
+    bytes = await fs.readFile(path);
   } catch (error) {
     throw new Error(codeOf(error) ?? String(error), { cause: error });
   }
+  return decodeText(bytes);
 }
 
 /** Told by the stream's callback, once the system has taken the text. */

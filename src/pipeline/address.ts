@@ -92,17 +92,21 @@ function parseNatsServer(text: string): Parsed<NatsAddress> {
   if (scheme === "memory" && rest === "") return { address: { kind: "embedded" } };
   if (scheme === "ws" || scheme === "wss") {
     const { host, ...credentials } = authority(text, rest, NATS_FORMS, true);
-    return { address: { kind: "websocket", url: `${scheme}://${host}` }, ...credentials };
+    const address: NatsAddress = { kind: "websocket", url: `${scheme}://${host}` };
+    return { address, ...withToken(credentials) };
   }
   if (scheme !== undefined && scheme !== "nats") {
     throw wrong(text, `is no address of a NATS server: scheme "${scheme}"`, NATS_FORMS);
   }
-  const { host, user, password } = authority(text, rest, NATS_FORMS);
+  const { host, ...credentials } = authority(text, rest, NATS_FORMS);
   const url = `nats://${/:\d+$/.test(host) ? host : `${host}:4222`}`;
-  const address: NatsAddress = { kind: "tcp", url };
-  // NATS writes a token where others write a user.
-  if (user !== undefined && password === undefined) return { address, token: new Secret(user) };
-  return { address, ...(user !== undefined && { user }), ...(password && { password }) };
+  return { address: { kind: "tcp", url }, ...withToken(credentials) };
+}
+
+/** NATS writes a token where others write a user. */
+function withToken({ user, password }: Credentials): Credentials {
+  if (user !== undefined && password === undefined) return { token: new Secret(user) };
+  return { ...(user !== undefined && { user }), ...(password && { password }) };
 }
 
 /** `http(s)://host:port` or bare `host:port`, as a URL without a path. */
@@ -117,7 +121,7 @@ export function parseHttpAddress(text: string): Parsed<string> {
 
 /** Whether the address carries a password, or a token of NATS. */
 export function holdsPassword(text: string): boolean {
-  const isIn = /^(([a-z][a-z0-9+.-]*:\/\/)?[^/@]*:[^/]*|nats:\/\/[^/]+)@/i;
+  const isIn = /^(([a-z][a-z0-9+.-]*:\/\/)?[^/@]*:[^/]*|(nats|wss?):\/\/[^/]+)@/i;
   return partsOf(text).some((part) => isIn.test(part));
 }
 
@@ -197,8 +201,14 @@ function filePath(text: string, rest: string): string {
   }
 }
 
+const NO_PORT =
+  /^(?!(?:memory|file|javascript|data|blob|mailto):)((?:[a-z][a-z0-9+.-]*:\/\/)?[^:/[\]]*):(?!\/\/|\d+(?:[^\w.-]|$))[^]+$/i;
+
 function wrong(text: string, what: string, hint: string): AddressError {
-  const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^]*@/i, "$1***@");
+  const shown = text.includes("@")
+    ? text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^]*@/i, "$1***@")
+    // What is not a port may be a password whose "@" was forgotten.
+    : text.replace(NO_PORT, "$1:***");
   const cut = shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
   return new AddressError(
     text === "" ? `address is empty; ${hint}` : `address ${JSON.stringify(cut)} ${what}; ${hint}`,

@@ -84,6 +84,12 @@ describe("parseNatsAddress()", () => {
     const given = parseNatsAddress("nats://secret@h");
     assert.deepEqual([given.user, given.token?.reveal()], [undefined, "secret"]);
     assert.equal(parseNatsAddress("ws://u:p@h:1").password?.reveal(), "p");
+    for (const scheme of ["nats", "ws", "wss"]) {
+      const { user, token, address } = parseNatsAddress(`${scheme}://t0ken@h:1`);
+      assert.deepEqual([user, token?.reveal()], [undefined, "t0ken"]);
+      assert.equal(JSON.stringify(address).includes("t0ken"), false);
+      assert.ok(holdsPassword(`${scheme}://t0ken@h:1`));
+    }
   });
 
   it("takes the credentials of several from any of them", () => {
@@ -138,4 +144,26 @@ describe("holdsPassword()", () => {
     assert.deepEqual(secret.filter((text) => !holdsPassword(text)), []);
     assert.deepEqual(open.filter(holdsPassword), []);
   });
+});
+
+describe("an address whose password lacks its @", () => {
+  for (
+    const text of [
+      "http://admin:hunter2",
+      "admin:hunter2:9000",
+      "nats://u:hunter2h:4222",
+      "wss://u:hunter2/x",
+    ]
+  ) {
+    it(`is refused without the password: ${text.replace("hunter2", "***")}`, () => {
+      const parse = /^(nats|wss?):/.test(text)
+        ? () => parseNatsAddress(text)
+        : () => parseHttpAddress(text);
+      assert.throws(parse, (error: Error) => {
+        assert.match(error.message, /^address ".*:\*\*\*" /);
+        assert.ok(!error.message.includes("hunter2"), error.message);
+        return true;
+      });
+    });
+  }
 });
