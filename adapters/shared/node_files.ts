@@ -53,13 +53,24 @@ class NodeFiles implements Files {
       const names = (await fs.readdir(place)).filter((name) => !UNFINISHED_NAME.test(name));
       names.sort(compareUtf8);
       const found: FileInfo[] = [];
+      const unreadable: string[] = [];
       for (let i = 0; i < names.length; i += STATS_AT_ONCE) {
         const some = names.slice(i, i + STATS_AT_ONCE).map((name) =>
           infoOf(nodePath.join(place, name), path === "" ? name : `${path}/${name}`)
         );
-        found.push(...(await Promise.all(some)).filter((info) => info !== undefined));
+        (await Promise.all(some)).forEach((info, at) => {
+          const name = names[i + at]!;
+          if (info !== undefined) found.push(info);
+          // Bytes that are not UTF-8 become this character, and nothing has the name that results.
+          else if (name.includes("\ufffd")) unreadable.push(name);
+        });
       }
-      return found;
+      if (unreadable.length === 0) return found;
+      throw new FilesError(
+        `Cannot list "${path}" in ${this.root}: ${unreadable.length} of its names are not UTF-8, such as ` +
+          `${JSON.stringify(unreadable[0])}; rename them`,
+        { kind: "bad-name", path },
+      );
     });
   }
 

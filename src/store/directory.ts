@@ -59,7 +59,10 @@ export class DirectoryStore implements Store {
     await this.#attempt(call, async () => {
       if (this.#createBuckets && !await this.#files.stat(bucket)) return;
       await this.#mustHaveBucket(call);
-      await this.#files.list(bucket);
+      await this.#files.list(bucket).catch((error) => {
+        // Names that cannot be listed hinder nobody who writes.
+        if (!(error instanceof FilesError) || error.kind !== "bad-name") throw error;
+      });
     });
   }
 

@@ -1,0 +1,49 @@
+import { after, before, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { CommandLine } from "../support/command.ts";
+import { FlowFolder } from "../support/flow_folder.ts";
+
+const SLOW = { timeout: 60_000 };
+const PIPELINE = `
+mode: batch
+name: files
+globalConfig: {store: {addr: "file:./data"}}
+dag:
+  - {id: list, type: fs-source, format: list, topics: "s3a://docs", out: [show]}
+  - {id: show, type: print}
+`;
+
+describe("a directory store with names that are not UTF-8", () => {
+  const kflow = new CommandLine();
+  let folder: FlowFolder;
+  before(async () => {
+    folder = await FlowFolder.make();
+    await folder.write("pipeline.yaml", PIPELINE);
+  });
+  after(async () => {
+    await kflow.endAll();
+    await folder.remove();
+  });
+
+  for (
+    const [where, name] of [["in the bucket", "Gr\\366.txt"], [
+      "in a folder of it",
+      "deep/Gr\\366.txt",
+    ]] as const
+  ) {
+    it(`is not listed as if they were not there: ${where}`, SLOW, async () => {
+      await folder.remove("data");
+      await folder.write("data/docs/plain.txt", "x");
+      await folder.write("data/docs/deep/plain.txt", "x");
+      // Only a shell can make such a name: the runtimes write UTF-8.
+      const made = spawnSync("sh", ["-c", `printf x > "$(printf '${name}')"`], {
+        cwd: folder.file("data/docs"),
+      });
+      assert.equal(made.status, 0);
+      const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+      assert.equal(status, 1, stderr);
+      assert.match(stderr, /1 of its names are not UTF-8, such as .*Gr.*\.txt.*; rename them/);
+    });
+  }
+});
