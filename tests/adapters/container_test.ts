@@ -171,7 +171,7 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
   });
 
   it(
-    "is a worker of each task; one that gets SIGTERM in the middle ends with 0, and the next goes on",
+    "is a worker of each task; one that gets SIGTERM in the middle ends with 143, and the next goes on",
     SLOW,
     async () => {
       const { env, results } = await flow();
@@ -182,7 +182,7 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
       const [worker] = await processesOf(env, "measure");
       process.kill(worker!, "SIGTERM");
       const { status, stderr } = await first.end(20_000);
-      assert.equal(status, 0, stderr);
+      assert.equal(status, 143, stderr);
       assert.match(stderr, /"Worker has stopped"/);
       assert.ok((await results()).length < DOCUMENTS);
 
@@ -238,7 +238,7 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
     assert.match(mounts, / \/ ro,/, "its root is read-only");
     process.kill(pid!, "SIGTERM");
     const { status, stderr } = await worker.end(20_000);
-    assert.equal(status, 0, stderr);
+    assert.equal(status, 143, stderr);
     assert.match(stderr, /"Worker has stopped"/);
 
     const second = start({ ...env, KFLOW_TASK: "measure" });
