@@ -6,6 +6,7 @@ import type { Settlement } from "../runtime/acknowledge.ts";
 import { errorRecord } from "../runtime/error_record.ts";
 import type { Flight } from "../runtime/flight.ts";
 import type { TaskProgress } from "../runtime/progress.ts";
+import { usefulTries } from "../runtime/failures/useful_tries.ts";
 import type { CallJob } from "./call_job.ts";
 
 export interface CallSettlementOptions {
@@ -47,7 +48,7 @@ export class CallSettlement implements Settlement {
     progress.add("errors");
     (flight.delivery as CallJob).settle({
       record: errorRecord(flight, error, this.#options),
-      givenUp: error instanceof AckError && asksForAck(error),
+      givenUp: error instanceof AckError ? asksForAck(error) : usefulTries(error) === 1,
     });
     consumer.ack(flight.delivery);
     progress.add("acked");

@@ -1,9 +1,8 @@
 import type { Consumer, Delivery } from "../broker/broker.ts";
-import { DecodeError, RecordError, type RecordValue } from "../codec/codec.ts";
+import type { RecordValue } from "../codec/codec.ts";
 import { placeOf } from "../error_place.ts";
-import { reasonOf, RejectedError, stackOf, UnavailableError } from "../errors.ts";
+import { reasonOf, stackOf, UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { StoreError, type StoreErrorKind } from "../store/store.ts";
 import { growingDelay } from "../waiting.ts";
 import { AckError } from "./ack_error.ts";
 import type { DeadLetters } from "./dead_letters.ts";
@@ -12,6 +11,7 @@ import type { ErrorStream } from "./error_stream.ts";
 import type { Flight } from "./flight.ts";
 import type { TaskProgress } from "./progress.ts";
 import { EndedWorker } from "./ended_worker.ts";
+import { usefulTries } from "./failures/useful_tries.ts";
 import type { AttemptNotes } from "./worker/attempt_notes.ts";
 
 export interface AcknowledgeOptions {
@@ -32,13 +32,6 @@ export interface AcknowledgeOptions {
 }
 
 const FIRST_DELAY_MS = 1000;
-/** A store that says one of these of an object says it again, unless the object is written meanwhile. */
-const HOPELESS: ReadonlySet<StoreErrorKind> = new Set([
-  "missing-key",
-  "bad-name",
-  "precondition",
-  "refused",
-]);
 
 /** Decides what becomes of an input, and settles it. */
 export interface Settlement {
@@ -205,14 +198,6 @@ export class Acknowledge implements Settlement {
     return retryDelayMs ??
       growingDelay(attempt - 1, { first: FIRST_DELAY_MS, longest: maxDelayMs });
   }
-}
-
-/** After how many tries there is no point in another one. A function may return something else, and a missing object may come late, so these get a second. */
-function usefulTries(error: unknown): number {
-  if (error instanceof DecodeError || error instanceof RejectedError) return 1;
-  const isHopeless = error instanceof RecordError ||
-    error instanceof StoreError && HOPELESS.has(error.kind);
-  return isHopeless ? 2 : Infinity;
 }
 
 /** What names a record to a person; undefined if the function has put something into it that cannot be printed. */

@@ -161,6 +161,29 @@ describe("POST /tasks/:id", () => {
     assert.deepEqual(taken.slice(records.length), taken.slice(0, records.length));
   });
 
+  it("does not ask for a retry of a record that no retry can help", async () => {
+    const fields = ["bucket", "key"].map((name) => ({ name, type: "string" }));
+    const place = { type: "record", name: "place", fields };
+    const reader = handlers.make({
+      pipeline: {
+        name: "elsewhere",
+        globalConfig: { store: { addr: "memory:" } },
+        dag: [
+          { id: "from", type: "raw-source", schema: place, out: ["read"] },
+          { id: "read", type: "raw" },
+        ],
+      },
+      functions: { read: async (_: unknown, ctx: Context) => void await ctx.object() },
+    });
+    const { status, json } = await ask(
+      reader,
+      post("/tasks/read", { json: { bucket: "secret", key: "a" } }),
+    );
+    assert.equal(status, 422);
+    assert.equal(json.errors[0].retry, false);
+    assert.match(json.errors[0].record.error, /Cannot read from bucket "secret"/);
+  });
+
   it("answers 422 with an error record for each that failed, and the outputs of the others", async () => {
     const { status, json } = await ask(
       handler,
