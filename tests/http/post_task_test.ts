@@ -180,8 +180,8 @@ describe("POST /tasks/:id", () => {
       post("/tasks/read", { json: { bucket: "secret", key: "a" } }),
     );
     assert.equal(status, 422);
-    assert.equal(json.errors[0].retry, false);
-    assert.match(json.errors[0].record.error, /Cannot read from bucket "secret"/);
+    assert.equal(json.errors[0]!.retry, false);
+    assert.match(json.errors[0]!.record.error, /Cannot read from bucket "secret"/);
   });
 
   it("answers 422 with an error record for each that failed, and the outputs of the others", async () => {
