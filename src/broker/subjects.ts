@@ -16,9 +16,13 @@ export class FlowNames {
     this.#flow = token(flow);
   }
 
-  /** Stream with the input queue of a task. */
+  /**
+   * Stream with the input queue of a task. A task id with a hyphen stands behind a tilde: otherwise task `b-c` of flow `a` and task `c` of flow `a-b` would share
+   * a stream.
+   */
   stream(task: string): string {
-    return `kflow-${this.#flow}-${token(task)}`;
+    const separator = token(task).includes("-") ? "~" : "-";
+    return `kflow-${this.#flow}${separator}${task}`;
   }
 
   /** All subjects of a task's input queue. */

@@ -14,6 +14,33 @@ describe("FlowNames", () => {
     assert.equal(names.state("finished", "run", "task"), "finished.flow-1.run.task");
   });
 
+  it("gives every task of every flow a stream of its own", () => {
+    const ids = [
+      "a",
+      "b",
+      "c",
+      "a-b",
+      "b-c",
+      "a-b-c",
+      "-",
+      "a-",
+      "-a",
+      "--",
+      "a_b",
+      "dead",
+      "a-dead",
+    ];
+    const streams = new Map<string, string>();
+    for (const flow of ids) {
+      const names = new FlowNames(flow);
+      const tasks = ids.filter((id) => id !== "dead").map((id) => [id, names.stream(id)] as const);
+      for (const [task, stream] of [...tasks, ["dead letters", names.deadStream] as const]) {
+        assert.equal(streams.get(stream), undefined, `${stream} is that of ${flow}/${task} too`);
+        streams.set(stream, `${flow}/${task}`);
+      }
+    }
+  });
+
   it("never lets a side out and a task have the same subject", () => {
     const names = new FlowNames("f");
     assert.notEqual(names.edge("t", "a", "b"), names.edge("t", "a-b"));
