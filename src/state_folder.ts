@@ -1,4 +1,5 @@
 import { reasonOf, StartError } from "./errors.ts";
+import type { StateFile } from "./broker/state_file.ts";
 import type { Files } from "./files/files.ts";
 import type { Host } from "./host.ts";
 
@@ -16,26 +17,58 @@ export async function openStateFolder(host: Host, folder: string): Promise<Files
 }
 
 /** The `StateFile` of a flow's embedded broker. @param open Opens the folder, when it is first needed. */
-export function stateFileIn(folder: string, flow: string, open: () => Promise<Files>) {
+export function stateFileIn(
+  folder: string,
+  flow: string,
+  open: () => Promise<Files>,
+): StateFile {
   const path = `${flow}.json`;
-  const place = `state file "${folder}/${path}"`;
-  return {
-    async load(): Promise<string | undefined> {
-      const body = await (await open()).read(path);
-      if (body === undefined) return undefined;
-      const text = await new Response(body).text();
-      const problem = problemOfState(text);
-      if (problem === undefined) return text;
-      throw new StartError(`Cannot read the ${place}: ${problem}; remove it to start anew`);
-    },
-    async save(text: string): Promise<void> {
-      try {
-        await (await open()).write(path, new TextEncoder().encode(text));
-      } catch (error) {
-        throw new StartError(`Cannot write the ${place}: ${reasonOf(error)}`, { cause: error });
-      }
-    },
+  const changesPath = `${flow}.changes`;
+  const encoder = new TextEncoder();
+  const read = async (path: string, problemOf: (text: string) => string | undefined) => {
+    const body = await (await open()).read(path);
+    if (body === undefined) return undefined;
+    const text = await new Response(body).text();
+    const problem = problemOf(text);
+    if (problem === undefined) return text;
+    throw new StartError(
+      `Cannot read the state file "${folder}/${path}": ${problem}; remove it to start anew`,
+    );
   };
+  const written = async (path: string, write: (files: Files) => Promise<unknown>) => {
+    try {
+      await write(await open());
+    } catch (error) {
+      const place = `state file "${folder}/${path}"`;
+      throw new StartError(`Cannot write the ${place}: ${reasonOf(error)}`, { cause: error });
+    }
+  };
+  return {
+    load: () => read(path, problemOfState),
+    async loadChanges() {
+      return await read(changesPath, problemOfChanges) ?? "";
+    },
+    async save(text) {
+      await written(path, (files) => files.write(path, encoder.encode(text)));
+      await written(changesPath, (files) => files.remove(changesPath));
+    },
+    append: (changes) =>
+      written(changesPath, (files) => files.append(changesPath, encoder.encode(changes))),
+  };
+}
+
+/** Of a last line without an end a killed process has written a part: it does not count. */
+function problemOfChanges(text: string): string | undefined {
+  for (const [index, line] of text.split("\n").slice(0, -1).entries()) {
+    try {
+      const change: unknown = JSON.parse(line);
+      if (Array.isArray(change) && change.every((part) => typeof part === "string")) continue;
+    } catch {
+      // Said below.
+    }
+    return `line ${index + 1} is not a change`;
+  }
+  return undefined;
 }
 
 function problemOfState(text: string): string | undefined {

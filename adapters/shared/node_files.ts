@@ -110,6 +110,21 @@ class NodeFiles implements Files {
     }
   }
 
+  async append(path: string, bytes: Uint8Array): Promise<void> {
+    const segments = localSegments(path);
+    const name = segments.pop()!;
+    await this.#attempt("write", path, async () => {
+      const folder = await this.#makeFolders(segments);
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | NO_FOLLOW;
+      const file = await fs.open(nodePath.join(folder, name), flags, FILE_MODE);
+      try {
+        await writeAll(file, bytes);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
   async makeDirectory(path: string): Promise<void> {
     const segments = path === "" ? [] : localSegments(path);
     await this.#attempt("make folder", path, () => this.#makeFolders(segments));

@@ -12,7 +12,8 @@ import {
 } from "./broker.ts";
 import { MemoryConsumer } from "./memory_consumer.ts";
 import { MemoryGroup } from "./memory_group.ts";
-import { MemoryState, type StateFile } from "./memory_state.ts";
+import { MemoryState } from "./memory_state.ts";
+import type { StateFile } from "./state_file.ts";
 import { MemoryPublisher } from "./memory_publisher.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import type { StateStore } from "./state.ts";

@@ -14,6 +14,7 @@ export function failingFiles(files: Files, hit: Hit): Files {
       return written;
     },
     room: () => files.room(),
+    append: (path, bytes) => files.append(path, bytes),
     makeDirectory: (path) => files.makeDirectory(path),
     async remove(path) {
       hit("before_remove");

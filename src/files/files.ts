@@ -66,6 +66,11 @@ export interface Files {
     body: Uint8Array | ReadableStream<Uint8Array>,
     options?: WriteOptions,
   ): Promise<number>;
+  /**
+   * Adds bytes to the end of a file, which is made, private to the user, if it does not exist. One call at a time for each file. A process that ends meanwhile may
+   * leave a part of them.
+   */
+  append(path: string, bytes: Uint8Array): Promise<void>;
   /** Makes a folder and those above it. No error if it is there. */
   makeDirectory(path: string): Promise<void>;
   /** Bytes of the disk below the root, and how many of them a file may still take; undefined where the system does not say. */

@@ -82,6 +82,12 @@ export class MemoryFiles implements Files {
     }
   }
 
+  async append(path: string, bytes: Uint8Array): Promise<void> {
+    segmentsOf(path);
+    const before = this.#files.get(path)?.bytes ?? new Uint8Array();
+    await this.write(path, joinChunks([before, bytes]));
+  }
+
   async makeDirectory(path: string): Promise<void> {
     if (path !== "") this.#makeFolders(segmentsOf(path));
     await Promise.resolve();

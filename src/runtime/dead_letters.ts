@@ -47,10 +47,12 @@ export class BrokerDeadLetters implements DeadLetters {
   }
 }
 
-/** Dead letters in files, one each, for a broker that forgets. */
+/** Dead letters in files for a broker that forgets: one for each task, with a line of JSON for each letter. */
 export class FileDeadLetters implements DeadLetters {
   readonly #files: () => Promise<Files>;
   readonly #folder: string;
+  /** One after the other, so that no line runs into another. */
+  #writing: Promise<void> = Promise.resolve();
 
   /** @param options.files Called at the first dead letter, so that a run without any makes no folder. */
   constructor(options: { files: () => Promise<Files>; folder: string; place: string }) {
@@ -61,19 +63,18 @@ export class FileDeadLetters implements DeadLetters {
 
   readonly place: string;
 
-  async put(delivery: Delivery, notice: DeathNotice): Promise<void> {
-    const text = JSON.stringify(
-      {
-        headers: { ...delivery.headers(), ...noticeHeaders(delivery, notice) },
-        error: notice.error,
-        ...(notice.stack && { stack: notice.stack }),
-        bodyBase64: base64(delivery.body),
-      },
-      null,
-      2,
-    );
-    const path = `${this.#folder}/${notice.task}-${delivery.sequence}.json`;
-    const files = await this.#files();
-    await files.write(path, new TextEncoder().encode(text + "\n"));
+  put(delivery: Delivery, notice: DeathNotice): Promise<void> {
+    const line = JSON.stringify({
+      headers: { ...delivery.headers(), ...noticeHeaders(delivery, notice) },
+      error: notice.error,
+      ...(notice.stack && { stack: notice.stack }),
+      bodyBase64: base64(delivery.body),
+    });
+    const bytes = new TextEncoder().encode(line + "\n");
+    this.#writing = this.#writing.catch(() => {}).then(async () => {
+      const files = await this.#files();
+      await files.append(`${this.#folder}/${notice.task}.ndjson`, bytes);
+    });
+    return this.#writing;
   }
 }

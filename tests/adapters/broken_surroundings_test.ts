@@ -39,7 +39,7 @@ describe("kflow run, with something wrong around it", () => {
     // Either it has done all and waits for its reader, or it waits with work to do.
     const deadline = Date.now() + 1500;
     const isDone = async () =>
-      (await folder.read(".kflow/around.json").catch(() => [])).length > 3000 * 33;
+      (await folder.read(".kflow/around.changes").catch(() => [])).length > 3000 * 33;
     while (!await isDone() && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -18,6 +18,20 @@ export function testFiles(name: string, make: () => Promise<Files>): void {
       assert.equal((await files.stat(""))?.isDirectory, true);
     });
 
+    it("append() makes a private file and adds to its end", async () => {
+      const files = await make();
+      await files.append("a/log", bytes("one\n"));
+      await files.append("a/log", bytes(""));
+      await files.append("a/log", bytes("two\n"));
+      assert.equal(await textOf(files, "a/log"), "one\ntwo\n");
+      await files.remove("a/log");
+      await files.append("a/log", bytes("three\n"));
+      assert.equal(await textOf(files, "a/log"), "three\n");
+      await assert.rejects(files.append("../log", bytes("x")), RangeError);
+      await files.write("folder/inside", bytes("x"));
+      await assert.rejects(files.append("folder", bytes("x")), FilesError);
+    });
+
     it("room() gives the bytes of the disk and those that are free, or nothing", async () => {
       const room = await (await make()).room();
       if (room === undefined) return;

@@ -1,8 +1,10 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
-import type { StateFile } from "../../src/broker/memory_state.ts";
+import { MemoryState } from "../../src/broker/memory_state.ts";
+import type { StateFile } from "../../src/broker/state_file.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { StateFileOfTest } from "../support/state_file.ts";
 import { runFlow } from "../support/flow.ts";
 
 interface Listed {
@@ -24,22 +26,10 @@ dag:
 `;
 }
 
-/** A state file that lives as long as the test: what the next run of the embedded broker finds. */
-function stateFile(): StateFile & { text?: string } {
-  const file: StateFile & { text?: string } = {
-    load: () => Promise.resolve(file.text),
-    save: (text) => {
-      file.text = text;
-      return Promise.resolve();
-    },
-  };
-  return file;
-}
-
 /** Versions of objects in the checkpoint. */
-function remembered(file: { text?: string }): number {
-  const state: Record<string, string> = JSON.parse(file.text!);
-  return state["checkpoint.test.list.listed-0"]!.split("\n").length;
+async function remembered(file: StateFileOfTest): Promise<number> {
+  const entry = await new MemoryState(file).get("checkpoint.test.list.listed-0");
+  return entry!.value.split("\n").length;
 }
 
 describe("fs-source", () => {
@@ -110,7 +100,7 @@ describe("fs-source", () => {
   });
 
   it("with a checkpoint lists what is new or changed, whatever its name, and nothing else", async () => {
-    const file = stateFile();
+    const file = new StateFileOfTest();
     await pass(file);
     assert.equal(seen.length, 3);
     await pass(file);
@@ -122,7 +112,7 @@ describe("fs-source", () => {
   });
 
   it("does not remember what became a dead letter, so that the next run takes it again", async () => {
-    const file = stateFile();
+    const file = new StateFileOfTest();
     const { task } = await pass(file, { fail: "b" });
     assert.equal(task("work").counts.dead, 1);
     await pass(file);
@@ -130,7 +120,7 @@ describe("fs-source", () => {
   });
 
   it("does not remember what was listed and not worked off when the run was stopped", async () => {
-    const file = stateFile();
+    const file = new StateFileOfTest();
     const stop = new AbortController();
     const broker = createMemoryBroker({ stateFile: file });
     const done: string[] = [];
@@ -154,12 +144,12 @@ describe("fs-source", () => {
   });
 
   it("forgets objects that are gone: one that comes back is listed again", async () => {
-    const file = stateFile();
+    const file = new StateFileOfTest();
     await pass(file);
-    assert.equal(remembered(file), 3);
+    assert.equal(await remembered(file), 3);
     await store.delete("docs", "b");
     await pass(file);
-    assert.equal(remembered(file), 2);
+    assert.equal(await remembered(file), 2);
     await put("b", "b");
     await pass(file);
     assert.deepEqual(seen, ["b"]);

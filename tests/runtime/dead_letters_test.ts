@@ -56,7 +56,7 @@ describe("BrokerDeadLetters", () => {
 });
 
 describe("FileDeadLetters", () => {
-  it("makes one file per letter, and none before the first", async () => {
+  it("makes one file per task with a line for each letter, and none before the first", async () => {
     const files = new MemoryFiles();
     let opened = 0;
     const letters = new FileDeadLetters({
@@ -68,9 +68,15 @@ describe("FileDeadLetters", () => {
       place: "there",
     });
     assert.equal(opened, 0);
-    await letters.put(DELIVERY, NOTICE);
-    const body = await files.read("f-dead/run/t-7.json");
-    const letter = JSON.parse(await new Response(body).text());
+    const puts = Array.from({ length: 100 }, () => letters.put(DELIVERY, NOTICE));
+    await Promise.all(puts);
+    assert.deepEqual((await files.list("f-dead/run")).map(({ path }) => path), [
+      "f-dead/run/t.ndjson",
+    ]);
+    const text = await new Response(await files.read("f-dead/run/t.ndjson")).text();
+    const lines = text.trimEnd().split("\n");
+    assert.equal(lines.length, 100);
+    const letter = JSON.parse(lines[99]!);
     assert.equal(letter.error, NOTICE.error);
     assert.deepEqual(Uint8Array.from(atob(letter.bodyBase64), (c) => c.charCodeAt(0)), BODY);
     assert.equal(letter.headers["Kflow-Edge"], "kflow.f.t.p");

@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
-import type { StateFile } from "../../src/broker/memory_state.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
+import { StateFileOfTest } from "../support/state_file.ts";
 
 const YAML = `
 mode: batch
@@ -16,14 +16,7 @@ dag:
 
 describe("an embedded run with the id of an earlier one", () => {
   async function setUp() {
-    let text: string | undefined;
-    const stateFile: StateFile = {
-      load: () => Promise.resolve(text),
-      save: (next) => {
-        text = next;
-        return Promise.resolve();
-      },
-    };
+    const stateFile = new StateFileOfTest();
     const store = new MemoryStore({ buckets: ["docs"] });
     for (let i = 0; i < 20; i++) await store.put("docs", `d${i}`, new Uint8Array(1));
     return async (options: { stopAt?: number }) => {

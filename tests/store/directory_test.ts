@@ -164,6 +164,7 @@ function failingFiles(files: Files, kind: "denied" | "no-room" | "failed"): File
     list: refuse,
     read: refuse,
     write: refuse,
+    append: refuse,
     makeDirectory: refuse,
     remove: refuse,
   };
