@@ -4,6 +4,7 @@ import { createMemoryBroker } from "../../src/broker/memory.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { type ObjectInfo, StoreError } from "../../src/store/store.ts";
 import { runFlow } from "../support/flow.ts";
+import { StateFileOfTest } from "../support/state_file.ts";
 
 const PIPELINE = `
 mode: batch
@@ -51,11 +52,7 @@ describe("fs-source after a listing that failed in the middle", () => {
     it(`does not remember as done what is only on its way, of a store that is ${kind}`, async () => {
       const store = new FalteringStore(kind);
       for (const key of ["a", "b"]) await store.put("docs", key, new Uint8Array(1));
-      let state: string | undefined;
-      const stateFile = {
-        load: () => Promise.resolve(state),
-        save: (text: string) => Promise.resolve(void (state = text)),
-      };
+      const stateFile = new StateFileOfTest();
       const calls: string[] = [];
       // As a process does: each run with a broker of its own, on the state that the last one left.
       const run = async (id: string, isBad: boolean) => {
