@@ -14,7 +14,7 @@ export function printable(text: string): string {
   });
 }
 
-/** The same as one line, whatever breaks there are in it. */
+/** The same as one line, without line breaks. */
 export function printableLine(text: string): string {
   return printable(text.replaceAll(/\r?\n/g, " | "));
 }

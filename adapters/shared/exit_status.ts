@@ -18,7 +18,7 @@ export function exitStatusOf(
 ): number {
   if (report?.tasks.some(({ failures }) => failures.length > 0)) return FAILED;
   const { signalled } = shutdown;
-  // Whoever started a batch must not take it for done.
+  // The caller must not take an unfinished batch for done.
   const isUnfinished = batch && !report?.finished;
   if (signalled !== undefined && (isUnfinished || signalled.graceIsOver)) return signalled.status;
   return report !== undefined && deadLettersIn(report) > 0 ? DEAD_LETTERS : DONE;

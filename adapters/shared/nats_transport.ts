@@ -61,7 +61,7 @@ class HeardTransport extends NodeTransport {
     });
   }
 
-  /** Has the socket keep one listener of errors, whoever takes all listeners off. */
+  /** Keeps one error listener on the socket, even after all listeners were removed. */
   #hear(socket: Socket): void {
     const hear = (error: Error) => {
       if (this.#failure !== undefined) return;

@@ -44,21 +44,21 @@ const LAST_LINE_MS = 100;
 export function createNodeHost(options: NodeHostOptions): NodeHost {
   const { writeText = writeToProcess } = options;
   const shutdown = new ShutdownSignals();
-  /** Of what could not be printed; it goes before whatever the command says. */
+  /** The status for output that could not be printed; it overrides that of the command. */
   let brokenStatus: number | undefined;
   const stderr = new QueuedOutput({
     name: "Standard error",
     stream: process.stderr,
     maxWaiting: MAX_LOG_WAITING,
     take: (text) => writeText("stderr", text),
-    // Log lines that nobody takes are no reason to end.
+    // Log lines without a reader are not a reason to end.
     broken: () => {},
   });
   const stdout = new QueuedOutput({
     name: "Standard output",
     stream: process.stdout,
     take: (text) => writeText("stdout", text),
-    // What was printed is lost, so nothing more may be acknowledged: ends like a program that SIGPIPE ends, but hands back what it has.
+    // What was printed is lost, so nothing more may be acknowledged: ends like a program that SIGPIPE ends, but nacks what it holds.
     broken(error) {
       const code = codeOf(error) ?? String(error);
       const isClosed = code === "EPIPE";

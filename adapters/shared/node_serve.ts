@@ -119,7 +119,7 @@ const HOST = /^[^\s/?#@\\]+$/;
 /** Stands for the host that an old client does not name. It is not this machine. */
 const NO_HOST = "unknown.invalid";
 
-/** The URL of a request. Its host is that of the header `Host`, whatever the target says: a browser lets pages choose only the target. */
+/** The URL of a request. Its host is that of the header `Host`, never that of the target: a browser lets pages choose only the target. */
 function urlOf({ url = "/", headers }: IncomingMessage): string {
   const path = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] ?? url;
   const { host = NO_HOST } = headers;

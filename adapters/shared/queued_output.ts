@@ -21,7 +21,7 @@ interface Batch {
   readonly taken: PromiseWithResolvers<void>;
 }
 
-/** Writes one text after the other, so that a stream that nobody reads blocks neither the thread nor fills the memory. */
+/** Writes one text after the other, so that a stream without a reader neither blocks the thread nor fills the memory. */
 export class QueuedOutput implements TextOutput {
   readonly #options: QueuedOutputOptions;
   #waiting?: Batch;
@@ -75,7 +75,7 @@ export class QueuedOutput implements TextOutput {
     this.#inFlight = undefined;
   }
 
-  /** Nothing more can be written: what waits and what follows is lost, and whoever waits for it is told. */
+  /** Nothing more can be written: what waits and what follows is lost, and its waiters are notified. */
   fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     const { name, broken } = this.#options;

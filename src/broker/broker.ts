@@ -244,7 +244,7 @@ export interface Broker {
   /** How the queue stands for a group; undefined while the stream or the group does not exist. */
   queueState(stream: string, group: string): Promise<QueueState | undefined>;
   /**
-   * The queues whose subjects lie under these, whoever made them; absent where queues end with the process. Messages are those stored, acked or not.
+   * The queues whose subjects lie under these, also those of other pipelines; absent where queues end with the process. Messages are those stored, acked or not.
    * @param subjects Such as `kflow.flow.>`.
    */
   queuesUnder?(

@@ -3,7 +3,7 @@ export interface StateFile {
   load(): Promise<string | undefined>;
   /** What was appended since the last `save`; "" if nothing was. */
   loadChanges(): Promise<string>;
-  /** Writes the whole anew and forgets the changes, in this order: changes may be applied twice. */
+  /** Replaces the whole and forgets the changes, in this order: changes may be applied twice. */
   save(text: string): Promise<void>;
   append(changes: string): Promise<void>;
 }

@@ -242,7 +242,7 @@ function isOfTarget(items: readonly ItemAnswer[]): boolean {
     verdict === first?.verdict && (verdict !== "disputed" || type === first.type)
   );
   if (!areSame) return false;
-  // Of a single document nobody knows whether another one would have been taken.
+  // A single document does not show whether another one would have been accepted.
   return first?.verdict === "barred" || first?.verdict === "busy" || items.length > 1;
 }
 

@@ -69,7 +69,7 @@ export class BatchEnd {
     return counts;
   }
 
-  /** Removes all that is known of the run: for a run whose id nobody can give again. */
+  /** Removes all that is known of the run: for a run whose id cannot be given again. */
   async forget(): Promise<void> {
     this.#finished.clear();
     for (const what of ["finished", "dead"] as const) {

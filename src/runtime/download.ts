@@ -22,7 +22,7 @@ export interface Download {
 
 /**
  * `bucket` and `key` of a record, as `autoDownload` needs them (product document, "Automatic download").
- * @param buckets Those that a record may name. Whoever can send a record may otherwise read everything that the pipeline's credentials open.
+ * @param buckets Those that a record may name. Otherwise a sender of records could read everything that the pipeline's credentials open.
  * @throws {RejectedError} if the record names another one.
  */
 export function referenceIn(

@@ -165,7 +165,7 @@ async function deadLettersOf(end: BatchEnd, stop: AbortSignal): Promise<Map<stri
   }
 }
 
-/** Whether a stop came when all was done. While the broker does not answer, nobody knows. */
+/** Whether a stop came when all was done. While the broker does not answer, this is unknown. */
 async function areFinished({ tasks, end }: Shared): Promise<boolean> {
   try {
     const finished = await Promise.all(tasks.map(({ id }) => end.isFinished(id)));

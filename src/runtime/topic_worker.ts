@@ -143,7 +143,7 @@ async function findTopic(
 ): Promise<TopicState> {
   const { topic, writers, task, shared } = options;
   const isOwn = writers.before.length + writers.behind.length > 0;
-  // Whoever writes there may make it, and so may this source: the one that starts first does.
+  // A task that writes there may create it, and so may this source: the first to start does.
   const makers = [...writers.before, ...writers.behind];
   const create = isOwn &&
     [task, ...shared.plan.tasks.filter(({ id }) => makers.includes(id))]

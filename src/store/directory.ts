@@ -60,7 +60,7 @@ export class DirectoryStore implements Store {
       if (this.#createBuckets && !await this.#files.stat(bucket)) return;
       await this.#mustHaveBucket(call);
       await this.#files.list(bucket).catch((error) => {
-        // Names that cannot be listed hinder nobody who writes.
+        // Names that cannot be listed do not prevent writing.
         if (!(error instanceof FilesError) || error.kind !== "bad-name") throw error;
       });
     });

@@ -1,18 +1,14 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect as connectSocket, type Socket } from "node:net";
 import { connect } from "nats";
-import type { Broker } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { pick, seededRandom } from "../codec/random_avro.ts";
 import { eventually, within } from "../support/broker_probes.ts";
 import { runFlow } from "../support/flow.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { onNats } from "../support/on_nats.ts";
 import { testSeed } from "../support/test_seed.ts";
 
 const LONG = { timeout: 120_000 };
@@ -88,33 +84,26 @@ class BareClient {
   }
 }
 
-describe("any message that a NATS server accepts", { skip: serverSkip("nats-server") }, () => {
+onNats("any message that a NATS server accepts", (given) => {
   const seed = testSeed();
-  let server: NatsServer;
-  let broker: Broker;
-  before(async () => {
-    server = await startNats({ config: `max_payload: ${MAX_PAYLOAD}` });
-    broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
-  }, LONG);
-  after(async () => {
-    await broker?.close();
-    await server?.stop();
-  });
-
   /** Publishes these beside good ones, and runs the batch to its end. */
   async function run(flow: string, strange: readonly { headers: string; body: Uint8Array }[]) {
     const names = new FlowNames(flow);
     const schema = new AvroCodec().parse(SCHEMA);
-    await broker.state.put(names.state("schema", schema.fingerprint), schema.text);
+    await given.broker.state.put(names.state("schema", schema.fingerprint), schema.text);
     const queue = {
       stream: names.stream("work"),
       subjects: names.subjects("work"),
       maxBytes: 64 << 20,
       duplicateWindowMs: 600_000,
     };
-    await broker.ensureQueue(queue);
-    await broker.ensureQueue({ ...queue, stream: names.deadStream, subjects: names.deadSubjects });
-    const client = await BareClient.open(server.tcpPort);
+    await given.broker.ensureQueue(queue);
+    await given.broker.ensureQueue({
+      ...queue,
+      stream: names.deadStream,
+      subjects: names.deadSubjects,
+    });
+    const client = await BareClient.open(given.server.tcpPort);
     const subject = names.edge("work", "make");
     let good = 0;
     for (const [index, { headers, body }] of strange.entries()) {
@@ -138,13 +127,13 @@ dag:
   - {id: make, type: raw-source, module: ./x.ts, schema: '${SCHEMA}', out: [work]}
   - {id: work, type: raw, module: ./x.ts, meta: {retry.delay.ms: 1, max.attempts: 2}}
 `,
-        broker,
+        broker: given.broker,
         functions: { make: [], work: ({ n }: { n: number }) => void seen.push(n) },
       }),
       90_000,
       "end of the batch",
     );
-    const connection = await connect({ servers: server.tcpUrl });
+    const connection = await connect({ servers: given.server.tcpUrl });
     const manager = await connection.jetstreamManager();
     const { state } = await manager.streams.info(names.deadStream);
     const letters = [];
@@ -198,4 +187,4 @@ dag:
     assert.deepEqual(new Uint8Array(content.subarray(at)), body);
     assert.equal(letters[1]!.header.get("Kflow-Edge"), "kflow.large.work.make");
   });
-});
+}, { config: `max_payload: ${MAX_PAYLOAD}` });

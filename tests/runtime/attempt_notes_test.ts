@@ -1,16 +1,12 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, headers } from "nats";
-import type { Broker } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
 import { TaskTally } from "../../src/metrics/task_tally.ts";
 import { turn } from "../../src/waiting.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
 import { publish, receiveOne } from "../support/broker_probes.ts";
 import { runFlow } from "../support/flow.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { onNats } from "../support/on_nats.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
@@ -26,18 +22,7 @@ dag:
 `;
 }
 
-describe("attempts of a record whose workers died", { skip: serverSkip("nats-server") }, () => {
-  let server: NatsServer;
-  let broker: Broker;
-  before(async () => {
-    server = await startNats();
-    broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
-  }, LONG);
-  after(async () => {
-    await broker?.close();
-    await server?.stop();
-  });
-
+onNats("attempts of a record whose workers died", (given) => {
   /** One record that was delivered this often without an answer from its workers. */
   async function delivered(name: string, times: number): Promise<void> {
     const queue = {
@@ -46,8 +31,8 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
       maxBytes: 1 << 20,
       duplicateWindowMs: 600_000,
     };
-    await broker.ensureQueue(queue);
-    const publisher = broker.publisher();
+    await given.broker.ensureQueue(queue);
+    const publisher = given.broker.publisher();
     const schema = new AvroCodec().parse(SCHEMA);
     const message = {
       subject: `kflow.${name}.work.make`,
@@ -58,7 +43,7 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
     assert.equal(await publish(publisher, message), "stored");
     publisher.close();
     const place = { queue, group: `${name}-work`, ackWaitMs: 120_000, maxAckPending: 100 };
-    const consumer = await broker.consume(place);
+    const consumer = await given.broker.consume(place);
     for (let attempt = 1; attempt <= times; attempt++) {
       const delivery = await receiveOne(consumer);
       assert.equal(delivery.attempt, attempt);
@@ -71,7 +56,7 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
   async function work(name: string, call: () => unknown) {
     const { task } = await runFlow({
       yaml: pipeline(name, "retry.delay.ms: 1"),
-      broker,
+      broker: given.broker,
       functions: { make: [], work: call },
     });
     return task("work").counts;
@@ -81,7 +66,7 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
     await delivered("waited", 7);
     const counts = await work("waited", () => ({ n: 7 }));
     assert.deepEqual([counts.out, counts.errors, counts.dead], [1, 0, 0]);
-    assert.deepEqual(await broker.state.keys("begun"), []);
+    assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
   it("count from the third on", LONG, async () => {
@@ -93,7 +78,7 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
     });
     // The first two deliveries count, noted or not.
     assert.deepEqual([calls, counts.errors, counts.dead], [3, 3, 1]);
-    assert.deepEqual(await broker.state.keys("begun"), []);
+    assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
   it("have the worker to themselves, and the log and a gauge say so", LONG, async () => {
@@ -105,7 +90,7 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
     const metrics = new TaskTally({ flow: "alone", task: "work" });
     const { logged, task } = await runFlow({
       yaml: pipeline("alone", "concurrency: 4"),
-      broker,
+      broker: given.broker,
       metricsOf: ({ id }) => id === "work" ? metrics : undefined,
       functions: {
         make: async function* () {
@@ -130,7 +115,7 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
     assert.deepEqual([gauges, metrics.gauge("alone")], [[1], 0]);
     const lines = logged.filter(({ message }) => String(message).includes("to itself"));
     assert.deepEqual(lines.map(({ level, attempt }) => [level, attempt]), [["WARNING", 4]]);
-    assert.deepEqual(await broker.state.keys("begun"), []);
+    assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
   it(
@@ -138,18 +123,18 @@ describe("attempts of a record whose workers died", { skip: serverSkip("nats-ser
     LONG,
     async () => {
       await delivered("left", 1);
-      await broker.state.put("begun.left.work.1-1", "1");
+      await given.broker.state.put("begun.left.work.1-1", "1");
       // What remains of a deletion that was cut off.
-      const connection = await connect({ servers: server.tcpUrl });
+      const connection = await connect({ servers: given.server.tcpUrl });
       const mark = headers();
       mark.set("KV-Operation", "DEL");
       await connection.jetstream().publish("$KV.kflow-state.begun.left.work.2-2", undefined, {
         headers: mark,
       });
       await connection.close();
-      assert.equal((await broker.state.keys("begun")).length, 2);
+      assert.equal((await given.broker.state.keys("begun")).length, 2);
       await work("left", () => ({ n: 7 }));
-      assert.deepEqual(await broker.state.keys("begun"), []);
+      assert.deepEqual(await given.broker.state.keys("begun"), []);
     },
   );
 });

@@ -1,30 +1,15 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect } from "nats";
-import type { Broker } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
 import { eventually, within } from "../support/broker_probes.ts";
 import { runFlow } from "../support/flow.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
+import { onNats } from "../support/on_nats.ts";
 import { pause } from "../support/pause.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
-describe("a queue that is purged while its task works", { skip: serverSkip("nats-server") }, () => {
-  let server: NatsServer;
-  let broker: Broker;
-  before(async () => {
-    server = await startNats();
-    broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
-  }, LONG);
-  after(async () => {
-    await broker?.close();
-    await server?.stop();
-  });
-
+onNats("a queue that is purged while its task works", (given) => {
   it("does not end the batch before the outputs in progress are taken", LONG, async () => {
     const working = Promise.withResolvers<void>();
     const purged = Promise.withResolvers<void>();
@@ -37,7 +22,7 @@ dag:
   - {id: work, type: raw, module: ./x.ts, schema: '${SCHEMA}', out: [show]}
   - {id: show, type: print}
 `,
-      broker,
+      broker: given.broker,
       functions: {
         make: [{ n: 1 }],
         work: async ({ n }: { n: number }) => {
@@ -49,10 +34,10 @@ dag:
     });
     await within(working.promise, 10_000, "call");
     await eventually(
-      async () => await broker.state.get("finished.purged.run-1.make") !== undefined,
+      async () => await given.broker.state.get("finished.purged.run-1.make") !== undefined,
       "end of the source",
     );
-    const connection = await connect({ servers: server.tcpUrl });
+    const connection = await connect({ servers: given.server.tcpUrl });
     await (await connection.jetstreamManager()).streams.purge("kflow-purged-work");
     await connection.close();
     // Twice as long as the longest time between two looks at the queue.
@@ -60,23 +45,12 @@ dag:
     purged.resolve();
     const { printed } = await run;
     assert.deepEqual(printed, [{ n: 1 }]);
-    const state = await broker.queueState("kflow-purged-show", "purged-show");
+    const state = await given.broker.queueState("kflow-purged-show", "purged-show");
     assert.equal(state?.pending, 0);
   });
 });
 
-describe("a source whose queue is full", { skip: serverSkip("nats-server") }, () => {
-  let server: NatsServer;
-  let broker: Broker;
-  before(async () => {
-    server = await startNats();
-    broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
-  }, LONG);
-  after(async () => {
-    await broker?.close();
-    await server?.stop();
-  });
-
+onNats("a source whose queue is full", (given) => {
   it(
     "stops long before its grace is over, and goes on without a gap or a double",
     LONG,
@@ -93,7 +67,7 @@ dag:
   - {id: make, type: raw-source, module: ./x.ts, schema: '${schema}', out: [work]}
   - {id: work, type: raw, module: ./x.ts, meta: {stream.max.bytes: 65536}}
 `,
-        broker,
+        broker: given.broker,
       };
       const rows = Array.from({ length: 80 }, (_, n) => ({ n, fill: "x".repeat(1000) }));
       const first = runFlow({
@@ -105,7 +79,7 @@ dag:
       });
       let before = 0;
       await eventually(async () => {
-        const state = await broker.queueState("kflow-full-work", "full-work");
+        const state = await given.broker.queueState("kflow-full-work", "full-work");
         const messages = state?.messages ?? await stored();
         const isFull = messages > 0 && messages === before;
         before = messages;
@@ -123,7 +97,7 @@ dag:
       assert.deepEqual(seen, rows.map(({ n }) => n));
 
       async function stored(): Promise<number> {
-        const connection = await connect({ servers: server.tcpUrl });
+        const connection = await connect({ servers: given.server.tcpUrl });
         try {
           const manager = await connection.jetstreamManager();
           return (await manager.streams.info("kflow-full-work")).state.messages;

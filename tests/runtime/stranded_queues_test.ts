@@ -1,27 +1,12 @@
-import { after, before, describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { Broker } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
 import { runFlow } from "../support/flow.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { onNats } from "../support/on_nats.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
-describe("records of a task that was renamed", { skip: serverSkip("nats-server") }, () => {
-  let server: NatsServer;
-  let broker: Broker;
-  before(async () => {
-    server = await startNats();
-    broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
-  }, LONG);
-  after(async () => {
-    await broker?.close();
-    await server?.stop();
-  });
-
+onNats("records of a task that was renamed", (given) => {
   async function warnings(options: { task: string; run: string; only?: string[] }) {
     const { task, run, only } = options;
     const warned = Promise.withResolvers<Record<string, unknown>>();
@@ -36,7 +21,7 @@ dag:
   - {id: make, type: raw-source, module: ./x.ts, schema: '${SCHEMA}', out: [${task}]}
   - {id: ${task}, type: raw, module: ./x.ts}
 `,
-      broker,
+      broker: given.broker,
       run,
       only,
       told: (line) => {

@@ -1,10 +1,7 @@
 import { after, before, describe } from "@std/testing/bdd";
 import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
-import { connectNats } from "../../src/broker/nats.ts";
-import { type NatsServer, startNats } from "./nats_server.ts";
-import { quiet } from "./quiet_log.ts";
-import { serverSkip } from "./server_binary.ts";
+import { onNats } from "./on_nats.ts";
 
 /** A broker, and what is needed to have several flows on it. */
 export interface BrokerOfTests {
@@ -32,22 +29,11 @@ export function onBothBrokers(name: string, suite: (given: BrokerOfTests) => voi
     });
   });
 
-  describe(`${name}, on a NATS server`, { skip: serverSkip("nats-server") }, () => {
-    let server: NatsServer | undefined;
-    let broker: Broker;
-    before(async () => {
-      server = await startNats();
-      broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
-    }, { timeout: 60_000 });
-    after(async () => {
-      await broker?.close();
-      await server?.stop();
-    });
+  onNats(`${name}, on a NATS server`, (given) =>
     suite({
       get broker() {
-        return broker;
+        return given.broker;
       },
       flowId,
-    });
-  });
+    }));
 }

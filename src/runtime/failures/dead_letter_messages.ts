@@ -11,14 +11,14 @@ export interface DeadLetterMessage {
 
 /** The first line of a header block, the id and the line ends. */
 const FRAME_BYTES = 300;
-/** A part carries at least this much, whatever the headers leave. */
+/** A part carries at least this much, even if the headers leave less. */
 const LEAST_PART_BYTES = 128;
 const NAME = /^[!-9;-~]+$/;
 const BAD_VALUE = /[\0\r\n\uFFFD]/;
 const ENCODER = new TextEncoder();
 
 /**
- * What is stored of a message that is given up, whatever bytes and headers it has: its body, its headers, and headers that say why. Headers that no client may send, or
+ * Makes what is stored of a message that is given up, for all bytes and headers: its body, its headers, and headers that say why. Headers that no client may send, or
  * that ours would replace, are in `Kflow-Headers-Base64` as the block that the broker had.
  *
  * A message that does not fit with all of this becomes several: `Kflow-Part` counts them, and their bodies in order are the header block, `Kflow-Headers-Bytes`

@@ -26,7 +26,7 @@ export function noticeHeaders(delivery: Delivery, notice: DeathNotice): Record<s
   };
 }
 
-/** Header values are one line of ASCII; whatever else there is becomes a `?`. */
+/** Writes a header value as one line of ASCII; every other character becomes a `?`. */
 function headerText(text: string, limit: number): string {
   return text.replaceAll(/\s+/g, " ").replaceAll(/[^\x20-\x7e]/g, "?").trim().slice(
     0,

@@ -20,7 +20,7 @@ export interface AttemptNotesOptions {
 
 /** What the state store holds of one message. */
 interface Note {
-  /** Attempts that were really begun, the current one included. */
+  /** Attempts that really started, the current one included. */
   readonly tries: number;
   /** The latest attempt that ended with its worker alive: nothing before it counts as a death. */
   readonly ended: number;
@@ -69,7 +69,7 @@ export class AttemptNotes {
     }
   }
 
-  /** How often the message was really begun, with this time. */
+  /** How often the message was really started, including this time. */
   triesOf(delivery: Delivery): number {
     return this.#notes.get(delivery)?.tries ?? delivery.attempt;
   }

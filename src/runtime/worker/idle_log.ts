@@ -15,7 +15,7 @@ export interface IdleLogOptions {
     /** The delivery that has the worker to itself. */
     readonly alone: { readonly sequence: number; readonly since: number } | undefined;
   };
-  /** How many deliveries the worker has begun. */
+  /** How many deliveries the worker has started. */
   readonly counts: { readonly in: number };
   /** Deliveries that the whole group may hold. */
   readonly maxAckPending: number;
