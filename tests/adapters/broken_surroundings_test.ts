@@ -86,7 +86,7 @@ describe("kflow run, with something wrong around it", () => {
     const env = { KFLOW_STATE_DIR: folder.file("else where/state") };
     const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")], { env });
     assert.equal(status, 0, stderr);
-    assert.deepEqual([...(await folder.files("else where/state")).keys()], ["around.json"]);
+    assert.deepEqual([...(await folder.files("else where/state")).keys()], ["around.changes"]);
     assert.equal((await folder.files(".kflow")).size, 0);
   });
 });
