@@ -1,4 +1,5 @@
 import * as kflow from "../../mod.ts";
+import { moduleMistake, type ModulePlace } from "../shared/module_mistake.ts";
 
 /** The part of Bun used here; its own types would make Deno fetch Bun. */
 interface BunGlobal {
@@ -24,7 +25,30 @@ export function provideKflow(): void {
   });
 }
 
+/** What Bun throws for a module that it cannot parse: one of these, or an AggregateError of several. */
+interface BuildMessage extends Error {
+  readonly position: ModulePlace | null;
+}
+
 /** Loads a module of the user's by absolute path. */
-export function loadModule(path: string): Promise<Readonly<Record<string, unknown>>> {
-  return import(path);
+export async function loadModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(path);
+  } catch (error) {
+    throw placed(error);
+  }
+}
+
+/** Puts the place into the message, where Bun has it in a field of its own. */
+function placed(error: unknown): unknown {
+  const messages = error instanceof AggregateError ? error.errors : [error];
+  const [first] = messages.filter(isBuildMessage);
+  if (first === undefined) return error;
+  const more = messages.length > 1 ? ` (and ${messages.length - 1} more)` : "";
+  return moduleMistake(first.position, first.message + more);
+}
+
+function isBuildMessage(error: unknown): error is BuildMessage & { position: ModulePlace } {
+  return error instanceof Error && error.name === "BuildMessage" &&
+    Boolean((error as BuildMessage).position);
 }

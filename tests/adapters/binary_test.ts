@@ -109,6 +109,18 @@ describe("the binary, alone in an empty folder with an empty environment", () =>
     }
   });
 
+  it("tells where a module has a mistake of syntax", SLOW, async () => {
+    await folder.write("data/docs/a", "a");
+    await folder.write("words/word.ts", "export const wordFor = (key) => key..length;\n");
+    await folder.write("work.ts", MODULE);
+    for (const meta of ["", "meta: {isolate: true}"]) {
+      await folder.write("pipeline.yaml", PIPELINE.replace("type: raw", `type: raw\n    ${meta}`));
+      const { status, stderr } = await run(["run", "pipeline.yaml"]);
+      assert.equal(status, 2, stderr);
+      assert.ok(stderr.includes(`${folder.file("words/word.ts")}:1:37: Expected ident`), stderr);
+    }
+  });
+
   onServers("on servers", (given) => {
     for (const way of ["ws", "tcp"] as const) {
       it(`runs the quickstart over ${way}, whole and by workers`, SLOW, async () => {
