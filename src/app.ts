@@ -140,6 +140,9 @@ export async function createApp(options: AppOptions): Promise<App> {
       await stores.open(runOptions.tasks);
       await others.open(runOptions.tasks);
       const { exporter } = runOptions;
+      const { settings } = readSettings((name) => host.env(name));
+      const queueBytes = settings.streamBytes ??
+        (embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES);
       return await runTasks({
         ...runOptions,
         metricsOf: (task) => exporter?.metricsOf(task),
@@ -154,7 +157,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         timers,
         settingsOf,
         codec: new AvroCodec(),
-        queueBytes: embedded ? EMBEDDED_QUEUE_BYTES : NATS_QUEUE_BYTES,
+        queueBytes,
+        deadLetterBytes: settings.deadLetterBytes ?? queueBytes,
         podName: host.env("HOSTNAME") || host.hostname,
         errorBrokerOf: (task) => others.of(errorsOf(task)),
         storeOf,

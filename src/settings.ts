@@ -28,6 +28,10 @@ export interface Settings {
   readonly natsAddr?: string;
   /** `KFLOW_NATS_REPLICAS` @default 1 */
   readonly natsReplicas: number;
+  /** `KFLOW_STREAM_BYTES`: of a task's queue where its `stream.max.bytes` does not say. */
+  readonly streamBytes?: number;
+  /** `KFLOW_DEAD_LETTER_BYTES` */
+  readonly deadLetterBytes?: number;
   /** `KFLOW_STORE_ADDR`, likewise. */
   readonly storeAddr?: string;
   /** `KFLOW_STORE_USER` */
@@ -44,6 +48,8 @@ export interface Settings {
 
 const SHUTDOWN_GRACE_MS = 25_000;
 const DAY_MS = 86_400_000;
+const LEAST_STREAM_BYTES = 65_536;
+const STREAM_BYTES_TEXT = `integer ${LEAST_STREAM_BYTES}..${Number.MAX_SAFE_INTEGER}`;
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   "1": true,
@@ -75,6 +81,18 @@ export const VARIABLES = {
     meaning:
       "On how many servers of a NATS cluster each stream is kept that kflow makes; one that has fewer gets more",
     fallback: "1",
+  },
+  KFLOW_STREAM_BYTES: {
+    wanted: STREAM_BYTES_TEXT,
+    meaning:
+      "Bytes of the queue of a task without `stream.max.bytes`, which a NATS server reserves. A stream that has more keeps it",
+    fallback: "256 MiB on a NATS server, 16 MiB embedded",
+  },
+  KFLOW_DEAD_LETTER_BYTES: {
+    wanted: STREAM_BYTES_TEXT,
+    meaning:
+      "Bytes which a NATS server reserves for the dead letters of the flow. When they are full, records that fail for good wait",
+    fallback: "`KFLOW_STREAM_BYTES`",
   },
   KFLOW_STORE_ADDR: {
     wanted: "address of a store",
@@ -235,7 +253,7 @@ export function readSettings(
     read(name, (value) => Object.hasOwn(BOOLEANS, value) ? BOOLEANS[value] : undefined) ?? false;
   const integer = (name: VariableName, least: number, most: number) =>
     read(name, (value) => {
-      const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+      const number = /^\d{1,16}$/.test(value) ? Number(value) : NaN;
       return number >= least && number <= most ? number : undefined;
     });
 
@@ -255,6 +273,9 @@ export function readSettings(
   const storeUser = text("KFLOW_STORE_USER");
   const storePassword = text("KFLOW_STORE_PASSWORD");
   const httpToken = text("KFLOW_HTTP_TOKEN");
+  const bytes = (name: VariableName) => integer(name, LEAST_STREAM_BYTES, Number.MAX_SAFE_INTEGER);
+  const streamBytes = bytes("KFLOW_STREAM_BYTES");
+  const deadLetterBytes = bytes("KFLOW_DEAD_LETTER_BYTES");
   const failpoint = read("KFLOW_FAILPOINT", readFailpoint);
   const otlp = readOtlp(read);
   const settings: Settings = {
@@ -264,6 +285,8 @@ export function readSettings(
     createSideStream: (text("KFLOW_CREATE_SIDESTREAM") ?? "false").toLowerCase() !== "false",
     natsReplicas: integer("KFLOW_NATS_REPLICAS", 1, 5) ?? 1,
     shutdownGraceMs: integer("KFLOW_SHUTDOWN_GRACE_MS", 0, DAY_MS) ?? SHUTDOWN_GRACE_MS,
+    ...(streamBytes !== undefined && { streamBytes }),
+    ...(deadLetterBytes !== undefined && { deadLetterBytes }),
     ...(progressPercent !== undefined && { progressPercent }),
     ...(runId !== undefined && { runId }),
     ...(stateFolder !== undefined && { stateFolder }),

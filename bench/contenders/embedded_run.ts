@@ -39,6 +39,7 @@ const { tasks } = await runTasks({
   settingsOf: () => ({ longRunning: false, skipDownloadError: false, createSideStream: false }),
   podName: "bench",
   queueBytes: 16 << 20,
+  deadLetterBytes: 16 << 20,
   storeOf: () => taskStoreOf(new MemoryStore()),
   downloadFiles: () => Promise.resolve(new MemoryFiles()),
   functionOf: (task) =>

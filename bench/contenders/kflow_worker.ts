@@ -85,6 +85,7 @@ await runTasks({
   }),
   podName: "bench",
   queueBytes: STREAM_BYTES,
+  deadLetterBytes: STREAM_BYTES,
   storeOf: () => taskStoreOf(new MemoryStore()),
   downloadFiles: () => openNodeFiles("/tmp/kflow-bench", { below: "/tmp" }),
   functionOf: () =>

@@ -71,6 +71,8 @@ export interface QueueSpec {
   readonly subjects: string;
   /** Bytes after which the stream takes no more: publishers then wait. */
   readonly maxBytes: number;
+  /** What the user sets to change `maxBytes`, for messages: such as `stream.max.bytes of task "resize"`. @default "its size" */
+  readonly sizedBy?: string;
   /** How long an id is remembered, ms. */
   readonly duplicateWindowMs: number;
   /** How long a message stays although nobody acked it, ms; absent: for ever. Streams without a consumer task need one. */
@@ -226,8 +228,11 @@ export interface Broker {
   readonly maxPayload: number;
   /** Finished tasks, checkpoints, schemas. */
   readonly state: StateStore;
-  /** Creates the queue's stream or checks that the existing one keeps our promises; throws `StartError` naming the stream and the fix if not. Any process may call it first. */
-  ensureQueue(queue: QueueSpec): Promise<void>;
+  /**
+   * Creates the queues' streams or checks that the existing ones keep our promises. All or none: where one cannot be had it throws `StartError`, naming the stream, what
+   * is needed and the fix, and leaves none of those behind that it made. Any process may call it first.
+   */
+  ensureQueues(queues: readonly QueueSpec[]): Promise<void>;
   /**
    * Finds the stream that takes a topic, whoever made it: nothing of it is changed. If there is none it is made when `create` is true,
    * named as the topic says; else `StartError` says how to make it. An embedded broker makes it always: nobody else can.

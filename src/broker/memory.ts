@@ -51,8 +51,9 @@ export class MemoryBroker implements Broker {
     this.#timers = options.timers ?? REAL_TIMERS;
   }
 
-  ensureQueue(queue: QueueSpec): Promise<void> {
-    if (!this.#streams.has(queue.stream)) {
+  ensureQueues(queues: readonly QueueSpec[]): Promise<void> {
+    for (const queue of queues) {
+      if (this.#streams.has(queue.stream)) continue;
       this.#streams.set(queue.stream, new MemoryStream(queue, { clock: this.#clock }));
     }
     return Promise.resolve();
@@ -71,7 +72,7 @@ export class MemoryBroker implements Broker {
   }
 
   async consume(spec: GroupSpec): Promise<Consumer> {
-    await this.ensureQueue(spec.queue);
+    await this.ensureQueues([spec.queue]);
     return this.#join(this.#streams.get(spec.queue.stream)!, spec);
   }
 

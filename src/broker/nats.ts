@@ -24,7 +24,7 @@ import {
   queuesUnder,
 } from "./nats_queue.ts";
 import { NatsState } from "./nats_state.ts";
-import { ensureStream } from "./nats_stream.ts";
+import { ensureStreams } from "./nats_streams.ts";
 import { ensureTopic } from "./nats_topic.ts";
 import type { StateStore } from "./state.ts";
 import { reasonOf, StartError } from "../errors.ts";
@@ -108,9 +108,9 @@ class NatsBroker implements Broker {
     return this.#link.maxPayload;
   }
 
-  ensureQueue(queue: QueueSpec): Promise<void> {
+  ensureQueues(queues: readonly QueueSpec[]): Promise<void> {
     const { replicas, log } = this.#options;
-    return ensureStream(this.#link, queue, { replicas, log });
+    return ensureStreams(this.#link, queues, { replicas, log });
   }
 
   ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState> {
@@ -123,7 +123,7 @@ class NatsBroker implements Broker {
     const durable = { ...group, stream: queue.stream, subjects: queue.subjects };
     return await this.#join(durable, {
       bind: async () => {
-        await this.ensureQueue(queue);
+        await this.ensureQueues([queue]);
         await ensureConsumer(this.#link, durable, this.#log);
       },
       tidy: () => tidyStream(this.#link, queue),

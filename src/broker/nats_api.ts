@@ -17,6 +17,8 @@ export const API = {
   streamNotFound: 10059,
   subjectsOverlap: 10065,
   noStorage: 10047,
+  noAccountRoom: 10002,
+  streamTooLarge: 10122,
   wrongLastSequence: 10071,
   notEnabled: 10076,
   workQueueTaken: 10099,
@@ -56,6 +58,7 @@ export interface StreamState {
   readonly last_seq: number;
   readonly first_ts: string;
   readonly last_ts: string;
+  readonly consumer_count: number;
   readonly subjects?: Readonly<Record<string, number>>;
 }
 

@@ -19,6 +19,22 @@ const OURS = "kflow ";
 /** What a message is taken to need where a stream can only be limited by their number. */
 const MEAN_BYTES = 256;
 
+/** What has to be done so that a queue has its stream. */
+export interface StreamChange {
+  readonly queue: QueueSpec;
+  readonly wanted: StreamConfig & { num_replicas: number };
+  /** The stream that is there and lacks something; absent: there is none. */
+  readonly found?: StreamConfig;
+  /** What it lacks. */
+  readonly raised?: Raised;
+}
+
+export interface StreamOptions {
+  /** @default 1 */
+  readonly replicas?: number;
+  readonly log: Logger;
+}
+
 /**
  * Makes the queue's stream or checks the one that is there. On a stream of ours `maxBytes`, the duplicate window and the replicas are raised
  * if more are asked for; they are never lowered, and a stream somebody else made is not touched.
@@ -26,31 +42,49 @@ const MEAN_BYTES = 256;
 export async function ensureStream(
   link: NatsLink,
   queue: QueueSpec,
-  { replicas = 1, log }: { replicas?: number; log: Logger },
+  options: StreamOptions,
 ): Promise<void> {
+  const change = await planStream(link, queue, options);
+  if (change !== undefined) await applyChange(link, change, options);
+}
+
+/** Finds out what a queue's stream lacks; undefined for nothing. @throws {StartError} if the stream that is there cannot be used. */
+export async function planStream(
+  link: NatsLink,
+  queue: QueueSpec,
+  { replicas = 1 }: StreamOptions,
+): Promise<StreamChange | undefined> {
   const byNumber = dropsWhenFull(link.nc.info?.version ?? "");
   const wanted = { ...streamConfig(queue, byNumber), num_replicas: replicas };
-  let info = await streamInfo(link, queue.stream);
-  if (info === undefined) {
-    try {
-      await callApi(link, `STREAM.CREATE.${queue.stream}`, wanted);
-      return;
-    } catch (error) {
-      // Another worker was faster, perhaps with other settings.
-      info = isTaken(error) ? await streamInfo(link, queue.stream) : undefined;
-      if (info === undefined) throw translate(error, queue);
-    }
-  }
-  const found = info.config;
+  const info = await streamInfo(link, queue.stream);
+  if (info === undefined) return { queue, wanted };
   const raised = raise(info, wanted);
-  check({ ...found, ...raised }, queue, wanted);
-  if (raised === undefined) return;
+  check({ ...info.config, ...raised }, queue, wanted);
+  return raised && { queue, wanted, found: info.config, raised };
+}
+
+/** Does what was planned. Returns whether it made the stream. */
+export async function applyChange(
+  link: NatsLink,
+  { queue, wanted, found, raised }: StreamChange,
+  options: StreamOptions,
+): Promise<boolean> {
   try {
+    if (found === undefined) {
+      await callApi(link, `STREAM.CREATE.${queue.stream}`, wanted);
+      return true;
+    }
     await callApi(link, `STREAM.UPDATE.${queue.stream}`, { ...found, ...raised });
-    log.info("raised limits of the stream", { stream: queue.stream, ...raised });
   } catch (error) {
-    throw translate(error, queue);
+    // Another worker may have been faster, perhaps with other settings.
+    const isThere = found === undefined && isTaken(error) &&
+      await streamInfo(link, queue.stream) !== undefined;
+    if (!isThere) throw translate(error, queue);
+    await ensureStream(link, queue, options);
+    return false;
   }
+  options.log.info("raised limits of the stream", { stream: queue.stream, ...raised });
+  return false;
 }
 
 /**
@@ -85,6 +119,7 @@ function windowMs(queue: QueueSpec): number {
 }
 
 interface Raised {
+  subjects?: readonly string[];
   max_bytes?: number;
   max_msgs?: number;
   duplicate_window?: number;
@@ -98,6 +133,7 @@ function raise(
   const { config: found, state } = info;
   if (!String(found.description ?? "").startsWith(OURS)) return undefined;
   const raised: Raised = { ...moreReplicas(found, wanted.num_replicas) };
+  if (found.subjects?.[0] === parkedSubject(found.name)) raised.subjects = wanted.subjects;
   if (found.duplicate_window < wanted.duplicate_window) {
     raised.duplicate_window = wanted.duplicate_window;
   }
@@ -158,6 +194,11 @@ function check(found: StreamConfig, queue: QueueSpec, wanted: StreamConfig): voi
   }
 }
 
+/** Subject, which has no publishers, of a stream that is about to be removed. A process that ends in between leaves it so. */
+export function parkedSubject(stream: string): string {
+  return `${stream}.removed`;
+}
+
 /** Whether everything that matches `inner` matches `outer` too. */
 export function covers(outer: string, inner: string): boolean {
   const out = outer.split(".");
@@ -173,11 +214,21 @@ export function covers(outer: string, inner: string): boolean {
 const FIXES: Readonly<Record<number, (queue: QueueSpec) => string>> = {
   [API.subjectsOverlap]: ({ subjects }) =>
     `another stream takes "${subjects}"; remove it or choose another flow id`,
-  [API.noStorage]: ({ maxBytes }) =>
-    `it reserves ${
-      Math.ceil(maxBytes / 2 ** 20)
-    } MiB: give the server more room, or set the task's meta stream.max.bytes lower`,
+  [API.noStorage]: (queue) => roomFix(queue),
+  [API.noAccountRoom]: (queue) => roomFix(queue),
+  [API.streamTooLarge]: (queue) => roomFix(queue),
 };
+
+function roomFix({ maxBytes, sizedBy = "its size" }: QueueSpec): string {
+  return `it reserves ${
+    mebibytes(maxBytes)
+  }: give the server or the account more room, or set ${sizedBy} lower`;
+}
+
+/** A size as messages have it. */
+export function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
 
 function translate(error: unknown, queue: QueueSpec): unknown {
   if (!(error instanceof ApiError)) return error;

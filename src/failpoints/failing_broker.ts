@@ -24,7 +24,7 @@ export function failingBroker(broker: Broker, flow: string, hit: Hit): Broker {
     durable: broker.durable,
     maxPayload: broker.maxPayload,
     state: failingState(broker.state, hit),
-    ensureQueue: (queue) => broker.ensureQueue(queue),
+    ensureQueues: (queues) => broker.ensureQueues(queues),
     ensureTopic: (topic, options) => broker.ensureTopic(topic, options),
     consume: async (group: GroupSpec) => new FailingConsumer(await broker.consume(group), hit),
     read: (reader) => broker.read(reader),

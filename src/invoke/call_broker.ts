@@ -60,7 +60,7 @@ export class CallBroker implements Broker {
     for (const job of this.held()) job.abandon(error);
   }
 
-  ensureQueue(): Promise<void> {
+  ensureQueues(): Promise<void> {
     return Promise.resolve();
   }
 

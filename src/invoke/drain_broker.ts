@@ -39,8 +39,8 @@ export class DrainBroker implements Broker {
   get state(): StateStore {
     return this.#inner.state;
   }
-  ensureQueue(queue: QueueSpec): Promise<void> {
-    return this.#inner.ensureQueue(queue);
+  ensureQueues(queues: readonly QueueSpec[]): Promise<void> {
+    return this.#inner.ensureQueues(queues);
   }
   ensureTopic(topic: TopicSpec, options: { create: boolean }): Promise<TopicState> {
     return this.#inner.ensureTopic(topic, options);

@@ -1,4 +1,3 @@
-import { NATS_QUEUE_BYTES } from "../app.ts";
 import type { Broker } from "../broker/broker.ts";
 import { FlowNames } from "../broker/subjects.ts";
 import type { Codec } from "../codec/codec.ts";
@@ -13,13 +12,16 @@ export class FlowEdges {
   readonly #plan: Plan;
   readonly #codec: Codec;
   readonly #names: FlowNames;
+  readonly #queueBytes: number;
   /** Streams that are there. */
   readonly #ensured = new Set<string>();
   #known?: { broker: Broker; schemas: Schemas };
 
-  constructor(options: { plan: Plan; codec: Codec }) {
+  /** @param options.queueBytes Of a task's stream where the task does not say. */
+  constructor(options: { plan: Plan; codec: Codec; queueBytes: number }) {
     this.#plan = options.plan;
     this.#codec = options.codec;
+    this.#queueBytes = options.queueBytes;
     this.#names = new FlowNames(options.plan.flowId);
   }
 
@@ -27,12 +29,12 @@ export class FlowEdges {
   async ready(broker: Broker, task: TaskPlan): Promise<Schemas> {
     const consumers = new Set(task.outputs.flatMap((output) => output.consumers));
     try {
-      for (const consumer of this.#plan.tasks.filter(({ id }) => consumers.has(id))) {
-        const queue = queueOf(consumer, this.#names, NATS_QUEUE_BYTES);
-        if (this.#ensured.has(queue.stream)) continue;
-        await broker.ensureQueue(queue);
-        this.#ensured.add(queue.stream);
-      }
+      const queues = this.#plan.tasks
+        .filter(({ id }) => consumers.has(id))
+        .map((consumer) => queueOf(consumer, this.#names, this.#queueBytes))
+        .filter(({ stream }) => !this.#ensured.has(stream));
+      await broker.ensureQueues(queues);
+      for (const { stream } of queues) this.#ensured.add(stream);
     } catch (error) {
       if (error instanceof StartError && !error.transient) throw error;
       throw unavailable(`Cannot publish: ${reasonOf(error)}`, error);

@@ -1,10 +1,11 @@
-import { type App, createApp } from "../app.ts";
+import { type App, createApp, NATS_QUEUE_BYTES } from "../app.ts";
 import { MemoryState } from "../broker/memory_state.ts";
 import { AvroCodec } from "../codec/avro.ts";
 import type { Codec, RecordSchema } from "../codec/codec.ts";
 import { ConfigurationError } from "../errors.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { type TaskCode, toTaskCode } from "../runtime/task_code.ts";
+import { readSettings } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { CallBroker } from "./call_broker.ts";
 import { acknowledgesItself, exportedBy, type HandlerParts } from "./handler_parts.ts";
@@ -44,7 +45,8 @@ export class HandlerService {
       isReady: () => Promise.resolve(this.nats.problem === undefined),
       spansDropped: () => app.spans?.dropped ?? 0,
     });
-    const edges = new FlowEdges({ plan, codec: this.codec });
+    const { streamBytes = NATS_QUEUE_BYTES } = readSettings((name) => host.env(name)).settings;
+    const edges = new FlowEdges({ plan, codec: this.codec, queueBytes: streamBytes });
     this.publisher = new OutputPublisher({ plan, nats: this.nats, edges });
     const { run } = parts;
     this.notified = new NotifiedObjects({ app, plan, run, edges, metrics: this.metrics, log });

@@ -79,6 +79,9 @@ export function queueOf(task: TaskPlan, names: FlowNames, maxBytes: number): Que
     stream: names.stream(task.id),
     subjects: names.subjects(task.id),
     maxBytes: task.meta.getInteger("stream.max.bytes", maxBytes),
+    sizedBy: `stream.max.bytes of task "${task.id}"${
+      task.meta.has("stream.max.bytes") ? "" : " or KFLOW_STREAM_BYTES"
+    }`,
     duplicateWindowMs: task.meta.getInteger(
       "duplicate.window.ms",
       windowOf([task, ...task.inputs]),
@@ -96,6 +99,7 @@ export function deadQueueOf(
     stream: names.deadStream,
     subjects: names.deadSubjects,
     maxBytes,
+    sizedBy: "KFLOW_DEAD_LETTER_BYTES",
     duplicateWindowMs: windowOf(tasks),
   };
 }

@@ -141,18 +141,17 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
  * @param keepsDead Whether the broker keeps the dead letters.
  */
 async function ensureQueues(shared: Shared, keepsDead: boolean): Promise<void> {
-  const { plan, tasks, broker, names, queueBytes } = shared;
+  const { plan, tasks, broker, names, queueBytes, deadLetterBytes } = shared;
   const needed = new Set<string>();
   for (const task of tasks) {
     if (task.kind !== "source") needed.add(task.id);
     for (const output of task.outputs) output.consumers.forEach((id) => needed.add(id));
   }
-  for (const task of plan.tasks) {
-    if (needed.has(task.id)) await broker.ensureQueue(queueOf(task, names, queueBytes));
-  }
-  if (keepsDead) {
-    await broker.ensureQueue(deadQueueOf(plan.tasks, names, queueBytes));
-  }
+  const queues = plan.tasks
+    .filter(({ id }) => needed.has(id))
+    .map((task) => queueOf(task, names, queueBytes));
+  if (keepsDead) queues.push(deadQueueOf(plan.tasks, names, deadLetterBytes));
+  await broker.ensureQueues(queues);
 }
 
 /** A worker that was told to stop does not wait for a broker that is away; any other has to know, since its exit status says it. */

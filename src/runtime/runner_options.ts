@@ -74,6 +74,8 @@ export interface RunnerOptions {
   settingsOf(task: TaskPlan): RunnerSettings;
   /** Bytes of one task's input queue. */
   readonly queueBytes: number;
+  /** Bytes of the flow's dead letters on a broker that keeps them. */
+  readonly deadLetterBytes: number;
   /** The pod, or the host, that error records name. */
   readonly podName: string;
   /** Where the error records of a task go if not to the pipeline's own broker. */

@@ -147,6 +147,7 @@ export class KitWorker {
       metricsOf: () => this.gauges,
       settingsOf: () => settings,
       queueBytes: QUEUE_BYTES,
+      deadLetterBytes: QUEUE_BYTES,
       podName: "test",
       storeOf: () => store,
       downloadFiles: () => Promise.resolve(files),

@@ -121,12 +121,12 @@ for (const kind of ["websocket", "tcp"] as const) {
 
     it("a call that gets no answer in time rejects and may be made again", LONG, async () => {
       const place = new Place();
-      await broker.ensureQueue(place.queue);
+      await broker.ensureQueues([place.queue]);
       await proxy.down();
-      await assert.rejects(broker.ensureQueue(place.queue), { name: "BrokerError" });
+      await assert.rejects(broker.ensureQueues([place.queue]), { name: "BrokerError" });
       await proxy.up();
       await eventually(() => broker.isConnected(), "connection");
-      await broker.ensureQueue(place.queue);
+      await broker.ensureQueues([place.queue]);
     });
 
     it("a message without a stream waits until there is one", LONG, async () => {
@@ -135,7 +135,7 @@ for (const kind of ["websocket", "tcp"] as const) {
       const fate = publish(publisher, place.message("early"));
       await publish(publisher, new Place().message("x", { subject: "a b" }));
       assert.equal(publisher.outstanding, 1);
-      await broker.ensureQueue(place.queue);
+      await broker.ensureQueues([place.queue]);
       assert.equal(await within(fate, 10_000, "answer"), "stored");
       publisher.close();
     });

@@ -57,7 +57,7 @@ for (const { name, ...options } of CLUSTERS) {
         const { stream } = place.queue;
         const { group } = place.group();
         // A cluster that has just come together may have no place for a stream yet.
-        const makes = () => broker.ensureQueue(place.queue).then(() => true, () => false);
+        const makes = () => broker.ensureQueues([place.queue]).then(() => true, () => false);
         await eventually(makes, "place for a stream");
         const consumer = await broker.consume(place.group({ slots: 2 }));
         const publisher = broker.publisher();

@@ -70,11 +70,14 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
   }
 
   it("a queue for which the server has no room says how much it reserves and what to do", async () => {
-    const place = new Place({ maxBytes: 2 ** 50 });
-    const { message } = await broker.ensureQueue(place.queue).then(() => assert.fail(), (error) => {
-      assert.ok(error instanceof StartError);
-      return error;
-    });
+    const place = new Place({ maxBytes: 2 ** 50, sizedBy: 'stream.max.bytes of task "x"' });
+    const { message } = await broker.ensureQueues([place.queue]).then(
+      () => assert.fail(),
+      (error) => {
+        assert.ok(error instanceof StartError);
+        return error;
+      },
+    );
     assert.match(
       message,
       /insufficient storage .* it reserves 1073741824 MiB: .*stream\.max\.bytes/,
@@ -111,7 +114,10 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
     it(`a stream with ${what} is refused with its name and the remedy`, async () => {
       const place = new Place({ duplicateWindowMs: 600_000 });
       await foreignStream(place, config);
-      const error = await broker.ensureQueue(place.queue).then(() => undefined, (caught) => caught);
+      const error = await broker.ensureQueues([place.queue]).then(
+        () => undefined,
+        (caught) => caught,
+      );
       assert.ok(error instanceof StartError);
       assert.ok(error.message.includes(`"${place.queue.stream}"`), error.message);
       assert.ok(error.message.includes(text), error.message);
@@ -122,7 +128,7 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
   it("a longer window on a stream of others is fine and nothing in it is changed", async () => {
     const place = new Place({ maxBytes: 9_000_000, duplicateWindowMs: 300_000 });
     await foreignStream(place, {});
-    await broker.ensureQueue(place.queue);
+    await broker.ensureQueues([place.queue]);
     const { config } = await api(`STREAM.INFO.${place.queue.stream}`);
     assert.equal(config.max_bytes, 1_000_000);
     assert.equal(config.duplicate_window, 600 * SECOND);
@@ -130,21 +136,25 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
 
   it("limits of a stream of ours are raised, never lowered", async () => {
     const place = new Place({ maxBytes: 2_000_000, duplicateWindowMs: 200_000 });
-    await broker.ensureQueue(place.queue);
+    await broker.ensureQueues([place.queue]);
     const limits = async () => {
       const { config } = await api(`STREAM.INFO.${place.queue.stream}`);
       return [config.max_bytes, config.duplicate_window];
     };
-    await broker.ensureQueue({ ...place.queue, maxBytes: 3_000_000, duplicateWindowMs: 400_000 });
+    await broker.ensureQueues([{
+      ...place.queue,
+      maxBytes: 3_000_000,
+      duplicateWindowMs: 400_000,
+    }]);
     assert.deepEqual(await limits(), [3_000_000, 400 * SECOND]);
-    await broker.ensureQueue(place.queue);
+    await broker.ensureQueues([place.queue]);
     assert.deepEqual(await limits(), [3_000_000, 400 * SECOND]);
   });
 
   it("a queue with an age shorter than the window is made all the same", async () => {
     const place = new Place({ maxAgeMs: 60_000, duplicateWindowMs: 600_000 });
-    await broker.ensureQueue(place.queue);
-    await broker.ensureQueue(place.queue);
+    await broker.ensureQueues([place.queue]);
+    await broker.ensureQueues([place.queue]);
     const { config } = await api(`STREAM.INFO.${place.queue.stream}`);
     assert.equal(config.max_age, 60 * SECOND);
   });
@@ -201,7 +211,7 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
 
   it("a consumer that pushes is refused", async () => {
     const place = new Place();
-    await broker.ensureQueue(place.queue);
+    await broker.ensureQueues([place.queue]);
     const { stream } = place.queue;
     await api(`CONSUMER.DURABLE.CREATE.${stream}.workers`, {
       stream_name: stream,
@@ -254,7 +264,7 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
       log: quiet,
     });
     const place = new Place();
-    await limited.ensureQueue(place.queue);
+    await limited.ensureQueues([place.queue]);
     const publisher = limited.publisher();
     const denied = publish(publisher, place.message("x", { subject: "kflow.denied.a.b" }));
     const allowed = publish(publisher, place.message("y"));
@@ -266,7 +276,7 @@ describe("NATS queues", { skip: serverSkip("nats-server") }, () => {
 
   it("what cannot be a subject, an id or a header is not sent", async () => {
     const place = new Place();
-    await broker.ensureQueue(place.queue);
+    await broker.ensureQueues([place.queue]);
     const publisher = broker.publisher();
     const mistakes: Partial<OutMessage>[] = [
       { subject: "a b" },

@@ -53,7 +53,7 @@ describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
     const streams = [stream, "KV_kflow-state", `errors-${stream}`];
     for (const [asked, expected] of [[undefined, 1], [3, 3], [1, 3]] as const) {
       const broker = await brokerOn(cluster.servers[1]!, asked);
-      await broker.ensureQueue(place.queue);
+      await broker.ensureQueues([place.queue]);
       await broker.state.put(`replicas.${asked}`, "x");
       await broker.ensureTopic(topic, { create: true });
       const found = await Promise.all(streams.map(replicasOf));
@@ -75,7 +75,7 @@ describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
     });
     await manager.streams.add({ name: `foreign-${stream}`, subjects: [subject] });
     const broker = await brokerOn(cluster.servers[2]!, 3);
-    await broker.ensureQueue(place.queue);
+    await broker.ensureQueues([place.queue]);
     await broker.ensureTopic({ subject, ...ERRORS }, { create: true });
     assert.deepEqual(await Promise.all([stream, `foreign-${stream}`].map(replicasOf)), [1, 1]);
   });
@@ -94,7 +94,7 @@ describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
       const topic = { subject: `more-${queue.stream}.all`, ...ERRORS };
       for (
         const act of [
-          () => broker.ensureQueue(queue),
+          () => broker.ensureQueues([queue]),
           () => broker.state.put("key", "value"),
           () => broker.ensureTopic(topic, { create: true }),
         ]

@@ -435,13 +435,13 @@ export function testBroker(
     });
 
     describe("queue", () => {
-      it("ensureQueue() may be called by anyone, at once and again", async () => {
+      it("ensureQueues() may be called by anyone, at once and again", async () => {
         const place = new Place();
         const all = [broker, under.another, broker, under.another].map((each) =>
-          each.ensureQueue(place.queue)
+          each.ensureQueues([place.queue])
         );
         await Promise.all(all);
-        await broker.ensureQueue(place.queue);
+        await broker.ensureQueues([place.queue]);
       });
 
       it("queueState() is undefined without stream or group, and counts what is there", async () => {

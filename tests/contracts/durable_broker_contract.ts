@@ -203,7 +203,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
     const count = 4_000;
     const [from, to] = [new Place(), new Place()];
     await from.fill(broker, numbered(count));
-    await broker.ensureQueue(to.queue);
+    await broker.ensureQueues([to.queue]);
     const consumer = await broker.consume(from.group({ ackWaitMs: 2_000 }));
     consumer.slots = 64;
     const publisher = broker.publisher();

@@ -96,7 +96,7 @@ export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): 
 
     it("a message larger than the broker takes fails, and the next ones go on", async () => {
       const place = new Place();
-      await brokerOf().ensureQueue(place.queue);
+      await brokerOf().ensureQueues([place.queue]);
       const publisher = brokerOf().publisher();
       const body = new Uint8Array(brokerOf().maxPayload + 1);
       const large = publish(publisher, place.message("large", { body }));
@@ -146,7 +146,7 @@ export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): 
 
     it("flush() waits for what was handed over, close() fails what was not stored", async () => {
       const place = new Place({ maxBytes: 1_500 });
-      await brokerOf().ensureQueue(place.queue);
+      await brokerOf().ensureQueues([place.queue]);
       const publisher = brokerOf().publisher({ limit: 1 });
       await publisher.flush();
       await publisher.ready();

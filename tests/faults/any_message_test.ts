@@ -97,12 +97,12 @@ onNats("any message that a NATS server accepts", (given) => {
       maxBytes: 64 << 20,
       duplicateWindowMs: 600_000,
     };
-    await given.broker.ensureQueue(queue);
-    await given.broker.ensureQueue({
+    await given.broker.ensureQueues([queue]);
+    await given.broker.ensureQueues([{
       ...queue,
       stream: names.deadStream,
       subjects: names.deadSubjects,
-    });
+    }]);
     const client = await BareClient.open(given.server.tcpPort);
     const subject = names.edge("work", "make");
     let good = 0;

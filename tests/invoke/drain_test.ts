@@ -34,7 +34,7 @@ dag:
 `);
   const names = new FlowNames(plan.flowId);
   const task = plan.tasks.find(({ id }) => id === "work")!;
-  await broker.ensureQueue(queueOf(task, names, 1 << 20));
+  await broker.ensureQueues([queueOf(task, names, 1 << 20)]);
   const codec = new AvroCodec();
   const schemas = new Schemas({ codec, state: broker.state, flow: plan.flowId });
   const schema = await schemas.register(NUMBER);

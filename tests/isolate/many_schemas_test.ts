@@ -29,7 +29,7 @@ describe("an isolated function", () => {
       const broker = createMemoryBroker();
       const names = new FlowNames(flow);
       const queue = { stream: names.stream("work"), subjects: names.subjects("work") };
-      await broker.ensureQueue({ ...queue, maxBytes: 1 << 24, duplicateWindowMs: 600_000 });
+      await broker.ensureQueues([{ ...queue, maxBytes: 1 << 24, duplicateWindowMs: 600_000 }]);
       const publisher = broker.publisher();
       const schemas = Array.from({ length: SCHEMAS }, (_, i) =>
         new AvroCodec().parse({

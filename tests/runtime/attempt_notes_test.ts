@@ -31,7 +31,7 @@ onNats("attempts of a record whose workers died", (given) => {
       maxBytes: 1 << 20,
       duplicateWindowMs: 600_000,
     };
-    await given.broker.ensureQueue(queue);
+    await given.broker.ensureQueues([queue]);
     const publisher = given.broker.publisher();
     const schema = new AvroCodec().parse(SCHEMA);
     const message = {

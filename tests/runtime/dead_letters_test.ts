@@ -26,7 +26,7 @@ describe("BrokerDeadLetters", () => {
       maxBytes: 1 << 20,
       duplicateWindowMs: 1000,
     };
-    await broker.ensureQueue(queue);
+    await broker.ensureQueues([queue]);
     const publisher = broker.publisher();
     const letters = new BrokerDeadLetters({ publisher, names, maxPayload: 1 << 20 });
     await letters.put(DELIVERY, NOTICE);

@@ -180,7 +180,7 @@ dag:
         duplicateWindowMs: 600_000,
       };
       const place = { queue, group: `${name}-work`, ackWaitMs: 120_000, maxAckPending: 100 };
-      await given.broker.ensureQueue(queue);
+      await given.broker.ensureQueues([queue]);
       const publisher = given.broker.publisher();
       const message = { subject: `kflow.${name}.work.make`, id: "a", body: new Uint8Array([14]) };
       assert.equal(await publish(publisher, message), "stored");

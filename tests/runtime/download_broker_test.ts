@@ -148,7 +148,7 @@ dag:
       long,
       async () => {
         const stream = `errors-${crypto.randomUUID().slice(0, 8)}`;
-        await given.broker.ensureQueue(errorQueue(stream));
+        await given.broker.ensureQueues([errorQueue(stream)]);
         const { seen, counts, deadLetters, messages } = await download([wrong, place("a.txt")], {
           side: `{enabled: true, errorTopics: ${stream}.work, format: json}`,
         });

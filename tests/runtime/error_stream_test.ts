@@ -199,7 +199,7 @@ describe("the error side stream", () => {
       maxBytes: 1 << 20,
       duplicateWindowMs: 600_000,
     };
-    await broker.ensureQueue(queue);
+    await broker.ensureQueues([queue]);
     const publisher = broker.publisher();
     publisher.publish({ subject: "kflow.test.work.list", id: "x", body }, {
       stored: () => {},

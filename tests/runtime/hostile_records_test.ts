@@ -46,7 +46,7 @@ onBothBrokers("mutated messages in the input stream of a task", (given) => {
       const { broker } = given;
       const common = { maxBytes: QUEUE_BYTES, duplicateWindowMs: 600_000 };
       const queue = { stream: names.stream("work"), subjects: names.subjects("work"), ...common };
-      await broker.ensureQueue(queue);
+      await broker.ensureQueues([queue]);
       await broker.state.put(names.state("schema", schema.fingerprint), schema.text);
 
       const sent = new Map<number, { body: Uint8Array; headers: Record<string, string> }>();

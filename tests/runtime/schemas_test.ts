@@ -139,7 +139,7 @@ function awayFor(
       keys: (prefix) => state.keys(prefix),
       watch: (prefix, changed, signal) => state.watch(prefix, changed, signal),
     },
-    ensureQueue: (queue) => broker.ensureQueue(queue),
+    ensureQueues: (queues) => broker.ensureQueues(queues),
     ensureTopic: (topic, options) => broker.ensureTopic(topic, options),
     consume: (group) => broker.consume(group),
     read: (reader) => broker.read(reader),
@@ -170,12 +170,12 @@ dag:
   async function queueOf(name: string, fingerprints: readonly string[]) {
     const names = new FlowNames(name);
     const { broker } = given;
-    await broker.ensureQueue({
+    await broker.ensureQueues([{
       stream: names.stream("work"),
       subjects: names.subjects("work"),
       maxBytes: 1 << 20,
       duplicateWindowMs: 600_000,
-    });
+    }]);
     const publisher = broker.publisher();
     for (const [i, fingerprint] of fingerprints.entries()) {
       await publish(publisher, {

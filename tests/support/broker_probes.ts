@@ -119,7 +119,7 @@ export class Place {
 
   /** Publishes one message per id and waits until all are stored. */
   async fill(broker: Broker, ids: readonly string[]): Promise<void> {
-    await broker.ensureQueue(this.queue);
+    await broker.ensureQueues([this.queue]);
     const publisher = broker.publisher();
     const fates = ids.map((id) => publish(publisher, this.message(id)));
     assert.deepEqual(

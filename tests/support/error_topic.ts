@@ -15,7 +15,7 @@ export class ErrorTopic {
 
   static async make(broker: Broker): Promise<ErrorTopic> {
     const made = new ErrorTopic(broker);
-    await broker.ensureQueue(made.#queue);
+    await broker.ensureQueues([made.#queue]);
     return made;
   }
 

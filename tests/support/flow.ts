@@ -122,6 +122,7 @@ export async function runFlow(options: FlowOptions): Promise<FlowResult> {
         ...options.settings,
       }),
       queueBytes: 1 << 20,
+      deadLetterBytes: 1 << 20,
       podName: "pod-1",
       errorBrokerOf: () => options.errorBroker,
       storeOf,

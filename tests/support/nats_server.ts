@@ -25,6 +25,8 @@ export interface NatsServerOptions {
   jetStream?: boolean;
   /** Block `tls { … }` for both ports. @default plain connections */
   tls?: string;
+  /** Bytes that streams can reserve. @default 1 TiB */
+  maxFileStore?: number;
   /** Lines to add to the configuration file. */
   config?: string;
 }
@@ -122,12 +124,15 @@ function configuration(
   options: NatsServerOptions,
   place: Place,
 ): string {
-  const { user, password, denied, jetStream = true, tls, config = "" } = options;
+  const { user, password, denied, jetStream = true, maxFileStore = 2 ** 40, tls, config = "" } =
+    options;
   const lines = [
     `listen: "127.0.0.1:${place.tcpPort}"`,
     `websocket { listen: "127.0.0.1:${place.wsPort}", ${tls ?? "no_tls: true"} }`,
     tls ?? "",
-    jetStream ? `jetstream { store_dir: ${JSON.stringify(place.folder)} }` : "",
+    jetStream
+      ? `jetstream { store_dir: ${JSON.stringify(place.folder)}, max_file_store: ${maxFileStore} }`
+      : "",
     user === undefined
       ? ""
       : `authorization { users: [{ user: ${JSON.stringify(user)}, password: ${
