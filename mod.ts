@@ -13,10 +13,11 @@
  */
 import type { RecordValue } from "./src/codec/codec.ts";
 import type { HttpLimits } from "./src/http/limits.ts";
-import type { HandlerSource } from "./src/invoke/handler_parts.ts";
+import type { HandlerParts, HandlerSource } from "./src/invoke/handler_parts.ts";
 import { ProcessRuntime } from "./src/runtime/process_runtime.ts";
 import { Secret } from "./src/secret.ts";
 import type { Timers } from "./src/timers.ts";
+import { variablesIn } from "./src/variables.ts";
 import type { TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
 
 export {
@@ -115,7 +116,7 @@ export async function createTestKit<O = RecordValue>(options: TestKitOptions): P
 export interface HandlerOptions extends HandlerSource {
   /**
    * Bearer token for all that changes something. Without one nobody may do that, unless `local` is true.
-   * @default `KFLOW_HTTP_TOKEN` of `env`
+   * @default `KFLOW_HTTP_TOKEN` of `env`, or what is in the file of its `KFLOW_HTTP_TOKEN_FILE`
    */
   token?: string | Secret;
   /**
@@ -146,22 +147,25 @@ export interface Handler {
  * ```
  */
 export function createHandler(options: HandlerOptions): Handler {
-  const { token = options.env?.KFLOW_HTTP_TOKEN, local = false, limits, ...source } = options;
+  const { local = false, limits } = options;
+  const env = variablesIn(options.env ?? {});
+  const given = options.token ?? env("KFLOW_HTTP_TOKEN");
+  const token = typeof given === "string" ? new Secret(given) : given;
+  const inFile = !given && Boolean(env("KFLOW_HTTP_TOKEN_FILE"));
   const loading = Promise.all([
     import("./src/invoke/handler.ts"),
     import("./src/invoke/handler_parts.ts"),
-  ]).then(([{ PipelineHandler }, { loadHandlerParts }]) =>
-    new PipelineHandler({
-      load: async () => {
-        const parts = await loadHandlerParts(source, hasFiles() ? platform : undefined);
-        return { ...parts, timers: await backgroundTimers() };
-      },
+  ]).then(([{ PipelineHandler }, { loadHandlerParts }]) => {
+    let loaded: Promise<HandlerParts> | undefined;
+    const load = () => loaded ??= loadHandlerParts(options, hasFiles() ? platform : undefined);
+    return new PipelineHandler({
+      load: async () => ({ ...await load(), timers: await backgroundTimers() }),
       restMs: HANDLER_REST_MS,
-      token: typeof token === "string" ? new Secret(token) : token,
+      token: inFile ? async () => (await load()).httpToken : token,
       local,
       limits,
-    })
-  );
+    });
+  });
   // Whoever asks first learns of it.
   loading.catch(() => {});
   return Object.assign(

@@ -14,17 +14,15 @@ export interface OtlpSettings {
 export type OtlpVariable =
   | "OTEL_EXPORTER_OTLP_ENDPOINT"
   | "OTEL_EXPORTER_OTLP_HEADERS"
+  | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+  | "OTEL_EXPORTER_OTLP_TRACES_HEADERS"
   | "OTEL_SERVICE_NAME"
   | "OTEL_RESOURCE_ATTRIBUTES"
   | "OTEL_TRACES_SAMPLER"
   | "OTEL_TRACES_SAMPLER_ARG";
 
 /** Reads a variable; undefined if it is unset, or if it is wrong and that has been told. */
-type Read = <T>(
-  name: OtlpVariable,
-  parse: (value: string) => T | undefined,
-  options?: { isSecret?: boolean },
-) => T | undefined;
+type Read = <T>(name: OtlpVariable, parse: (value: string) => T | undefined) => T | undefined;
 
 /** A header's name (RFC 9110, "Tokens"). */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -36,9 +34,11 @@ const SAMPLERS = {
 
 /** Undefined without an endpoint. */
 export function readOtlp(read: Read): OtlpSettings | undefined {
-  // A URL with credentials is a mistake, and they are not shown.
-  const url = read("OTEL_EXPORTER_OTLP_ENDPOINT", tracesUrl, { isSecret: true });
-  const headers = read("OTEL_EXPORTER_OTLP_HEADERS", pairs, { isSecret: true }) ?? [];
+  // What says something of traces alone wins (OpenTelemetry, "OTLP Exporter Configuration").
+  const base = read("OTEL_EXPORTER_OTLP_ENDPOINT", tracesUrl);
+  const url = read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", (value) => urlOf(value)?.href) ?? base;
+  const common = read("OTEL_EXPORTER_OTLP_HEADERS", pairs);
+  const headers = read("OTEL_EXPORTER_OTLP_TRACES_HEADERS", pairs) ?? common ?? [];
   const resource = read("OTEL_RESOURCE_ATTRIBUTES", pairs) ?? [];
   const serviceName = read("OTEL_SERVICE_NAME", (value) => value);
   const sampler = read(
@@ -59,14 +59,18 @@ export function readOtlp(read: Read): OtlpSettings | undefined {
   };
 }
 
-function tracesUrl(value: string): string | undefined {
+/** A URL with credentials is a mistake. */
+function urlOf(value: string): URL | undefined {
   if (!URL.canParse(value)) return undefined;
   const url = new URL(value);
-  if (!["http:", "https:"].includes(url.protocol) || url.username + url.password !== "") {
-    return undefined;
-  }
-  url.pathname = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
-  return url.href;
+  const isGood = ["http:", "https:"].includes(url.protocol) && url.username + url.password === "";
+  return isGood ? url : undefined;
+}
+
+function tracesUrl(value: string): string | undefined {
+  const url = urlOf(value);
+  if (url !== undefined) url.pathname = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
+  return url?.href;
 }
 
 /** `name=value,…` (OpenTelemetry, "Specifying headers via environment variables"). */

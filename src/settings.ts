@@ -42,7 +42,7 @@ export interface Settings {
   readonly httpToken?: Secret;
   /** `KFLOW_FAILPOINT` */
   readonly failpoint?: FailpointSetting;
-  /** `OTEL_*`; absent without `OTEL_EXPORTER_OTLP_ENDPOINT`. */
+  /** `OTEL_*`; absent without an endpoint. */
   readonly otlp?: OtlpSettings;
 }
 
@@ -66,6 +66,8 @@ export interface Variable {
   readonly meaning: string;
   /** What holds where it is unset or empty; Markdown. */
   readonly fallback: string;
+  /** Whether a password or token may be in it: no message quotes it, and a file may give it. @default false */
+  readonly secret?: true;
 }
 
 /** Every variable. */
@@ -75,6 +77,7 @@ export const VARIABLES = {
     meaning:
       "Used where the file has no `globalConfig.nats.addr`; credentials are written in it. Several with commas between are servers of one cluster",
     fallback: "the embedded broker",
+    secret: true,
   },
   KFLOW_NATS_REPLICAS: {
     wanted: "integer 1..5",
@@ -98,16 +101,19 @@ export const VARIABLES = {
     wanted: "address of a store",
     meaning: "Used where the file names no store for a task",
     fallback: "none",
+    secret: true,
   },
   KFLOW_STORE_USER: {
     wanted: "string",
     meaning: "User at a store for which the file names none",
     fallback: "none",
+    secret: true,
   },
   KFLOW_STORE_PASSWORD: {
     wanted: "string",
     meaning: "Password at a store for which the file has none",
     fallback: "none",
+    secret: true,
   },
   KFLOW_FLOW_ID: {
     wanted: "string [A-Za-z0-9_-]{1,64}",
@@ -139,6 +145,7 @@ export const VARIABLES = {
     wanted: "string",
     meaning: "Bearer token that requests to `serve` need to change anything",
     fallback: "none: only programs on the same machine may",
+    secret: true,
   },
   KFLOW_RUNTIME_LOG_LEVEL: {
     wanted: `one of ${LOG_LEVELS.join(", ")}`,
@@ -182,11 +189,25 @@ export const VARIABLES = {
     wanted: "http or https URL without credentials",
     meaning: "Spans are posted to `URL/v1/traces` as OTLP/HTTP with JSON",
     fallback: "none: no spans are made",
+    secret: true,
   },
   OTEL_EXPORTER_OTLP_HEADERS: {
     wanted: "list name=value,… with values percent-encoded",
     meaning: "Headers of these requests",
     fallback: "none",
+    secret: true,
+  },
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    wanted: "http or https URL without credentials",
+    meaning: "Spans are posted to this very URL; wins over `OTEL_EXPORTER_OTLP_ENDPOINT`",
+    fallback: "none",
+    secret: true,
+  },
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: {
+    wanted: "list name=value,… with values percent-encoded",
+    meaning: "Headers of the requests in the place of `OTEL_EXPORTER_OTLP_HEADERS`",
+    fallback: "none",
+    secret: true,
   },
   OTEL_SERVICE_NAME: {
     wanted: "string",
@@ -213,11 +234,8 @@ export const VARIABLES = {
 export type VariableName = keyof typeof VARIABLES;
 
 /** Variables that may be given by a file instead, whose path is in the variable with `_FILE` at its end: as containers have secrets. */
-export const FILE_VARIABLES = [
-  "KFLOW_NATS_ADDR",
-  "KFLOW_STORE_USER",
-  "KFLOW_STORE_PASSWORD",
-] as const satisfies readonly VariableName[];
+export const FILE_VARIABLES: readonly VariableName[] = Object.entries<Variable>(VARIABLES)
+  .filter(([, { secret }]) => secret === true).map(([name]) => name as VariableName);
 
 /**
  * Reads every variable. All mistakes are found together, each with the file `environment` and the variable as its path;
@@ -232,18 +250,17 @@ export function readSettings(
   function read<T>(
     name: VariableName,
     parse: (value: string) => T | undefined,
-    { isSecret = false }: { isSecret?: boolean } = {},
   ): T | undefined {
     const value = text(name);
     if (value === undefined) return undefined;
     const parsed = parse(value);
     if (parsed === undefined) {
+      const { wanted, secret }: Variable = VARIABLES[name];
       const text = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-      const shown = isSecret ? "something else" : text;
       findings.push({
         file: "environment",
         path: name,
-        problem: `expected ${VARIABLES[name].wanted}, got ${shown}`,
+        problem: `expected ${wanted}, got ${secret ? "something else" : text}`,
         hint: "change it or unset it",
       });
     }

@@ -167,6 +167,28 @@ describe("readSettings()", () => {
     assert.equal(read({ OTEL_SERVICE_NAME: "a" }).settings.otlp, undefined);
   });
 
+  it("of traces alone win over those of all signals", () => {
+    const secret = newSecret();
+    const { settings, findings } = read({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+      OTEL_EXPORTER_OTLP_HEADERS: "x-key=all,x-more=1",
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://traces:4318/v2",
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: `x-key=${secret}`,
+    });
+    assert.deepEqual(findings, []);
+    const { url, headers } = settings.otlp!;
+    assert.equal(url, "http://traces:4318/v2");
+    assert.deepEqual(Object.entries(headers).map(([name, value]) => [name, value.reveal()]), [
+      ["x-key", secret],
+    ]);
+    const wrong = read({
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://user:${secret}@traces`,
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: secret,
+    });
+    assert.equal(wrong.findings.length, 2);
+    assert.ok(!wrong.findings.join().includes(secret));
+  });
+
   it("finds what is wrong with that, and shows no credentials", () => {
     const secret = newSecret();
     const wrong = {

@@ -97,7 +97,8 @@ ${variableTable()}
 ${
     FILE_VARIABLES.map((name) => `\`${name}\``).join(", ").replace(/, ([^,]*)$/, " and $1")
   } may be given by a file instead: its path is in the variable with \`_FILE\` at its end, such as
-\`KFLOW_STORE_PASSWORD_FILE=/run/secrets/store\`. A line break at the file's end does not count.
+\`KFLOW_STORE_PASSWORD_FILE=/run/secrets/store\`. A line break at the file's end does not count. A file that is missing or empty is a mistake,
+and so is a variable that is given in both ways.
 
 ## What wins
 

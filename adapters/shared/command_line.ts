@@ -1,8 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { withFileVariables } from "../../src/file_variables.ts";
 import type { Host } from "../../src/host.ts";
 import { COMMIT, VERSION } from "../../src/version.ts";
 import type { FileOptions, RunOptions, ServeCommandOptions } from "./command_options.ts";
-import { withFileVariables } from "./file_variables.ts";
 import { graphCommand, validateCommand } from "./check_commands.ts";
 import { reportError } from "./report_error.ts";
 import { runCommand, workerCommand } from "./run_commands.ts";
@@ -22,6 +22,7 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
       writeOut: (text) => host.stdout.write(text),
       writeErr: (text) => host.stderr.write(text),
       getOutHelpWidth: () => host.stdout.columns,
+      outputError: (text, write) => write(withoutValues(text)),
       getErrHelpWidth: () => host.stderr.columns,
     })
     .showHelpAfterError("(--help tells more)");
@@ -93,6 +94,12 @@ export async function runCommandLine(host: Host, args: readonly string[]): Promi
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return reportError(host, error);
   }
+}
+
+/** Takes out what commander repeats of a command line that it does not understand: a password may be in it. */
+function withoutValues(text: string): string {
+  return text.replace(/('--?[\w-]+=)[^']*'/g, "$1…'")
+    .replace(/( arguments? but got \d+): .*\.$/ms, "$1.");
 }
 
 const HOUR_MS = 3_600_000;

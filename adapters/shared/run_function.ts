@@ -1,6 +1,6 @@
+import { withFileVariables } from "../../src/file_variables.ts";
 import type { ProcessRuntime } from "../../src/runtime/process_runtime.ts";
 import { toTaskCode } from "../../src/runtime/task_code.ts";
-import { withFileVariables } from "./file_variables.ts";
 import type { NodeHost } from "./node_host.ts";
 import { reportError } from "./report_error.ts";
 import { workerCommand } from "./run_commands.ts";

@@ -18,7 +18,8 @@ import { postTask } from "./post_task.ts";
 export interface PipelineHandlerOptions {
   /** Called once, with the first request. */
   load: () => Promise<HandlerParts>;
-  token: Secret | undefined;
+  /** Where it is a function, it is called with the first request. */
+  token: Secret | undefined | (() => Promise<Secret | undefined>);
   /** Whether programs on this machine need no token where there is none. */
   local: boolean;
   limits: HttpLimits | undefined;
@@ -40,7 +41,7 @@ type Work = (
 /** Answers requests with the tasks of one pipeline. Nothing is loaded or connected before it is needed. */
 export class PipelineHandler {
   readonly #options: PipelineHandlerOptions;
-  readonly #access: Access;
+  #access?: Promise<Access>;
   readonly #limits: Limits;
   readonly #log: Logger;
   readonly #app: HttpApp;
@@ -53,7 +54,6 @@ export class PipelineHandler {
 
   constructor(options: PipelineHandlerOptions) {
     this.#options = options;
-    this.#access = new Access(options);
     this.#limits = new Limits(options.limits);
     this.#log = options.log ?? createLogger({ write: (line) => console.error(line.trimEnd()) });
     this.#app = createHttpApp({
@@ -113,6 +113,18 @@ export class PipelineHandler {
     return this.#service = await HandlerService.open(await this.#options.load());
   }
 
+  /** Who may change something. @throws {HttpError} if the token cannot be read. */
+  async #accessible(): Promise<Access> {
+    const { token, local } = this.#options;
+    const read = async () =>
+      new Access({ token: typeof token === "function" ? await token() : token, local });
+    try {
+      return await (this.#access ??= read());
+    } catch (error) {
+      throw this.#asHttpError(error);
+    }
+  }
+
   #notReady(): string | undefined {
     return this.#closing !== undefined ? "stopping" : this.#service?.nats.problem;
   }
@@ -124,7 +136,7 @@ export class PipelineHandler {
   ): (routed: RoutedRequest) => Promise<Response> {
     const limits = this.#limits;
     return async (routed) => {
-      await this.#access.check(routed.request, routed.info);
+      await (await this.#accessible()).check(routed.request, routed.info);
       if (this.#closing !== undefined) throw unavailable("The handler is closed");
       return await limits.within(async (signal) => {
         this.#begins();

@@ -2,6 +2,7 @@ import { AvroCodec } from "../codec/avro.ts";
 import { schemaCheck } from "../codec/schema_check.ts";
 import type { NatsDial } from "../broker/nats.ts";
 import { ConfigurationError, type Finding, formatFinding, reasonOf } from "../errors.ts";
+import { hasFileVariables, withFileVariables } from "../file_variables.ts";
 import { unusable } from "../functions/registry.ts";
 import type { Host } from "../host.ts";
 import { createLogger, type Logger } from "../log.ts";
@@ -9,6 +10,7 @@ import { type LoadedPlan, loadPlan } from "../pipeline/load_plan.ts";
 import type { Plan, TaskPlan } from "../pipeline/plan.ts";
 import { ProcessRuntime } from "../runtime/process_runtime.ts";
 import { toTaskCode } from "../runtime/task_code.ts";
+import type { Secret } from "../secret.ts";
 import { readSettings } from "../settings.ts";
 import type { Timers } from "../timers.ts";
 import { variablesIn } from "../variables.ts";
@@ -22,6 +24,8 @@ export interface HandlerParts {
   /** Id of the run that listed and notified objects belong to. */
   readonly run: string;
   readonly dialTcp?: NatsDial;
+  /** `KFLOW_HTTP_TOKEN`, also from a file. */
+  readonly httpToken?: Secret;
   /** What its workers go by. @default the real ones */
   readonly timers?: Timers;
   /** What modules export by default, by task id: their tasks need no module. */
@@ -40,7 +44,7 @@ export interface HandlerSource {
   pipeline: string | object;
   /** The functions of `raw` tasks, by task id: what a module exports by default, or a `BasicRuntime`. Their tasks need no `module`. @default none */
   functions?: Readonly<Record<string, unknown>>;
-  /** Variables, as in the environment of `kflow worker`. @default none */
+  /** Variables, as in the environment of `kflow worker`, also those that name files (`KFLOW_HTTP_TOKEN_FILE`) where the host has files. @default none */
   env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -57,7 +61,11 @@ export async function loadHandlerParts(
   source: HandlerSource,
   platform: (() => Promise<HandlerPlatform>) | undefined,
 ): Promise<HandlerParts> {
-  const env = variablesIn(source.env ?? {});
+  const given = variablesIn(source.env ?? {});
+  const first = hasFileVariables(given) && platform !== undefined
+    ? { ...(await platform()).host, env: given }
+    : fetchHost(given);
+  const { env } = await withFileVariables(first);
   const functions = new Map(Object.entries(source.functions ?? {}));
   const { settings, findings } = readSettings(env);
   let host = fetchHost(env);
@@ -81,7 +89,8 @@ export async function loadHandlerParts(
     // Whether a task has code shows where the code is put together.
     if (!NO_CODE.test(warning.problem)) log.warning(formatFinding(warning));
   }
-  return { plan, host, log, functions, dialTcp, run: settings.runId ?? "default" };
+  const { httpToken, runId: run = "default" } = settings;
+  return { plan, host, log, functions, dialTcp, httpToken, run };
 }
 
 function read({ pipeline }: HandlerSource, host: Host): Promise<LoadedPlan> {

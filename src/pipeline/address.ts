@@ -1,5 +1,6 @@
 import { Secret } from "../secret.ts";
 import type { NatsAddress, StoreAddress } from "./plan.ts";
+import { withoutCredentials } from "./without_secrets.ts";
 
 interface Credentials {
   readonly user?: string;
@@ -201,14 +202,8 @@ function filePath(text: string, rest: string): string {
   }
 }
 
-const NO_PORT =
-  /^(?!(?:memory|file|javascript|data|blob|mailto):)((?:[a-z][a-z0-9+.-]*:\/\/)?[^:/[\]]*):(?!\/\/|\d+(?:[^\w.-]|$))[^]+$/i;
-
 function wrong(text: string, what: string, hint: string): AddressError {
-  const shown = text.includes("@")
-    ? text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^]*@/i, "$1***@")
-    // What is not a port may be a password whose "@" was forgotten.
-    : text.replace(NO_PORT, "$1:***");
+  const shown = withoutCredentials(text);
   const cut = shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
   return new AddressError(
     text === "" ? `address is empty; ${hint}` : `address ${JSON.stringify(cut)} ${what}; ${hint}`,

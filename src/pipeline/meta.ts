@@ -1,4 +1,5 @@
-import { got } from "./schema.ts";
+import { got, gotKind } from "./schema.ts";
+import { namesSecret } from "./without_secrets.ts";
 
 /**
  * The `meta` of a task with all keys dotted: `download: {directory: /tmp/x}` and `download.directory: /tmp/x` are the same.
@@ -76,8 +77,9 @@ export class Meta {
       );
     }
     if (!fits(value)) {
+      const found = namesSecret(key) ? gotKind(value) : got(value);
       throw new Error(
-        `Cannot read meta "${key}" of task "${this.#task}": expected ${kind}, got ${got(value)}`,
+        `Cannot read meta "${key}" of task "${this.#task}": expected ${kind}, got ${found}`,
       );
     }
     return value;

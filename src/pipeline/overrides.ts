@@ -1,7 +1,8 @@
 import type { Path } from "./places.ts";
 import type { Report } from "./report.ts";
-import { keysAt, kindAt, quote, type ValueKind } from "./schema.ts";
+import { isSecretKey, keysAt, kindAt, quote, type ValueKind } from "./schema.ts";
 import { suggest } from "./suggest.ts";
+import { keyWithoutValue } from "./without_secrets.ts";
 
 type Mapping = Record<string, unknown>;
 
@@ -30,11 +31,12 @@ interface Problem {
 function apply(document: Mapping, setting: string, report: Report): Problem | undefined {
   const equals = setting.indexOf("=");
   if (equals < 1) {
-    const problem = equals < 0 ? `${quote(setting)} has no value` : "no path before =";
+    const shown = quote(keyWithoutValue(setting));
+    const problem = equals < 0 ? `${shown} has no value` : "no path before =";
     return { problem, hint: "write PATH=VALUE, such as dag.demo.addr=host:9000" };
   }
-  const shown = setting.slice(0, equals);
-  const steps = shown.split(".");
+  const steps = setting.slice(0, equals).split(".");
+  const shown = shownPath(steps);
   const text = setting.slice(equals + 1);
   let path: Path = steps;
   if (steps[0] === "dag") {
@@ -59,7 +61,9 @@ function apply(document: Mapping, setting: string, report: Report): Problem | un
     const step = String(path[known] ?? "");
     return {
       path: shown,
-      problem: `unknown key ${quote(step)}`,
+      problem: steps.slice(0, -1).some(isSecretKey)
+        ? "this key has no keys of its own"
+        : `unknown key ${quote(keyWithoutValue(step))}`,
       hint: suggest(step, keysAt(path.slice(0, known)), "known keys"),
     };
   }
@@ -74,6 +78,14 @@ function apply(document: Mapping, setting: string, report: Report): Problem | un
   const place = { file: "--set", shown };
   report.places.set(path, place);
   return undefined;
+}
+
+/** Without what follows a secret's key or stands in one: it was to be the value. */
+function shownPath(steps: readonly string[]): string {
+  const last = steps.findIndex(isSecretKey);
+  const isWhole = last < 0 || last === steps.length - 1;
+  const shown = isWhole ? steps : [...steps.slice(0, last + 1), "…"];
+  return shown.map(keyWithoutValue).join(".");
 }
 
 function valueOf(text: string, kind: ValueKind): unknown {

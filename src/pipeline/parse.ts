@@ -110,10 +110,17 @@ function explain(mistake: YAMLError): { problem: string; hint?: string } {
       };
     case "MULTIPLE_DOCS":
       return { problem: "more than one document", hint: "write one pipeline a file, without ---" };
+    case "BAD_DIRECTIVE":
+      return { problem: "bad directive", hint: "remove the line that begins with %" };
+    case "BAD_DQ_ESCAPE":
+      return {
+        problem: "bad escape sequence in a text in double quotes",
+        hint: 'write "\\\\" for a backslash, or use single quotes',
+      };
     case "TAB_AS_INDENT":
       return { problem: "Tabs are not allowed as indentation", hint: "use spaces" };
     default:
-      return { problem: mistake.message.replace(/(: ".*|\.)$/s, "").split("\n")[0]! };
+      return { problem: mistake.message.replace(/((?<=\w): .*|\.)$/s, "").split("\n")[0]! };
   }
 }
 

@@ -1,3 +1,5 @@
+import { keyWithoutValue } from "./without_secrets.ts";
+
 /** Steps from the top of the document to a value. */
 export type Path = readonly (string | number)[];
 
@@ -12,9 +14,10 @@ export interface Place {
 
 /** `dag[1].meta.max.poll.interval.ms` */
 export function formatPath(path: Path): string {
-  return path.map((step, index) =>
-    typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`
-  ).join("");
+  return path.map((step, index) => {
+    if (typeof step === "number") return `[${step}]`;
+    return `${index === 0 ? "" : "."}${keyWithoutValue(step)}`;
+  }).join("");
 }
 
 interface Positions {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TASK_TYPES } from "./plan.ts";
+import { withoutSecrets } from "./without_secrets.ts";
 
 /** What becomes part of subjects, stream names and paths. */
 export const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -11,7 +12,7 @@ export const METRICS_PORT = 9002;
 /** Keys whose values no message may quote. */
 const SECRET_KEYS = new Set(["password", "token"]);
 
-/** What was found, for a message. Long texts are cut. */
+/** What was found, for a message. Long texts are cut, credentials in addresses are not shown. */
 export function got(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "list";
@@ -20,8 +21,14 @@ export function got(value: unknown): string {
   return `string ${quote(value)}`;
 }
 
+/** The kind of what was found, where a text may be anything: an address with its password, `PASSWORD=…`. */
+export function gotKind(value: unknown): string {
+  return got(value).split(" ")[0]!;
+}
+
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  const shown = withoutSecrets(text);
+  return JSON.stringify(shown.length > 80 ? `${shown.slice(0, 80)}…` : shown);
 }
 
 type Issue = { readonly input?: unknown; readonly path?: PropertyKey[] };
@@ -37,7 +44,7 @@ function text() {
 
 function secret() {
   return z.string({
-    error: (issue) => `expected string, got ${got(issue.input).split(" ")[0]}; put it in quotes`,
+    error: (issue) => `expected string, got ${gotKind(issue.input)}; put it in quotes`,
   }).min(1, { error: "must not be empty; remove the key or fill it in" }).optional();
 }
 
@@ -64,7 +71,11 @@ function oneOf<const T extends readonly string[]>(values: T) {
 }
 
 function mapping<T extends z.ZodRawShape>(shape: T) {
-  return z.strictObject(shape, { error: expected("mapping") });
+  return z.strictObject(shape, { error: expectedMapping });
+}
+
+function expectedMapping(issue: Issue): string {
+  return `expected mapping, got ${gotKind(issue.input)}`;
 }
 
 function list<T extends z.ZodType>(element: T, hint?: string) {
@@ -152,7 +163,7 @@ const out = about(
   "Ids of the tasks that take the records, each of them all",
   "nobody takes it",
 );
-const openMapping = z.record(z.string(), z.unknown(), { error: expected("mapping") }).optional();
+const openMapping = z.record(z.string(), z.unknown(), { error: expectedMapping }).optional();
 
 const sideOut = mapping({
   id: about(token("id"), "Name of the side out, as `toSideStream` takes it; needed"),
@@ -266,7 +277,7 @@ export const documentSchema = z.strictObject({
   ),
   metrics: metricsShape("The same as `globalConfig.metrics`, which wins"),
   dag: about(list(task.optional(), "begin each task with -"), "The tasks; needed"),
-}, { error: expected("mapping") });
+}, { error: expectedMapping });
 
 export type PipelineDocument = z.infer<typeof documentSchema>;
 export type TaskDocument = z.infer<typeof task>;

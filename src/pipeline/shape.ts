@@ -1,7 +1,8 @@
 import type { Path } from "./places.ts";
 import type { Report } from "./report.ts";
-import { documentSchema, got, keysAt, type PipelineDocument } from "./schema.ts";
+import { documentSchema, gotKind, keysAt, type PipelineDocument } from "./schema.ts";
 import { suggest } from "./suggest.ts";
+import { keyWithoutValue } from "./without_secrets.ts";
 
 /**
  * Checks the document against the schema. Each wrong value is reported and taken out, so that the checks that follow still see
@@ -9,8 +10,7 @@ import { suggest } from "./suggest.ts";
  */
 export function checkShape(value: unknown, report: Report): PipelineDocument | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    const kind = got(value).split(" ")[0];
-    report.error([], `expected mapping, got ${kind}; a pipeline is a mapping with 'dag'`);
+    report.error([], `expected mapping, got ${gotKind(value)}; a pipeline is a mapping with 'dag'`);
     return undefined;
   }
   const document = structuredClone(value);
@@ -50,7 +50,7 @@ function unknownKey(path: Path, report: Report): void {
     path,
     perTask
       ? "nats is set once for the whole pipeline; move it to the globalConfig at the top"
-      : `unknown key ${JSON.stringify(key)}; ${hint}`,
+      : `unknown key ${JSON.stringify(keyWithoutValue(key))}; ${hint}`,
     "key",
   );
 }

@@ -1,7 +1,7 @@
 import { readSettings } from "../settings.ts";
 import type { Path } from "./places.ts";
 import type { Report } from "./report.ts";
-import { got, quote } from "./schema.ts";
+import { got, gotKind, quote } from "./schema.ts";
 
 /** Reads `env`: a mapping, or a Kubernetes-style list of name and value. */
 export function readEnv(
@@ -15,7 +15,7 @@ export function readEnv(
       report.error(
         at,
         `bad variable name ${
-          typeof name === "string" ? quote(name) : got(name)
+          typeof name === "string" ? quote(name.replace(/=[^]*$/, "=…")) : got(name)
         }; use letters, digits and _`,
       );
     } else if (places.has(name)) {
@@ -23,14 +23,14 @@ export function readEnv(
     } else if (typeof text === "string" || typeof text === "number" || typeof text === "boolean") {
       values.set(name, String(text));
       places.set(name, at);
-    } else report.error(at, `expected string, got ${got(text)}; give the variable a value`);
+    } else report.error(at, `expected string, got ${gotKind(text)}; give the variable a value`);
   };
   if (value === undefined) return {};
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
       const at = [...path, index];
       if (typeof item !== "object" || item === null || Array.isArray(item)) {
-        report.error(at, `expected mapping, got ${got(item)}; write name and value`);
+        report.error(at, `expected mapping, got ${gotKind(item)}; write name and value`);
         continue;
       }
       const unknown = Object.keys(item).find((key) => key !== "name" && key !== "value");
@@ -44,7 +44,7 @@ export function readEnv(
     }
   } else if (typeof value === "object" && value !== null) {
     for (const [name, text] of Object.entries(value)) add(name, text, [...path, name]);
-  } else report.error(path, `expected mapping, got ${got(value)}; write NAME: value`);
+  } else report.error(path, `expected mapping, got ${gotKind(value)}; write NAME: value`);
   for (const finding of readSettings((name) => values.get(name)).findings) {
     const at = places.get(finding.path!)!;
     const name = at.at(-1) === finding.path ? "" : `${finding.path} is wrong: `;

@@ -1,3 +1,5 @@
+import { quote } from "./schema.ts";
+
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/;
 const SUBJECT = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*$/;
 const PATTERN = "write s3a://bucket or s3a://bucket/prefix";
@@ -10,14 +12,14 @@ export interface BucketTopic {
 /** Takes `s3a://bucket/prefix` apart; a string is what is wrong with it. */
 export function parseBucketTopic(topics: string): BucketTopic | string {
   const match = /^s3a:\/\/([^/]*)(?:\/([^]*))?$/.exec(topics);
-  const shown = JSON.stringify(topics.length > 80 ? `${topics.slice(0, 80)}…` : topics);
+  const shown = quote(topics);
   if (!match) return `topics ${shown} is no bucket; ${PATTERN}`;
   const bucket = match[1]!;
   const prefix = match[2] ?? "";
   if (bucket === "") return `topics ${shown} names no bucket; ${PATTERN}`;
   if (!BUCKET.test(bucket)) {
     return `bad bucket name ${
-      JSON.stringify(bucket.slice(0, 80))
+      quote(bucket)
     }; a bucket has 2 to 63 letters, digits, dots, dashes or underscores and begins with a letter or digit`;
   }
   // deno-lint-ignore no-control-regex
@@ -38,7 +40,7 @@ export function parseBucketTopic(topics: string): BucketTopic | string {
 
 /** What is wrong with a subject; undefined if nothing is. */
 export function subjectProblem(subject: string, needsDot: boolean): string | undefined {
-  const shown = JSON.stringify(subject.length > 80 ? `${subject.slice(0, 80)}…` : subject);
+  const shown = quote(subject);
   if (!SUBJECT.test(subject)) {
     return `bad subject ${shown}; write stream.subject of [A-Za-z0-9_-] parts joined by dots, without spaces or wildcards`;
   }
@@ -51,6 +53,6 @@ export function subjectProblem(subject: string, needsDot: boolean): string | und
 export function indexProblem(index: string): string | undefined {
   if (/^[a-z0-9][a-z0-9._-]{0,254}$/.test(index)) return undefined;
   return `bad index name ${
-    JSON.stringify(index.slice(0, 80))
+    quote(index)
   }; use up to 255 small letters, digits, dots, dashes and underscores`;
 }

@@ -55,6 +55,8 @@ export class OtlpSpans implements Spans {
   /** Traces whose id ends in a smaller number are sent (W3C Trace Context Level 2: the last 7 bytes are random). */
   readonly #bound: number;
   readonly #mask: SecretMask;
+  /** The collector for the log: a path or a query may hold what it asks for to let us in. */
+  readonly #place: string;
   readonly #closing = new AbortController();
   #waiting: Span[] = [];
   #cancelTimer?: () => void;
@@ -72,7 +74,8 @@ export class OtlpSpans implements Spans {
     this.#timers = options.timers ?? REAL_TIMERS;
     this.#queueSize = options.queue ?? 4096;
     this.#bound = options.ratio * 2 ** 52;
-    this.#mask = maskOf(options.headers);
+    this.#mask = maskOf(options);
+    this.#place = new URL(options.url).origin;
   }
 
   get dropped(): number {
@@ -134,7 +137,7 @@ export class OtlpSpans implements Spans {
         return;
       }
       const { reason, retryMs, count = spans.length } = refusal;
-      if (!this.#isAway) log.warning("Cannot send spans", { url: this.#options.url, reason });
+      if (!this.#isAway) log.warning("Cannot send spans", { url: this.#place, reason });
       this.#isAway = true;
       if (retryMs === undefined || failures + 1 >= TRIES || this.#closing.signal.aborted) {
         this.#dropped += count;
@@ -174,7 +177,9 @@ export class OtlpSpans implements Spans {
       const { text } = await answerText(response, limits);
       return refusalIn(response, this.#mask.apply(text));
     } catch (error) {
-      return { reason: this.#mask.apply(reasonOf(error)), retryMs: 0 };
+      // Errors of some platforms name the whole URL.
+      const reason = reasonOf(error).replaceAll(url, this.#place);
+      return { reason: this.#mask.apply(reason), retryMs: 0 };
     } finally {
       attempt.end();
     }
@@ -188,9 +193,10 @@ export class OtlpSpans implements Spans {
   }
 }
 
-/** Of the values, and of what follows a scheme such as `Bearer`. */
-function maskOf(headers: Readonly<Record<string, string>>): SecretMask {
+/** Of the headers' values, of what follows a scheme such as `Bearer`, and of what the URL's query has. */
+function maskOf({ headers, url }: Pick<OtlpOptions, "headers" | "url">): SecretMask {
   const values = Object.values(headers).flatMap((value) => [value, value.replace(/^\S+ +/, "")]);
+  values.push(...new URL(url).searchParams.values());
   return new SecretMask(values.filter((value) => value.length >= LEAST_SECRET));
 }
 

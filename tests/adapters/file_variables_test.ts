@@ -1,6 +1,7 @@
 import { after, afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { withFileVariables } from "../../adapters/shared/file_variables.ts";
+import { FILE_VARIABLES, VARIABLES } from "../../src/settings.ts";
+import { withFileVariables } from "../../src/file_variables.ts";
 import type { Host } from "../../src/host.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
@@ -40,6 +41,35 @@ describe("withFileVariables()", () => {
       );
       return true;
     });
+  });
+});
+
+describe("FILE_VARIABLES", () => {
+  it("has every variable that can carry a password or a token", () => {
+    const names = Object.keys(VARIABLES).filter((name) =>
+      /ADDR|ENDPOINT|USER|PASSWORD|TOKEN|HEADERS/.test(name)
+    );
+    assert.equal(names.length, 9);
+    assert.deepEqual([...FILE_VARIABLES].sort(), names.sort());
+  });
+
+  it("are read from files, each of them", async () => {
+    for (const name of FILE_VARIABLES) {
+      const host = await withFileVariables(
+        hostOf({ [`${name}_FILE`]: "/f" }, { "/f": "value\r\n" }),
+      );
+      assert.equal(host.env(name), "value");
+      const twice = hostOf({ [`${name}_FILE`]: "/f", [name]: "x" }, { "/f": "value" });
+      await assert.rejects(withFileVariables(twice), {
+        message: new RegExp(`: ${name} is set too;`),
+      });
+      for (const empty of ["", "\n", " \n"]) {
+        await assert.rejects(
+          withFileVariables(hostOf({ [`${name}_FILE`]: "/f" }, { "/f": empty })),
+          { message: `environment ${name}_FILE: "/f" is empty; write the value into it` },
+        );
+      }
+    }
   });
 });
 

@@ -7,6 +7,7 @@ import { type NatsServer, startNats } from "../support/nats_server.ts";
 import { newSecret } from "../support/run_record.ts";
 import { makeBucket } from "../support/s3_requests.ts";
 import { serverSkip } from "../support/server_binary.ts";
+import { type SpanCollector, startSpanCollector } from "../support/span_collector.ts";
 
 const SLOW = { timeout: 60_000 };
 const MODULE = `
@@ -131,5 +132,156 @@ dag:
   it("are not printed while a server is away", SLOW, async () => {
     const command = await start("run", { natsAddr: "nats://127.0.0.1:1" });
     await endsWith(1, command, /127\.0\.0\.1:1/);
+  });
+});
+
+/** The same in files, as containers have them. */
+describe("secrets in files that the environment names", {
+  skip: serverSkip("nats-server", "minio"),
+}, () => {
+  const kflow = new CommandLine();
+  const natsPassword = newSecret();
+  const httpToken = newSecret();
+  const header = newSecret();
+  let nats: NatsServer;
+  let minio: MinioServer;
+  let collector: SpanCollector;
+  let folder: FlowFolder;
+
+  before(async () => {
+    [nats, minio, collector] = await Promise.all([
+      startNats({ user: "me", password: natsPassword }),
+      startMinio(),
+      startSpanCollector(),
+    ]);
+    await makeBucket(minio, "results");
+    folder = await FlowFolder.make();
+    await folder.write("make.ts", "export default [{ n: 1 }, { n: 2 }];");
+    await folder.write("work.ts", "export default (record) => record;");
+  }, SLOW);
+  after(async () => {
+    await kflow.endAll();
+    await Promise.all([nats?.stop(), minio?.stop(), collector?.stop(), folder?.remove()]);
+  });
+
+  async function prepare(more: Record<string, string> = {}) {
+    const flow = `flow-${crypto.randomUUID().slice(0, 8)}`;
+    const values: Record<string, string> = {
+      KFLOW_NATS_ADDR: nats.tcpUrl.replace("://", `://me:${natsPassword}@`),
+      KFLOW_STORE_ADDR: minio.endpoint.replace("://", `://${minio.user}:${minio.password}@`),
+      KFLOW_HTTP_TOKEN: httpToken,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: `x-key=${header}`,
+      ...more,
+    };
+    const env: Record<string, string> = { KFLOW_RUNTIME_LOG_LEVEL: "DEBUG" };
+    for (const [name, value] of Object.entries(values)) {
+      env[`${name}_FILE`] = await folder.write(`${flow}-${name}`, `${value}\n`);
+    }
+    const file = await folder.write(
+      `${flow}.yaml`,
+      `
+name: ${flow}
+mode: batch
+dag:
+  - {id: make, type: raw-source, module: ./make.ts, out: [work], schema: ${SCHEMA}}
+  - {id: work, type: raw, module: ./work.ts, out: [store], schema: ${SCHEMA}}
+  - {id: store, type: s3-sink, topics: s3a://results}
+`,
+    );
+    return { file, env };
+  }
+
+  function hidesAll(command: Command): void {
+    for (const secret of [natsPassword, minio.password, httpToken, header]) {
+      assert.ok(!command.output.includes(secret), "a secret was printed");
+    }
+  }
+
+  async function endsWith(status: number, command: Command, pattern: RegExp): Promise<void> {
+    const end = await command.end();
+    assert.equal(end.status, status, end.stderr);
+    assert.match(end.stdout + end.stderr, pattern);
+    hidesAll(command);
+  }
+
+  it("let a run in everywhere, and are not printed", SLOW, async () => {
+    const { file, env } = await prepare();
+    await endsWith(0, kflow.start(["run", file], { env }), /finished in/);
+    assert.ok(collector.requests.some(({ headers }) => headers["x-key"] === header));
+  });
+
+  it("let workers in", SLOW, async () => {
+    const { file, env } = await prepare();
+    const workers = ["make", "work", "store"].map((task) =>
+      kflow.start(["worker", file, "--task", task], { env })
+    );
+    for (const worker of workers) await endsWith(0, worker, /Worker is finished/);
+  });
+
+  it("give serve its token, and let it drain", SLOW, async () => {
+    const { file, env } = await prepare();
+    const server = kflow.start(["serve", file, "--port", "0", "--host", "127.0.0.1"], { env });
+    await server.sees(/"Serving","flow":"[^"]*","port":\d+/);
+    const [, port] = /"port":(\d+)/.exec(server.stderr)!;
+    const drain = async (token: string) => {
+      const headers = { Authorization: `Bearer ${token}` };
+      const url = `http://127.0.0.1:${port}/drain?ms=1000`;
+      const answer = await fetch(url, { method: "POST", headers });
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    assert.equal(await drain("wrong"), 401);
+    assert.equal(await drain(httpToken), 200);
+    server.signal("SIGTERM");
+    await endsWith(0, server, /Serving/);
+  });
+
+  it(
+    "that are missing, empty or given twice end run, worker and serve with status 2",
+    SLOW,
+    async () => {
+      const { file, env } = await prepare();
+      const empty = await folder.write("empty", "\n");
+      for (const args of [["run", file], ["worker", file, "--task", "work"], ["serve", file]]) {
+        for (
+          const [more, pattern] of [
+            [
+              { KFLOW_HTTP_TOKEN_FILE: folder.file("gone") },
+              /KFLOW_HTTP_TOKEN_FILE: cannot read ".*gone" \(ENOENT\)/,
+            ],
+            [{ KFLOW_HTTP_TOKEN_FILE: empty }, /KFLOW_HTTP_TOKEN_FILE: ".*empty" is empty/],
+            [{ KFLOW_HTTP_TOKEN: httpToken }, /KFLOW_HTTP_TOKEN_FILE: KFLOW_HTTP_TOKEN is set too/],
+          ] as const
+        ) await endsWith(2, kflow.start(args, { env: { ...env, ...more } }), pattern);
+      }
+    },
+  );
+
+  it("that do not fit are not quoted", SLOW, async () => {
+    for (
+      const more of [
+        ["KFLOW_NATS_ADDR", `nats://me:${natsPassword}`],
+        ["KFLOW_STORE_ADDR", `https://me:${natsPassword}@host/path`],
+        ["OTEL_EXPORTER_OTLP_ENDPOINT", `https://me:${natsPassword}@host`],
+        ["OTEL_EXPORTER_OTLP_HEADERS", natsPassword],
+      ]
+    ) {
+      const { file, env } = await prepare(
+        Object.fromEntries([more]),
+      );
+      await endsWith(2, kflow.start(["validate", file], { env }), /^environment [A-Z_]+: /m);
+    }
+  });
+
+  it("on the command line in the wrong place are not printed", SLOW, async () => {
+    const { file, env } = await prepare();
+    for (
+      const args of [
+        [`--password=${httpToken}`],
+        ["--set", "globalConfig.nats.token", httpToken],
+        ["--set", `globalConfig.nats.token:${httpToken}`],
+      ]
+    ) await endsWith(2, kflow.start(["validate", file, ...args], { env }), /error|has no value/);
   });
 });

@@ -28,6 +28,30 @@ describe("a handler on this runtime", () => {
   const handlers = new Handlers();
   after(() => handlers.closeAll());
 
+  it("takes its token from the file that KFLOW_HTTP_TOKEN_FILE names", async () => {
+    const folder = await FlowFolder.make();
+    try {
+      const env = { KFLOW_HTTP_TOKEN_FILE: await folder.write("token", `${TOKEN}\n`) };
+      const source = { pipeline: pipeline(), functions: { work }, token: undefined };
+      const call = (headers: Record<string, string> = {}) =>
+        post("/tasks/work", { json: [{ value: 1 }], headers });
+      const handler = handlers.make({ ...source, env });
+      assert.equal((await ask(handler, call())).status, 200);
+      assert.equal((await ask(handler, call({ Authorization: "Bearer wrong" }))).status, 401);
+      await folder.write("token", "\n");
+      for (const path of [folder.file("gone"), folder.file("token")]) {
+        const broken = handlers.make({ ...source, env: { KFLOW_HTTP_TOKEN_FILE: path } });
+        const answer = await ask(broken, call());
+        assert.equal(answer.status, 500);
+        assert.ok(!JSON.stringify(answer.json).includes(path));
+      }
+      const twice = handlers.make({ ...source, env: { ...env, KFLOW_HTTP_TOKEN: TOKEN } });
+      assert.equal((await ask(twice, call())).status, 500);
+    } finally {
+      await folder.remove();
+    }
+  });
+
   it("loads modules, reads folders and downloads files where the pipeline asks for it", async () => {
     const folder = await FlowFolder.make("quickstart");
     try {

@@ -5,6 +5,7 @@ import { ManualTimers } from "../../src/test_kit/manual_timers.ts";
 import { type OtlpOptions, OtlpSpans } from "../../src/tracing/otlp.ts";
 import type { Span } from "../../src/tracing/spans.ts";
 import { eventually } from "../support/broker_probes.ts";
+import { newSecret } from "../support/run_record.ts";
 import { type SpanCollector, spansIn, startSpanCollector } from "../support/span_collector.ts";
 
 const SLOW = { timeout: 30_000 };
@@ -49,8 +50,24 @@ describe("OtlpSpans", () => {
     });
     open.push(spans);
     const messages = () => lines.map(({ message, reason, count }) => [message, reason ?? count]);
-    return { spans, timers, messages };
+    return { spans, timers, messages, lines };
   }
+
+  it("names the collector in the log, and no token of its URL", SLOW, async () => {
+    const secret = newSecret();
+    collector = await startSpanCollector();
+    const { endpoint } = collector;
+    await collector.stop();
+    const { spans, lines } = make({ url: `${endpoint}/in/${secret}/v1/traces?api_key=${secret}` });
+    spans.ended(span(1));
+    await spans.close();
+    const line = lines.find(({ message }) => message === "Cannot send spans")!;
+    assert.equal(line.url, endpoint);
+    assert.ok(
+      !JSON.stringify(lines).includes(secret),
+      JSON.stringify(line).replaceAll(secret, "S"),
+    );
+  });
 
   it("posts what the protocol has, five seconds after the first", SLOW, async () => {
     collector = await startSpanCollector();
