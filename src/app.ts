@@ -158,6 +158,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         settingsOf,
         codec: new AvroCodec(),
         queueBytes,
+        takeOver: settings.takeOver,
         deadLetterBytes: settings.deadLetterBytes ?? queueBytes,
         podName: host.env("HOSTNAME") || host.hostname,
         errorBrokerOf: (task) => others.of(errorsOf(task)),

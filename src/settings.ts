@@ -24,6 +24,8 @@ export interface Settings {
   readonly stateFolder?: string;
   /** `KFLOW_FLOW_ID` */
   readonly flowId?: string;
+  /** `KFLOW_TAKE_OVER`: the flow id is taken from another pipeline that still uses it. @default false */
+  readonly takeOver: boolean;
   /** `KFLOW_NATS_ADDR`, as written: checked where the pipeline leaves it out. */
   readonly natsAddr?: string;
   /** `KFLOW_NATS_REPLICAS` @default 1 */
@@ -119,6 +121,12 @@ export const VARIABLES = {
     wanted: "string [A-Za-z0-9_-]{1,64}",
     meaning: "Flow id; wins over `name` in the file",
     fallback: "`name`, else the file's name without its extension",
+  },
+  KFLOW_TAKE_OVER: {
+    wanted: BOOLEAN_TEXT,
+    meaning:
+      "On a NATS server the flow id is taken from another pipeline that still uses it: see [names](guide.md#names-on-a-server)",
+    fallback: "false: the start is refused",
   },
   KFLOW_PIPELINE: {
     wanted: "path of a pipeline file",
@@ -298,6 +306,7 @@ export function readSettings(
   const settings: Settings = {
     logLevel: logLevel ?? "INFO",
     longRunning: flag("KFLOW_LONG_RUNNING_PROCESSING"),
+    takeOver: flag("KFLOW_TAKE_OVER"),
     skipDownloadError: flag("KFLOW_SKIP_DOWNLOAD_ERROR"),
     createSideStream: (text("KFLOW_CREATE_SIDESTREAM") ?? "false").toLowerCase() !== "false",
     natsReplicas: integer("KFLOW_NATS_REPLICAS", 1, 5) ?? 1,

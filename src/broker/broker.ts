@@ -160,6 +160,8 @@ export interface QueueState {
   readonly pending: number;
   /** Delivered and not settled. */
   readonly ackPending: number;
+  /** Requests of the group's members that wait for messages; absent where that is not known. */
+  readonly readers?: number;
 }
 
 /** Whether all work on a queue is done: nothing waits and nothing is held. */

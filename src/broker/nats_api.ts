@@ -88,6 +88,7 @@ export interface ConsumerInfo {
   readonly ack_floor: { readonly consumer_seq: number; readonly stream_seq: number };
   readonly num_ack_pending: number;
   readonly num_pending: number;
+  readonly num_waiting: number;
   /** The server's time; since 2.10. */
   readonly ts?: string;
 }

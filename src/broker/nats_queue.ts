@@ -105,6 +105,7 @@ export async function queueState(
     bytes: info.state.bytes,
     pending: consumer.num_pending,
     ackPending: consumer.num_ack_pending,
+    readers: consumer.num_waiting,
   };
 }
 

@@ -63,7 +63,7 @@ export class FlowNames {
 
   /** State key; every part is a token. */
   state(
-    kind: "finished" | "checkpoint" | "schema" | "dead" | "begun",
+    kind: "finished" | "checkpoint" | "schema" | "dead" | "begun" | "pipeline",
     ...parts: string[]
   ): string {
     return [kind, ...(kind === "schema" ? [] : [this.#flow]), ...parts].map(token).join(".");

@@ -12,7 +12,8 @@ import { deadQueueOf, queueOf } from "./queues.ts";
 import { Schemas } from "./schemas.ts";
 import { runSource } from "./source_worker.ts";
 import { runWorker } from "./task_worker.ts";
-import { warnStranded } from "./stranded_queues.ts";
+import { claimFlow } from "./start/claim_flow.ts";
+import { warnStranded } from "./start/warn_stranded.ts";
 import type { RunnerOptions, Shared } from "./runner_options.ts";
 
 export interface RunReport {
@@ -75,6 +76,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     downstream: consumersDone.promise,
   };
   try {
+    await claimFlow({ broker, plan, names, log, takeOver: options.takeOver ?? false });
     await ensureQueues(shared, options.deadLetters === undefined);
     if (batch && !broker.durable) await forgetUnfinished(shared);
     void warnStranded({ broker, plan, names, log });

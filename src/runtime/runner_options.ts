@@ -76,6 +76,8 @@ export interface RunnerOptions {
   readonly queueBytes: number;
   /** Bytes of the flow's dead letters on a broker that keeps them. */
   readonly deadLetterBytes: number;
+  /** Whether the flow id is taken from another pipeline that still uses it. @default false */
+  readonly takeOver?: boolean;
   /** The pod, or the host, that error records name. */
   readonly podName: string;
   /** Where the error records of a task go if not to the pipeline's own broker. */
