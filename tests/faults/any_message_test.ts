@@ -1,14 +1,15 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { connect as connectSocket, type Socket } from "node:net";
 import { connect } from "nats";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { AvroCodec } from "../../src/codec/avro.ts";
-import { pick, seededRandom } from "../codec/random_avro.ts";
-import { eventually, within } from "../support/broker_probes.ts";
+import { seededRandom } from "../codec/random_avro.ts";
+import { BareNatsClient } from "../support/bare_nats_client.ts";
+import { within } from "../support/broker_probes.ts";
 import { runFlow } from "../support/flow.ts";
 import { onNats } from "../support/on_nats.ts";
+import { strangeHeaders } from "../support/strange_headers.ts";
 import { testSeed } from "../support/test_seed.ts";
 
 const LONG = { timeout: 120_000 };
@@ -16,73 +17,6 @@ const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]
 const MAX_PAYLOAD = 65_536;
 const STRANGE_MESSAGES = 200;
 const GOOD_EVERY = 4;
-
-const NAMES = [
-  "X",
-  "X A\x01",
-  "X-\xe9",
-  "",
-  " ",
-  "X:Y",
-  "__proto__",
-  "Kflow-Task",
-  "Kflow-Schema",
-  "traceparent",
-  "Nats-X",
-  "\t",
-  "a".repeat(300),
-];
-const VALUES = [
-  "b",
-  "a\nb",
-  "a\rb",
-  "\0",
-  "\xff\xfe",
-  "",
-  "   ",
-  "é",
-  "x".repeat(3000),
-  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-  "\x1b[31m",
-];
-const ENDS = ["\r\n", "\n", "\r", "", "\r\n\r\n", "\0"];
-
-/** A client that sends whatever header bytes it is told to. */
-class BareClient {
-  readonly #socket: Socket;
-  #answers = 0;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on("data", (bytes: Uint8Array) => {
-      const text = Buffer.from(bytes).toString("latin1");
-      this.#answers += text.split("MSG ack ").length - 1;
-      if (text.includes("PING\r\n")) socket.write("PONG\r\n");
-    });
-    socket.on("error", () => {});
-  }
-
-  static async open(port: number): Promise<BareClient> {
-    const socket = connectSocket(port, "127.0.0.1");
-    await new Promise((resolve) => socket.once("connect", resolve));
-    socket.write('CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\nSUB ack 1\r\n');
-    return new BareClient(socket);
-  }
-
-  publish(subject: string, headers: string, body: Uint8Array): void {
-    const block = Buffer.from(`NATS/1.0\r\n${headers}\r\n`, "latin1");
-    const line = `HPUB ${subject} ack ${block.length} ${block.length + body.length}\r\n`;
-    this.#socket.write(Buffer.concat([Buffer.from(line), block, body, Buffer.from("\r\n")]));
-  }
-
-  async confirmed(count: number): Promise<void> {
-    await eventually(() => this.#answers >= count, `${count} confirmations`);
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
 
 onNats("any message that a NATS server accepts", (given) => {
   const seed = testSeed();
@@ -103,7 +37,7 @@ onNats("any message that a NATS server accepts", (given) => {
       stream: names.deadStream,
       subjects: names.deadSubjects,
     }]);
-    const client = await BareClient.open(given.server.tcpPort);
+    const client = await BareNatsClient.open(given.server.tcpPort);
     const subject = names.edge("work", "make");
     let good = 0;
     for (const [index, { headers, body }] of strange.entries()) {
@@ -148,10 +82,7 @@ dag:
     const random = seededRandom(seed);
     const schema = new AvroCodec().parse(SCHEMA);
     const strange = Array.from({ length: STRANGE_MESSAGES }, () => {
-      let headers = "";
-      for (let count = Math.floor(random() * 4); count > 0; count--) {
-        headers += `${pick(random, NAMES)}:${pick(random, VALUES)}${pick(random, ENDS)}`;
-      }
+      let headers = strangeHeaders((bound) => Math.floor(random() * bound));
       if (random() < 0.5) headers = `Kflow-Schema: ${schema.fingerprint}\r\n${headers}`;
       const room = MAX_PAYLOAD - Buffer.byteLength(headers, "latin1") - 12;
       const size = random() < 0.1 ? room - Math.floor(random() * 200) : Math.floor(random() * 50);

@@ -98,7 +98,10 @@ export class NumberedFlow {
       "pass.ts",
       `export default async (record) => { ${workMs > 0 ? wait : ""}return record; };\n`,
     );
-    await folder.write("pipeline.yaml", flow.#yaml());
+    const yaml = flow.#yaml();
+    await folder.write("pipeline.yaml", yaml);
+    await folder.write("other.yaml", yaml.replaceAll(/module: \S+\.ts/g, "module: ./other.ts"));
+    await folder.write("other.ts", "export default () => { throw new Error('intruder'); };\n");
     await servers.makeBuckets(id);
     if (mixed) {
       await servers.makeBuckets(flow.#docs);
@@ -113,6 +116,11 @@ export class NumberedFlow {
 
   worker(task: NumberedTask, options: CommandOptions): Command {
     return this.kflow.start(["worker", this.folder.file("pipeline.yaml"), "--task", task], options);
+  }
+
+  /** A worker of another pipeline that has the name of this one. */
+  intruder(options: CommandOptions): Command {
+    return this.kflow.start(["worker", this.folder.file("other.yaml"), "--task", "first"], options);
   }
 
   /** All tasks in one process. */

@@ -1,4 +1,5 @@
 import { recordsOn } from "../support/records_on.ts";
+import { isStrange } from "./strange_records.ts";
 import type { StoredMessage, TestServers } from "../support/test_servers.ts";
 
 /** Where the numbered inputs of a flow have ended, as clients find it that are not ours. Each is there as often as it is stored. */
@@ -38,7 +39,8 @@ function countsOf(numbers: readonly number[]): Map<number, number> {
 /** The numbers in the records that a stream holds; none if there is no such stream. */
 export async function numbersIn(servers: TestServers, stream: string): Promise<number[]> {
   if (!await servers.isStream(stream)) return [];
-  return (await recordsOn(servers, stream)).map(({ n }) => Number(n));
+  const records = await recordsOn(servers, stream, ({ body }) => !isStrange(body));
+  return records.map(({ n }) => Number(n));
 }
 
 /** The numbers that error records name as `n=…` and say that are given up. */

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { type Command, type CommandEnd, type Runtime, RUNTIMES } from "../support/command.ts";
 import type { Random } from "./random.ts";
 
+/** What a shell says of SIGTERM. */
+const EVICTED = 143;
+
 /** Keeps workers of every task running until each task is finished, whatever becomes of them. */
 export class Supervisor {
   readonly #start: (task: string, runtime: Runtime) => Command;
@@ -9,6 +12,7 @@ export class Supervisor {
   readonly #withinMs: number;
   readonly #statuses: readonly number[];
   readonly #alive = new Set<Command>();
+  readonly #evicted = new Set<Command>();
   readonly #failed: string[] = [];
   kills = 0;
 
@@ -40,10 +44,21 @@ export class Supervisor {
 
   /** Ends a worker. */
   kill(): void {
+    if (this.#signalOne("SIGKILL") !== undefined) this.kills++;
+  }
+
+  /** Asks a worker to stop, as a node does that is emptied: it has to end with 143 before its task is finished. */
+  evict(): void {
+    const command = this.#signalOne("SIGTERM");
+    if (command !== undefined) this.#evicted.add(command);
+  }
+
+  #signalOne(signal: "SIGKILL" | "SIGTERM"): Command | undefined {
     const commands = [...this.#alive];
-    if (commands.length === 0) return;
-    this.#random.pick(commands).signal("SIGKILL");
-    this.kills++;
+    if (commands.length === 0) return undefined;
+    const command = this.#random.pick(commands);
+    command.signal(signal);
+    return command;
   }
 
   async #keepOne(task: string): Promise<void> {
@@ -53,7 +68,10 @@ export class Supervisor {
       const end: CommandEnd = await command.end(this.#withinMs);
       this.#alive.delete(command);
       if (this.#statuses.includes(end.status ?? -1)) return;
-      if (end.signal !== "SIGKILL") return void this.#failed.push(`${task}: ${end.stderr}`);
+      if (end.status === EVICTED && this.#evicted.has(command)) continue;
+      if (end.signal !== "SIGKILL") {
+        return void this.#failed.push(`${task}: ${end.status} ${end.stderr}`);
+      }
     }
   }
 }

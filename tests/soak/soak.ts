@@ -3,6 +3,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { NumberedFlow, type NumberedTask } from "../faults/numbered_flow.ts";
 import { Random } from "../faults/random.ts";
+import { StrangeRecords } from "../faults/strange_records.ts";
 import { Supervisor } from "../faults/supervisor.ts";
 import { CommandLine, type Runtime, RUNTIMES } from "../support/command.ts";
 import { startTcpProxy } from "../support/tcp_proxy.ts";
@@ -31,6 +32,8 @@ const END_MS = 300_000;
 const IDLE_MS = 5_000;
 /** With 1, because some records are dead letters. */
 const STATUSES = [0, 3];
+/** Messages at once that are no records. */
+const STRANGE = 20;
 const WATCHED: readonly NumberedTask[] = ["first", "second", "store"];
 
 const { values } = parseArgs({
@@ -112,11 +115,25 @@ async function soak(runtime: Runtime): Promise<string[]> {
         },
       }),
     }));
-    const storm = new Storm({ random, servers, proxies, kill: () => supervisor.kill() });
+    const strange = new StrangeRecords(servers, flow.id);
+    const failed: string[] = [];
+    const storm = new Storm({
+      random,
+      servers,
+      proxies,
+      kill: () => supervisor.kill(),
+      evict: () => supervisor.evict(),
+      sendStrange: () => strange.send(random, STRANGE),
+      async intrude() {
+        const { status, stderr } = await flow.intruder({ runtime, env: environment("ws") }).end();
+        if (status !== 1 || !stderr.includes("the name of another pipeline")) {
+          failed.push(`another pipeline under the name: ${status} ${stderr}`);
+        }
+      },
+    });
     const idle = new IdleWatch(flow, storm);
     await new Promise((resolve) => setTimeout(resolve, CALM_MS));
     await storm.rage(performance.now() + minutes * 60_000 - 2 * CALM_MS);
-    const failed: string[] = [];
     const ends = await Promise.allSettled([
       kept,
       ...watched.map(async ({ task, command }) => {
@@ -129,6 +146,7 @@ async function soak(runtime: Runtime): Promise<string[]> {
     idle.stop();
     for (const end of ends) if (end.status === "rejected") failed.push(String(end.reason));
     await flow.isCompleteAndOnce(runtime).catch((error) => failed.push(String(error)));
+    failed.push(...await strange.mistakes());
     for (const { task } of watched) {
       const lines = new TextDecoder().decode(await flow.folder.read(task + ".jsonl")).trim().split(
         "\n",

@@ -11,6 +11,12 @@ export interface StormOptions {
   readonly proxies: { readonly ws: TcpProxy; readonly tcp: TcpProxy; readonly s3: TcpProxy };
   /** Ends a worker. */
   kill(): void;
+  /** Asks a worker to stop. */
+  evict(): void;
+  /** Puts messages on the edges of the flow that are no records. */
+  sendStrange(): Promise<void>;
+  /** Starts another pipeline under the name of the flow, which has to be refused. */
+  intrude(): Promise<void>;
 }
 
 /** Calm between two faults, ms. */
@@ -31,9 +37,12 @@ export class Storm {
 
   constructor(options: StormOptions) {
     this.#options = options;
-    const { servers: { nats, minio }, proxies, kill } = options;
+    const { servers: { nats, minio }, proxies } = options;
     this.#faults = {
-      "worker killed": kill,
+      "worker killed": () => options.kill(),
+      "worker evicted": () => options.evict(),
+      "strange messages": () => options.sendStrange(),
+      "another pipeline under the name": () => options.intrude(),
       "NATS restarted": () => this.#restart(nats),
       "S3 restarted": () => this.#restart(minio),
       "NATS frozen": () => this.#freeze(nats.pid),

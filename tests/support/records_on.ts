@@ -1,13 +1,14 @@
 import { Buffer } from "node:buffer";
 import avsc from "avsc";
-import type { TestServers } from "./test_servers.ts";
+import type { StoredMessage, TestServers } from "./test_servers.ts";
 
 /** The records that a stream holds, as plain avsc decodes them by the schemas that were registered. */
 export async function recordsOn(
   servers: TestServers,
   stream: string,
+  which: (message: StoredMessage) => boolean = () => true,
 ): Promise<Record<string, unknown>[]> {
-  const messages = await servers.messages(stream);
+  const messages = (await servers.messages(stream)).filter(which);
   const schemas = await servers.schemas();
   const types = new Map<string, avsc.Type>();
   return messages.map(({ body, headers }) => {
