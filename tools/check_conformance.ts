@@ -1,20 +1,24 @@
 import { posix } from "node:path";
-import { CONFORMANCE_FILE, readConformance } from "./read_conformance.ts";
+import { readConformance } from "./read_conformance.ts";
 import { importsOf, type Source } from "./sources.ts";
 
 const TEXTS = /(["'])((?:\\.|(?!\1)[^\\\n])*)\1/g;
 const TEMPLATES = /\b(?:describe|it|onBothBrokers)\(\s*`((?:\\.|[^\\`])*)`/g;
 
 /**
- * What is wrong with docs/conformance.md as far as files tell: a row without a test, a file or a name that is not there. That the tests
+ * What is wrong with a document of promises as far as files tell: a row without a test, a file or a name that is not there. That the tests
  * were run and passed is checked after a whole `npm test`.
  */
-export function checkConformance(text: string, sources: readonly Source[]): string[] {
-  const { rows, problems } = readConformance(text);
+export function checkConformance(
+  text: string,
+  sources: readonly Source[],
+  document?: string,
+): string[] {
+  const { rows, problems } = readConformance(text, document);
   const files = new Map(sources.map((source) => [source.path, source]));
-  const missing = rows.flatMap(({ line, behaviour, tests }) =>
+  const missing = rows.flatMap(({ document, line, behaviour, tests }) =>
     tests.flatMap(({ file, path }) => {
-      const place = `${CONFORMANCE_FILE}:${line}: "${behaviour}" names`;
+      const place = `${document}:${line}: "${behaviour}" names`;
       if (!files.has(file)) return [`${place} ${file}, which is not there`];
       const texts = textsOf(withSuites(file, files));
       return path.filter((name) => !texts.some((pattern) => pattern.test(name)))

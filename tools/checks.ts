@@ -4,7 +4,7 @@ import { checkConformance } from "./check_conformance.ts";
 import { checkImports } from "./check_imports.ts";
 import { checkText } from "./check_text.ts";
 import { checkVersions } from "./check_versions.ts";
-import { CONFORMANCE_FILE } from "./read_conformance.ts";
+import { PROVEN_FILES } from "./read_conformance.ts";
 import type { Commands } from "./process.ts";
 import { readSources } from "./sources.ts";
 
@@ -65,12 +65,14 @@ export const CHECKS: readonly Check[] = [
     run: async ({ root }) => checkText(await readSources(root)),
   },
   {
-    name: "conformance: every row names tests that are there",
-    run: async ({ root }) =>
-      checkConformance(
-        await readFile(join(root, CONFORMANCE_FILE), "utf8"),
-        await readSources(root),
-      ),
+    name: "proof: every promise names tests that are there",
+    run: async ({ root }) => {
+      const sources = await readSources(root);
+      const texts = PROVEN_FILES.map(async (document) =>
+        checkConformance(await readFile(join(root, document), "utf8"), sources, document)
+      );
+      return (await Promise.all(texts)).flat();
+    },
   },
   {
     name: "versions: deno.json, package.json and lock files agree",

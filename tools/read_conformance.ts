@@ -1,15 +1,18 @@
-/** Where the table is, from the top of the repository. */
+/** The table of the product document's behaviours, from the top of the repository. */
 export const CONFORMANCE_FILE = "docs/conformance.md";
+/** Documents that promise something, and name the tests that prove it. */
+export const PROVEN_FILES = [CONFORMANCE_FILE, "SECURITY.md", "docs/reliability.md"] as const;
 
 /** A test that a row names: `tests/runtime/bulk_test.ts: bulk mode > is off with a warning`. */
 export interface NamedTest {
   readonly file: string;
-  /** Its suites and its own name, outermost first. */
+  /** Its suites and its own name, outermost first; empty where all of the file is meant. */
   readonly path: readonly string[];
 }
 
-/** One line of the table, or a bullet of the last section that names tests. */
+/** One line of a table, or a bullet that names tests. */
 export interface ConformanceRow {
+  readonly document: string;
   readonly line: number;
   readonly behaviour: string;
   readonly tests: readonly NamedTest[];
@@ -22,33 +25,62 @@ export interface ConformanceTable {
 
 const CODE = /`([^`]+)`/g;
 const TEST = /^(tests\/[\w/]+_test\.ts): (\S.*)$/;
+/** A link stands for all tests of the file. */
+const LINK = /\]\((?:\.\.\/)?(tests\/[\w/]+_test\.ts)\)/g;
+/** The last column of a table whose rows are promises. */
+const PROOF = /^(tests|how it is tested)$/;
+/** A section in which everything is a promise. */
+const PROMISES = /^## What (kflow promises|is promised)$/;
 
-/** Reads docs/conformance.md. A row of a table without a test is a problem; a bullet may do without. */
-export function readConformance(text: string): ConformanceTable {
+/**
+ * Reads a document with promises. A row without a test is a problem in a table whose last column is for tests, and so is a bullet of a section of promises; other bullets
+ * and tables may do without.
+ * @param document Its path from the top of the repository.
+ */
+export function readConformance(
+  text: string,
+  document: string = CONFORMANCE_FILE,
+): ConformanceTable {
   const rows: ConformanceRow[] = [];
   const problems: string[] = [];
+  /** Of the table that a line belongs to. */
+  let header: readonly string[] | undefined;
+  let isPromised = false;
   for (const [index, line] of text.split("\n").entries()) {
+    if (line.startsWith("## ")) isPromised = PROMISES.test(line);
     const isRow = line.startsWith("|");
+    if (!isRow) header = undefined;
     if (!isRow && !line.startsWith("- ")) continue;
-    if (/^\|[-| ]+\|$/.test(line) || line.startsWith("| behaviour |")) continue;
-    const place = `${CONFORMANCE_FILE}:${index + 1}`;
-    const cells = line.split(" | ");
-    const behaviour = isRow ? cells[0]!.replace(/^\|\s*/, "") : line.slice(2, 60);
-    if (isRow && cells.length !== 3) {
-      problems.push(`${place}: ${cells.length} cells, not behaviour, how and tests`);
+    const cells = line.split(" | ").map((cell) => cell.replace(/^\|\s*|\s*\|$/g, ""));
+    if (isRow && header === undefined) {
+      header = cells;
       continue;
     }
-    const tests: NamedTest[] = [];
-    for (const [, code = ""] of line.matchAll(CODE)) {
-      const [, file, name] = code.match(TEST) ?? [];
-      if (file !== undefined && name !== undefined) tests.push({ file, path: name.split(" > ") });
-      else if (code.includes("_test.ts")) {
-        problems.push(`${place}: "${code}" is not written as "tests/…_test.ts: suite > test"`);
-      }
+    if (/^\|[-| ]+\|$/.test(line)) continue;
+    const place = `${document}:${index + 1}`;
+    const needsTest = isRow ? PROOF.test(header!.at(-1)!) : isPromised;
+    const behaviour = isRow ? cells[0]! : line.slice(2, 60);
+    if (isRow && cells.length !== header!.length) {
+      problems.push(`${place}: ${cells.length} cells, not ${header!.join(", ")}`);
+      continue;
     }
-    if (isRow && tests.length === 0) problems.push(`${place}: "${behaviour}" names no test`);
-    if (tests.length > 0) rows.push({ line: index + 1, behaviour, tests });
+    const tests = testsIn(line, (problem) => problems.push(`${place}: ${problem}`));
+    if (needsTest && tests.length === 0) problems.push(`${place}: "${behaviour}" names no test`);
+    if (tests.length > 0) rows.push({ document, line: index + 1, behaviour, tests });
   }
-  if (rows.length === 0) problems.push(`${CONFORMANCE_FILE}: no row that names a test`);
+  if (rows.length === 0) problems.push(`${document}: no row that names a test`);
   return { rows, problems };
+}
+
+function testsIn(line: string, mistake: (problem: string) => void): NamedTest[] {
+  const tests: NamedTest[] = [];
+  for (const [, code = ""] of line.matchAll(CODE)) {
+    const [, file, name] = code.match(TEST) ?? [];
+    if (file !== undefined && name !== undefined) tests.push({ file, path: name.split(" > ") });
+    else if (code.includes("_test.ts")) {
+      mistake(`"${code}" is not written as "tests/…_test.ts: suite > test"`);
+    }
+  }
+  for (const [, file = ""] of line.matchAll(LINK)) tests.push({ file, path: [] });
+  return tests;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { CHECKS, runCheck } from "./checks.ts";
-import { CONFORMANCE_FILE, readConformance } from "./read_conformance.ts";
+import { PROVEN_FILES, readConformance } from "./read_conformance.ts";
 import { Commands } from "./process.ts";
 import { SERVER_NAMES } from "./server_binaries.ts";
 import { SecretSearch } from "./secret_search.ts";
@@ -133,7 +133,7 @@ function searchSecrets(
   tally.check("no secret in what the run logged and stored", problems, performance.now() - started);
 }
 
-/** The second half of the check of docs/conformance.md: what it names has to have passed everywhere. */
+/** The second half of the check of promises: what they name has to have passed everywhere. */
 function checkRows(
   tally: Tally,
   results: ReadonlyMap<Runtime, ReadonlyMap<string, FileResult>>,
@@ -142,8 +142,10 @@ function checkRows(
     runtime,
     new Map([...files].map(([file, { report }]) => [file, report])),
   ]));
-  const { rows } = readConformance(readFileSync(join(ROOT, CONFORMANCE_FILE), "utf8"));
-  tally.check("conformance: every named test passed", unprovenRows(rows, reports), 0);
+  const rows = PROVEN_FILES.flatMap((document) =>
+    readConformance(readFileSync(join(ROOT, document), "utf8"), document).rows
+  );
+  tally.check("proof: every named test passed", unprovenRows(rows, reports), 0);
 }
 
 async function runAll(options: TestOptions, commands: Commands): Promise<Tally> {
@@ -174,7 +176,9 @@ async function runAll(options: TestOptions, commands: Commands): Promise<Tally> 
   compareRuntimes(tally, [...results.values()]);
   const isWhole = options.filters.length === 0 && options.runtimes.length === RUNTIMES.length;
   if (isWhole && hasServers) checkRows(tally, results);
-  else if (isWhole) tally.skipReason(`${CONFORMANCE_FILE} is not checked without all servers`);
+  else if (isWhole) {
+    tally.skipReason(`${PROVEN_FILES.join(", ")} are not checked without all servers`);
+  }
   searchSecrets(tally, [...first, ...second], {
     whole: options.filters.length === 0,
     servers: hasServers,

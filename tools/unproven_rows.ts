@@ -1,4 +1,4 @@
-import { CONFORMANCE_FILE, type ConformanceRow, type NamedTest } from "./read_conformance.ts";
+import type { ConformanceRow, NamedTest } from "./read_conformance.ts";
 import type { Runtime } from "./test_file.ts";
 import { EMPTY_REPORT, type FileReport } from "./test_report.ts";
 
@@ -6,7 +6,7 @@ import { EMPTY_REPORT, type FileReport } from "./test_report.ts";
 const BROKERS = [", on the embedded broker", ", on a NATS server"] as const;
 
 /**
- * Rows of docs/conformance.md with a test that did not pass: on a runtime, or on one of the two brokers where its suite is run on both.
+ * Rows of documents of promises with a test that did not pass: on a runtime, or on one of the two brokers where its suite is run on both.
  *
  * @param reports What each runtime said, by test file.
  */
@@ -14,11 +14,11 @@ export function unprovenRows(
   rows: readonly ConformanceRow[],
   reports: ReadonlyMap<Runtime, ReadonlyMap<string, FileReport>>,
 ): string[] {
-  return rows.flatMap(({ line, behaviour, tests }) =>
+  return rows.flatMap(({ document, line, behaviour, tests }) =>
     tests.flatMap((test) =>
       [...reports].flatMap(([runtime, files]) =>
         notPassed(test, files.get(test.file) ?? EMPTY_REPORT).map((what) =>
-          `${CONFORMANCE_FILE}:${line}: "${behaviour}" is not proven on ${runtime}: ${test.file}: ${what}`
+          `${document}:${line}: "${behaviour}" is not proven on ${runtime}: ${test.file}: ${what}`
         )
       )
     )
@@ -26,6 +26,7 @@ export function unprovenRows(
 }
 
 function notPassed({ path }: NamedTest, report: FileReport): string[] {
+  if (path.length === 0) return wholeFileProblems(report);
   const name = path.join(" > ");
   if (report.passed.includes(name)) return [];
   const [suite, ...rest] = path;
@@ -38,6 +39,12 @@ function notPassed({ path }: NamedTest, report: FileReport): string[] {
   return (onBoth ? variants : [name])
     .filter((each) => !report.passed.includes(each))
     .map((each) => `"${each}" ${fate(each, report)}`);
+}
+
+/** Of a file of which a run may leave out some tests. */
+function wholeFileProblems({ passed, failed }: FileReport): string[] {
+  if (failed.length > 0) return failed.map((name) => `"${name}" failed`);
+  return passed.length > 0 ? [] : ["no test of it passed"];
 }
 
 function fate(name: string, { failed, skipped }: FileReport): string {

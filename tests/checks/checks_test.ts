@@ -97,11 +97,22 @@ const VIOLATIONS: Readonly<
   "text: names, lengths, any, module state": [
     { file: "src/broker/utils.ts", text: "export const x = 1;\n", says: /utils\.ts: a name/ },
   ],
-  "conformance: every row names tests that are there": [
+  "proof: every promise names tests that are there": [
+    {
+      file: "SECURITY.md",
+      text: "## What kflow promises\n\n- It is none.\n",
+      says: /SECURITY\.md:3: "It is none\." names no test/,
+    },
+    {
+      file: "docs/reliability.md",
+      text: "| fault | tests |\n| --- | --- |\n| One | [two_test.ts](../tests/two_test.ts) |\n",
+      says: /reliability\.md:3: "One" names tests\/two_test\.ts, which is not there/,
+    },
     {
       file: "docs/conformance.md",
-      text: "| One | so | `tests/one_test.ts: is two` |\n",
-      says: /conformance\.md:1: "One" names "is two", which tests\/one_test\.ts does not have/,
+      text:
+        "| what | how | tests |\n| --- | --- | --- |\n| One | so | `tests/one_test.ts: is two` |\n",
+      says: /conformance\.md:3: "One" names "is two", which tests\/one_test\.ts does not have/,
     },
   ],
   "versions: deno.json, package.json and lock files agree": [

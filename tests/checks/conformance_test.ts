@@ -96,6 +96,28 @@ describe("checkConformance", () => {
   }
 });
 
+describe("checkConformance of other documents", () => {
+  const LINK = "[a_test.ts](../tests/runtime/a_test.ts)";
+  const check = (text: string) => checkConformance(text, SOURCES, "docs/x.md").join("\n");
+
+  it("takes a link for all tests of a file", () => {
+    assert.equal(check(`| fault | tests |\n| --- | --- |\n| It burns | ${LINK} |\n`), "");
+    assert.match(
+      check(`| fault | tests |\n| --- | --- |\n| It burns | ${LINK.replaceAll("a_", "b_")} |\n`),
+      /^docs\/x\.md:3: "It burns" names tests\/runtime\/b_test\.ts, which is not there/,
+    );
+  });
+
+  it("wants tests of rows whose table has a column for them, and of bullets among promises", () => {
+    const figures = "| seed | lost |\n| --- | --- |\n| 1 | 0 |\n";
+    const bare = "| what | how it is tested |\n| --- | --- |\n| It burns | well |\n";
+    const promise = "## What is promised\n\n- No fire.\n\n## What is not promised\n\n- Water.\n";
+    assert.equal(check(`- ${LINK}\n\n${figures}`), "");
+    assert.equal(check(`- ${LINK}\n\n${bare}`), 'docs/x.md:5: "It burns" names no test');
+    assert.equal(check(`- ${LINK}\n\n${promise}`), 'docs/x.md:5: "No fire." names no test');
+  });
+});
+
 describe("unprovenRows", () => {
   const EMBEDDED = "a suite, on the embedded broker > a test";
   const NATS = "a suite, on a NATS server > a test";
@@ -123,6 +145,24 @@ describe("unprovenRows", () => {
   it("finds nothing where the test passed on both brokers on each runtime", () => {
     const passed = [EMBEDDED, NATS];
     assert.deepEqual(unproven({ deno: { passed }, bun: { passed } }), []);
+  });
+
+  it("wants a test of a whole file to pass, and none to fail", () => {
+    const { rows } = readConformance(
+      "| fault | tests |\n| --- | --- |\n| It burns | [a](tests/runtime/a_test.ts) |\n",
+      "SECURITY.md",
+    );
+    const said = (report: Partial<FileReport>) =>
+      unprovenRows(
+        rows,
+        new Map([["bun", new Map([["tests/runtime/a_test.ts", { ...EMPTY_REPORT, ...report }]])]]),
+      );
+    assert.deepEqual(said({ passed: ["a > b"], skipped: ["a > c"] }), []);
+    assert.match(said({ passed: ["a > b"], failed: ["a > c"] }).join(), /"a > c" failed$/);
+    assert.match(
+      said({ skipped: ["a"] }).join(),
+      /SECURITY\.md:3: "It burns" is not proven on bun: .*no test of it passed$/,
+    );
   });
 
   const WHOLE = { passed: [EMBEDDED, NATS] };

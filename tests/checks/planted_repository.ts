@@ -25,6 +25,8 @@ const CLEAN: Readonly<Record<string, string>> = {
     `import { it } from "node:test";\n\nit("is a promise that the test runner awaits", () => {});\n`,
   "docs/conformance.md":
     "- It is one. `tests/one_test.ts: is a promise that the test runner awaits`\n",
+  "docs/reliability.md": "- [It is](../tests/one_test.ts).\n",
+  "SECURITY.md": "- [It is](tests/one_test.ts).\n",
 };
 
 /** A small repository with this one's configuration, in a folder of its own. */
