@@ -45,8 +45,9 @@ export class HandlerService {
       isReady: () => Promise.resolve(this.nats.problem === undefined),
       spansDropped: () => app.spans?.dropped ?? 0,
     });
-    const { streamBytes = NATS_QUEUE_BYTES } = readSettings((name) => host.env(name)).settings;
-    const edges = new FlowEdges({ plan, codec: this.codec, queueBytes: streamBytes });
+    const { settings } = readSettings((name) => host.env(name));
+    const { streamBytes: queueBytes = NATS_QUEUE_BYTES, takeOver } = settings;
+    const edges = new FlowEdges({ plan, codec: this.codec, queueBytes, takeOver, log });
     this.publisher = new OutputPublisher({ plan, nats: this.nats, edges });
     const { run } = parts;
     this.notified = new NotifiedObjects({ app, plan, run, edges, metrics: this.metrics, log });

@@ -180,6 +180,22 @@ onServers("POST /tasks/:id?publish=true", (given) => {
     door.close();
   });
 
+  it("refuses to publish for another pipeline under the name of one that has records waiting", async () => {
+    const { id, handler, stored } = flow();
+    const json = { value: 2 };
+    assert.equal((await ask(handler, post("/tasks/twice?publish=true", { json }))).status, 202);
+    const before = await stored("show");
+    const [from, twice, show, keep] = PIPELINE.dag;
+    const other = handlers.make({
+      pipeline: { dag: [from, twice, { ...show, module: "./other.ts" }, keep] },
+      functions: FUNCTIONS,
+      env: { ...given.servers.environment(), KFLOW_FLOW_ID: id },
+    });
+    const answer = await ask(other, post("/tasks/twice?publish=true", { json }));
+    assert.equal(answer.status, 500, JSON.stringify(answer.json));
+    assert.equal((await stored("show")).length, before.length);
+  });
+
   it("stores calls without a key each time", async () => {
     const { handler, stored } = flow();
     for (let i = 0; i < 2; i++) {
