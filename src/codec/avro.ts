@@ -19,7 +19,7 @@ import { canonicalForm, fingerprint } from "./fingerprint.ts";
 import { fromJson } from "./from_json.ts";
 import { toJson } from "./json.ts";
 import { LeastSizes } from "./least_sizes.ts";
-import { findMismatch, type Mismatch } from "./mismatch.ts";
+import { findMismatches, type Mismatch } from "./mismatch.ts";
 import { parseSchema } from "./parse_schema.ts";
 import { parseSchemaText } from "./parse_schema_text.ts";
 import { matchSchemas } from "./resolution/match_schemas.ts";
@@ -117,14 +117,14 @@ class AvroSchema implements RecordSchema {
   }
 
   #misfit(record: unknown, error: unknown): RecordError {
-    const { path, problem } = this.#findMismatch(record) ??
-      { path: "", problem: `cannot encode: ${reasonOf(error)}` };
-    return new RecordError(`${path || this.name}: ${problem}`, path);
+    const { path, problem } = this.#findMismatches(record) ??
+      { path: "", problem: `${this.name}: cannot encode: ${reasonOf(error)}` };
+    return new RecordError(problem, path);
   }
 
-  #findMismatch(record: unknown): Mismatch | undefined {
+  #findMismatches(record: unknown): Mismatch | undefined {
     try {
-      return findMismatch(this.#parts.node, record);
+      return findMismatches(this.#parts.node, record, this.name);
     } catch {
       // A getter of the user's threw, as it did when the record was written.
       return undefined;

@@ -19,7 +19,7 @@ export class SchemaError extends Error {
   override readonly name = "SchemaError";
 }
 
-/** A record that does not fit its schema. `path` is the field, such as `address.street` or `tags[3]`. */
+/** A record that does not fit its schema. `path` is the first field that does not, such as `address.street` or `tags[3]`. */
 export class RecordError extends Error {
   override readonly name = "RecordError";
   constructor(message: string, readonly path: string) {
@@ -81,7 +81,7 @@ export interface RecordSchema extends RecordReader {
    * field with a default may be absent, and so may one whose union has null. Branches of a union are plain values, unless two of
    * them look the same in JavaScript: then `{ "branch name": value }`.
    * @param budget Shared with other records; absent: one for this record.
-   * @throws {RecordError} naming the first field that does not fit.
+   * @throws {RecordError} naming the fields that do not fit, the first ten of many.
    */
   encode(record: unknown, budget?: ValueBudget): Uint8Array;
   /** A record with the schema's defaults: declared ones, else zero, empty, the first symbol, the first branch. */
@@ -101,7 +101,7 @@ export interface RecordSchema extends RecordReader {
    * The record that a JSON value stands for, written as `toJson` does. An object with one key that names a branch of a union, and a value
    * that fits that branch, is always read as this branch's value; any other value is of the first branch that it fits.
    * @param options.extra What the schema has no field for: `drop` leaves it out, `refuse` makes it an error. @default "drop"
-   * @throws {DecodeError} naming the first field that does not fit.
+   * @throws {DecodeError} naming the fields that do not fit, the first ten of many.
    */
   fromJson(json: unknown, options?: { extra?: "drop" | "refuse" }): RecordValue;
 }

@@ -1,29 +1,28 @@
 import { DecodeError } from "./codec.ts";
 import { MAX_DEPTH } from "./max_depth.ts";
-import { findMismatch } from "./mismatch.ts";
+import { findMismatches } from "./mismatch.ts";
 import { branchName, kindOfValue, type SchemaNode } from "./schema_node.ts";
 import { branchOfJson, bytesOf, longOf, numberOf } from "./union_json.ts";
 
-/** The value that a JSON value stands for (`RecordSchema.fromJson`). @throws {DecodeError} naming the first field that does not fit. */
+/** The value that a JSON value stands for (`RecordSchema.fromJson`). @throws {DecodeError} naming the fields that do not fit. */
 export function fromJson(
   node: SchemaNode,
   json: unknown,
   { extra = "drop" }: { extra?: "drop" | "refuse" } = {},
 ): unknown {
   const value = convert(node, json, { depth: 0, keepsExtra: extra === "refuse" });
-  const found = findMismatch(node, value);
+  const found = findMismatches(node, value, "");
   if (found === undefined) return value;
-  const { path, problem } = found;
-  throw new DecodeError(path === "" ? problem : `${path}: ${problem}`, { path });
+  throw new DecodeError(found.problem, { path: found.path });
 }
 
 interface Place {
   readonly depth: number;
-  /** Whether fields that the schema lacks are kept, for `findMismatch` to name. */
+  /** Whether fields that the schema lacks are kept, for `findMismatches` to name. */
   readonly keepsExtra: boolean;
 }
 
-/** What does not fit is left as it is, for `findMismatch` to name. */
+/** What does not fit is left as it is, for `findMismatches` to name. */
 function convert(node: SchemaNode, json: unknown, place: Place): unknown {
   switch (node.kind) {
     case "bytes":

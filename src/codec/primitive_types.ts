@@ -11,7 +11,7 @@ type Write = (tap: WriteTap, value: unknown) => void;
 
 /**
  * Makes avsc's primitive types with our way of writing: nothing is rounded, cut or converted in silence, longs are exact, and a value
- * that does not fit is not formatted for an error without a reader (`findMismatch` writes it).
+ * that does not fit is not formatted for an error without a reader (`findMismatches` writes it).
  */
 export function primitiveTypes(avsc: AvscClasses): ReadonlyMap<string, AvscType> {
   const classes: Readonly<Record<Kind, Constructor<AvscType>>> = {

@@ -49,7 +49,7 @@ export interface WrittenField {
 }
 
 /**
- * Compiles the writer of a record. It throws where something does not fit, without saying where: `findMismatch` does that. It counts the
+ * Compiles the writer of a record. It throws where something does not fit, without saying where: `findMismatches` does that. It counts the
  * fields that are there, and looks at the keys one by one only if the record has another number of them.
  */
 export function recordWriter(fields: readonly WrittenField[]): Write {

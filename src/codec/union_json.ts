@@ -1,4 +1,4 @@
-import { acceptsNull, findMismatch } from "./mismatch.ts";
+import { acceptsNull, fitsSchema } from "./mismatch.ts";
 import {
   branchName,
   kindOfValue,
@@ -105,12 +105,12 @@ function isLatin1(json: unknown): json is string {
 function fits(node: SchemaNode, json: unknown): boolean {
   switch (node.kind) {
     case "int":
-      return findMismatch(node, json) === undefined;
+      return fitsSchema(node, json);
     case "long":
-      return findMismatch(node, longOf(json)) === undefined;
+      return fitsSchema(node, longOf(json));
     case "float":
     case "double":
-      return findMismatch(node, numberOf(json)) === undefined;
+      return fitsSchema(node, numberOf(json));
     case "bytes":
       return isLatin1(json);
     case "fixed":

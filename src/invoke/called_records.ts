@@ -103,7 +103,10 @@ function encoded(
   } catch (error) {
     const known = error instanceof RecordError || error instanceof DecodeError;
     const field = known ? error.path || undefined : undefined;
-    throw wrong(`Record ${item} is not a "${schema.name}": ${reasonOf(error)}`, { item, field });
+    throw wrong(`Record ${item} of the request is not a "${schema.name}": ${reasonOf(error)}`, {
+      item,
+      field,
+    });
   }
 }
 

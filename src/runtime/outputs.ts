@@ -40,6 +40,8 @@ interface Door {
   readonly headers: Headers;
   readonly subjects: readonly string[];
   readonly ids: MessageIds;
+  /** What its records are, for an error. */
+  readonly what: string;
 }
 
 /** The outputs of one task: encodes once per record, publishes once per consumer. */
@@ -103,7 +105,7 @@ export class TaskOutputs {
     if (returned === undefined || returned === null) return [];
     const door = this.#mainDoor();
     if (!Array.isArray(returned)) return [this.#encode(door, returned)];
-    return returned.map((record) => this.#encode(door, record));
+    return returned.map((record, i) => this.#encode(door, record, i));
   }
 
   /** Publishes what `encode` gave. Returns the number of records. */
@@ -194,10 +196,15 @@ export class TaskOutputs {
     }
   }
 
-  /** Undefined where nobody takes the record. */
-  #encode(door: Door, record: unknown): Uint8Array | undefined {
+  /** Undefined where nobody takes the record. @param index Its place in a list. */
+  #encode(door: Door, record: unknown, index?: number): Uint8Array | undefined {
     if (door.subjects.length === 0) return undefined;
-    const body = door.schema!.encode(record);
+    let body: Uint8Array;
+    try {
+      body = door.schema!.encode(record);
+    } catch (error) {
+      throw misfit(error, door.what, index);
+    }
     if (body.length > this.#maxBody) {
       throw new RecordError(
         `Cannot publish a record of ${body.length} bytes: the broker takes at most ${this.#maxBody}; ` +
@@ -237,6 +244,19 @@ export class TaskOutputs {
         output: output.sideOut ?? "",
         inputStream,
       }),
+      what: whatOf(task, output.sideOut),
     };
   }
+}
+
+function whatOf({ id, kind }: OutputsOptions["task"], sideOut: string | undefined): string {
+  if (sideOut !== undefined) return `What task "${id}" gave to side out "${sideOut}"`;
+  return kind === "source" ? `A record of source "${id}"` : `What task "${id}" returned`;
+}
+
+/** Says of a record that does not fit where it comes from: the one that its task was given fits another schema. */
+function misfit(error: unknown, what: string, index: number | undefined): unknown {
+  if (!(error instanceof RecordError)) return error;
+  const at = index === undefined ? "" : ` at [${index}]`;
+  return new RecordError(`${what}${at} does not fit its schema: ${error.message}`, error.path);
 }

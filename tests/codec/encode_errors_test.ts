@@ -141,6 +141,51 @@ describe("RecordSchema.encode()", () => {
     });
   }
 
+  it("says all that does not fit, in the order of the schema, and lists the fields once", () => {
+    const address = { street: 5 };
+    const wrong = { ...good, id: "x", address, tags: [1, "b", null], odd: 1, other: 2, amuont: 3 };
+    assert.throws(() => schema.encode(wrong), {
+      message: "8 values do not fit: " + [
+        'id: expected long, got "x"',
+        "address.street: expected string, got 5",
+        "address.zip: missing, expected int",
+        "tags[0]: expected string, got 1",
+        "tags[2]: expected string, got null",
+        "odd: shop.Order has no such field; fields are id, amount, note, address, tags, prices, " +
+        "color, hash, either, ratio, raw and options",
+        "other: shop.Order has no such field",
+        'amuont: shop.Order has no such field; did you mean "amount"?',
+      ].join("; "),
+      path: "id",
+    });
+  });
+
+  it("says the first ten of many, and how many more there are", () => {
+    const tags = (count: number) => ({ ...good, tags: new Array<number>(count).fill(7) });
+    assert.throws(
+      () => schema.encode(tags(12)),
+      /^RecordError: 12 values do not fit: tags\[0\]: .*; tags\[9\]: expected string, got 7; and 2 more$/,
+    );
+    assert.throws(
+      () => schema.encode(tags(100_000)),
+      /^RecordError: at least 1000 values do not fit: .*; and 990 more$/,
+    );
+  });
+
+  it("says what it has found before a getter failed, and no long key", () => {
+    const key = "k".repeat(1_000);
+    const record = {
+      ...good,
+      prices: { [key]: "x" },
+      get ratio(): number {
+        throw new Error("no ink");
+      },
+    };
+    assert.throws(() => schema.encode(record), {
+      message: `prices.${"k".repeat(77)}...: expected double, got "x"`,
+    });
+  });
+
   it("says what is wrong with something that is no record", () => {
     for (const [value, shown] of [[null, "null"], [5, "5"], [[], "a list of 0"]] as const) {
       assert.throws(() => schema.encode(value), {

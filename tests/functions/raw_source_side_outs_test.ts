@@ -104,7 +104,10 @@ dag:
     });
     assert.deepEqual(errors.map(({ name }) => name), ["RangeError", "RangeError", "RecordError"]);
     assert.equal(errors[0]!.message, 'Task "gen" has no side out "nots"; it has "notes"');
-    assert.match(errors[2]!.message, /^text: expected string/);
+    assert.match(
+      errors[2]!.message,
+      /^What task "gen" gave to side out "notes" does not fit its schema: text: expected string/,
+    );
     assert.equal(Reflect.get(errors[2]!, "path"), "text");
     assert.deepEqual(texts, []);
   });

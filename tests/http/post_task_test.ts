@@ -236,7 +236,7 @@ describe("POST /tasks/:id", () => {
     );
     assert.equal(status, 400);
     assert.deepEqual([json.item, json.field], [1, "value"]);
-    assert.match(json.error, /^Record 1 is not a "number": value: /);
+    assert.match(json.error, /^Record 1 of the request is not a "number": value: /);
     assert.ok(json.hint);
   });
 

@@ -25,10 +25,24 @@ const RETURNED: readonly {
   { what: "a text", value: "text", says: /expected record out, got "text"/ },
   { what: "true", value: true, says: /expected record out, got true/ },
   { what: "a function", value: () => {}, says: /expected record out, got/ },
-  { what: "a list with null in it", value: [{ n: 1 }, null], says: /expected record out/ },
+  {
+    what: "a list with null in it",
+    value: [{ n: 1 }, null],
+    says: /^What task "work" returned at \[1\] does not fit its schema: out: expected record out/,
+  },
   { what: "a list in a list", value: [[{ n: 1 }]], says: /expected record out/ },
   { what: "a record without a field", value: {}, says: /n: missing, expected int/ },
-  { what: "a wrong field", value: { n: "1" }, says: /n: expected int, got "1"/ },
+  {
+    what: "a wrong field",
+    value: { n: "1" },
+    says: /^What task "work" returned does not fit its schema: n: expected int, got "1"$/,
+  },
+  {
+    what: "three wrong fields",
+    value: { n: "1", x: "2", odd: 3 },
+    says:
+      /: 3 values do not fit: n: expected int, got "1"; x: expected null or double, got "2"; odd: out has no such field; fields are n, raw and x$/,
+  },
   { what: "NaN for an int", value: { n: NaN }, says: /n: expected int, got NaN/ },
   { what: "a field too many", value: { n: 1, m: 2 }, says: /m: out has no such field/ },
   { what: "text for bytes", value: { n: 1, raw: "a" }, says: /raw: expected null or bytes/ },

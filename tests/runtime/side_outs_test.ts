@@ -214,7 +214,10 @@ dag:
       'Task "forward" has no side out "mysideut"; it has "mysideout"',
     );
     assert.equal(errors[1]!.message, errors[0]!.message);
-    assert.match(errors[2]!.message, /^id: expected string, got/);
+    assert.match(
+      errors[2]!.message,
+      /^What task "forward" gave to side out "mysideout" does not fit its schema: id: expected string, got/,
+    );
     assert.deepEqual(errors.slice(2).map((error) => Reflect.get(error, "path")), ["id", "eror"]);
     assert.deepEqual([mains, ids], [["r0"], []]);
     assert.equal(task("forward").counts.errors, 0);
