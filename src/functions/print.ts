@@ -1,6 +1,9 @@
 import type { TextOutput } from "../host.ts";
 import type { ProcessFunction } from "../runtime/function.ts";
 
+/** Lines that wait at once for the system to take them. It takes them together, and they keep their order, since each is written when its call begins. */
+export const PRINT_CONCURRENCY = 256;
+
 /** `print`: a JSON line per record on standard output. A record is done when the system has taken its line. */
 export function printSink(stdout: TextOutput): ProcessFunction {
   return {

@@ -32,8 +32,8 @@ export async function makeFunction(
       };
     }
     case "print": {
-      const { printSink } = await import("./print.ts");
-      return { kind: "process", process: printSink(host.stdout) };
+      const { PRINT_CONCURRENCY, printSink } = await import("./print.ts");
+      return { kind: "process", process: printSink(host.stdout), concurrency: PRINT_CONCURRENCY };
     }
     case "raw":
       if (task.meta.get("isolate") === true) return await isolatedTask(task, context);

@@ -182,7 +182,14 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
       "`create`, with `document.id` `index`",
     ),
   },
-  "print": { ...CONSUMER, "concurrency": concurrency("1") },
+  "print": {
+    ...CONSUMER,
+    "concurrency": rule(
+      CONCURRENCY_RANGE,
+      "Lines that wait at once until the system takes them; they keep their order",
+      "256",
+    ),
+  },
 };
 
 function rule(of: Values, meaning: string, fallback: string): MetaRule {
