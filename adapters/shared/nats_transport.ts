@@ -57,6 +57,8 @@ class HeardTransport extends NodeTransport {
         resolve(socket);
       });
       this.#hear(socket);
+      // A name that does not fit is an error on Deno that does not close the socket.
+      socket.once("error", reject);
       socket.once("close", () => reject(this.#failure ?? new Error("connection closed")));
     });
   }

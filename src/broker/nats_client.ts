@@ -1,4 +1,5 @@
 import { connect, type ConnectionOptions, NatsError } from "nats.ws";
+import { certificateProblem } from "../certificate_problem.ts";
 import { reasonOf, StartError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import { SecretMask } from "../secret_mask.ts";
@@ -113,6 +114,8 @@ function translate(error: unknown, address: NatsAddress): StartError {
   if (code === "AUTHENTICATION_EXPIRED" || code === "ACCOUNT_AUTHENTICATION_EXPIRED") {
     return fail(`the credentials have expired; give new ones`);
   }
+  const certificate = certificateProblem(error);
+  if (certificate !== undefined) return fail(certificate);
   const other = kind === "websocket"
     ? "its TCP port speaks another protocol; give the websocket address or, on hosts with sockets, nats://host:port"
     : "if this is its websocket port, give ws://host:port";

@@ -1,4 +1,5 @@
 import { AttemptTimeout } from "../attempt.ts";
+import { certificateProblem } from "../certificate_problem.ts";
 import { reasonOf } from "../errors.ts";
 import { retryAfter } from "../retry_after.ts";
 import type { SecretMask } from "../secret_mask.ts";
@@ -36,12 +37,17 @@ interface Asked {
 
 /** What a connection that broke, or an answer that did not come in time, means. */
 export function unreachable(cause: unknown, address: string): ElasticFailure {
-  const reason = cause instanceof AttemptTimeout
+  const certificate = certificateProblem(cause);
+  const reason = certificate !== undefined
+    ? certificate
+    : cause instanceof AttemptTimeout
     ? `${cause.message}; check the address and that the server is well`
     : `it cannot be reached: ${
       oneLine(innermost(cause))
     }; check the address and that the server runs`;
-  return new ElasticFailure(`${address}: ${reason}`, { transient: true, cause });
+  // A start ends with it, for somebody has to correct it; the writer holds its documents all the same.
+  const transient = certificate === undefined;
+  return new ElasticFailure(`${address}: ${reason}`, { transient, cause });
 }
 
 /** What an answer means that is none to the question. */

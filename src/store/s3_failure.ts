@@ -1,4 +1,5 @@
 import { AttemptTimeout } from "../attempt.ts";
+import { certificateProblem } from "../certificate_problem.ts";
 import { reasonOf } from "../errors.ts";
 import { retryAfter } from "../retry_after.ts";
 import type { SecretMask } from "../secret_mask.ts";
@@ -152,6 +153,11 @@ export function failureOfConnection(cause: unknown): S3Failure {
   if (cause instanceof AttemptTimeout) {
     const message = `${cause.message}; check the address and that the server is well`;
     return new S3Failure(message, { kind: "unavailable", retry: true, cause });
+  }
+  const certificate = certificateProblem(cause);
+  // Ends a start, which somebody has to correct. A worker at work holds its records: the server's certificate may be renewed.
+  if (certificate !== undefined) {
+    return new S3Failure(certificate, { kind: "unauthenticated", cause });
   }
   return new S3Failure(
     `the server cannot be reached: ${

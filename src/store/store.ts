@@ -46,7 +46,7 @@ export interface PutOptions {
  * Why a store refused.
  * `missing-bucket`, `missing-key`, `denied` (permission), `precondition` (the object has changed), `bad-name` (a bucket or key that cannot
  * be addressed safely), `refused` (the server never does what was asked, such as to take so large an object): trying again does not help.
- * `unauthenticated` (credentials that the server does not know or that have expired, a clock that is wrong): it does not help either until
+ * `unauthenticated` (credentials that the server does not know or that have expired, a clock that is wrong, a server whose certificate is not trusted): it does not help either until
  * that is fixed. `no-room`: its disk or quota is full. `unavailable`: it may help, and the store has already tried.
  */
 export type StoreErrorKind =

@@ -1,5 +1,6 @@
 import { answerText } from "../answer_text.ts";
 import { Attempt } from "../attempt.ts";
+import { certificateProblem } from "../certificate_problem.ts";
 import { reasonOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { retryAfter } from "../retry_after.ts";
@@ -178,7 +179,7 @@ export class OtlpSpans implements Spans {
       return refusalIn(response, this.#mask.apply(text));
     } catch (error) {
       // Errors of some platforms name the whole URL.
-      const reason = reasonOf(error).replaceAll(url, this.#place);
+      const reason = certificateProblem(error) ?? reasonOf(error).replaceAll(url, this.#place);
       return { reason: this.#mask.apply(reason), retryMs: 0 };
     } finally {
       attempt.end();

@@ -8,12 +8,23 @@ export interface TestCertificates {
 const EC_KEY = { name: "ECDSA", namedCurve: "P-256" } as const;
 const ECDSA_SHA256 = der(0x30, oid("1.2.840.10045.4.3.2"));
 
-export async function makeCertificates(): Promise<TestCertificates> {
+/** What is wrong with a certificate. */
+export interface CertificateFault {
+  /** Signed by its own key, not by the authority. */
+  selfSigned?: boolean;
+  expired?: boolean;
+  /** For another.example alone. */
+  otherName?: boolean;
+}
+
+export async function makeCertificates(fault: CertificateFault = {}): Promise<TestCertificates> {
   const authority = await crypto.subtle.generateKey(EC_KEY, true, ["sign", "verify"]);
   const server = await crypto.subtle.generateKey(EC_KEY, true, ["sign", "verify"]);
   const issuer = "kflow test authority";
   const isAuthority = extension("2.5.29.19", der(0x30, der(0x01, [0xff])), true);
-  const names = der(0x30, der(0x82, [...text("localhost")]), der(0x87, [127, 0, 0, 1]));
+  const names = fault.otherName
+    ? der(0x30, der(0x82, [...text("another.example")]))
+    : der(0x30, der(0x82, [...text("localhost")]), der(0x87, [127, 0, 0, 1]));
   return {
     authority: await certificate(authority.publicKey, {
       subject: issuer,
@@ -23,9 +34,10 @@ export async function makeCertificates(): Promise<TestCertificates> {
     }),
     certificate: await certificate(server.publicKey, {
       subject: "localhost",
-      issuer,
+      issuer: fault.selfSigned ? "localhost" : issuer,
       extensions: [extension("2.5.29.17", names)],
-      signer: authority.privateKey,
+      signer: fault.selfSigned ? server.privateKey : authority.privateKey,
+      expired: fault.expired,
     }),
     key: pem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", server.privateKey)),
   };
@@ -34,11 +46,12 @@ export async function makeCertificates(): Promise<TestCertificates> {
 /** RFC 5280, 4.1. */
 async function certificate(
   key: CryptoKey,
-  { subject, issuer, extensions, signer }: {
+  { subject, issuer, extensions, signer, expired = false }: {
     subject: string;
     issuer: string;
     extensions: Uint8Array[];
     signer: CryptoKey;
+    expired?: boolean;
   },
 ): Promise<string> {
   const now = Date.now();
@@ -49,7 +62,7 @@ async function certificate(
     der(0x02, [1, ...crypto.getRandomValues(new Uint8Array(8))]),
     ECDSA_SHA256,
     nameOf(issuer),
-    der(0x30, time(now - day), time(now + day)),
+    der(0x30, time(now - 3 * day), time(expired ? now - 2 * day : now + day)),
     nameOf(subject),
     new Uint8Array(await crypto.subtle.exportKey("spki", key)),
     der(0xa3, der(0x30, ...extensions)),
