@@ -12,6 +12,7 @@ function read(env: Record<string, string>) {
 const BOOLEANS = [
   ["KFLOW_LONG_RUNNING_PROCESSING", "longRunning"],
   ["KFLOW_SKIP_DOWNLOAD_ERROR", "skipDownloadError"],
+  ["KFLOW_TAKE_OVER", "takeOver"],
 ] as const;
 
 describe("readSettings()", () => {
@@ -22,6 +23,7 @@ describe("readSettings()", () => {
         longRunning: false,
         skipDownloadError: false,
         createSideStream: false,
+        takeOver: false,
         natsReplicas: 1,
         shutdownGraceMs: 25_000,
       },
@@ -40,6 +42,9 @@ describe("readSettings()", () => {
       KFLOW_FLOW_ID: "flow",
       KFLOW_NATS_ADDR: "nats://h:4222",
       KFLOW_NATS_REPLICAS: "3",
+      KFLOW_STREAM_BYTES: "65536",
+      KFLOW_DEAD_LETTER_BYTES: "9007199254740991",
+      KFLOW_TAKE_OVER: "true",
       KFLOW_STORE_ADDR: "h:9000",
       KFLOW_STORE_USER: "user",
       KFLOW_STORE_PASSWORD: password,
@@ -60,6 +65,9 @@ describe("readSettings()", () => {
       flowId: "flow",
       natsAddr: "nats://h:4222",
       natsReplicas: 3,
+      streamBytes: 65_536,
+      deadLetterBytes: Number.MAX_SAFE_INTEGER,
+      takeOver: true,
       storeAddr: "h:9000",
       storeUser: "user",
     });

@@ -184,7 +184,7 @@ describe("raw-source", () => {
       assert.equal(error.name, "SourceError");
       assert.match(
         error.message,
-        /^Cannot send the record at position 2 of task "gen": n: .*; correct the module or the schema$/,
+        /^Cannot send the record at position 2 of task "gen": .*: n: expected int, got "two"; correct the module or the schema$/,
       );
       return true;
     });
