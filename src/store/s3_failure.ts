@@ -131,9 +131,11 @@ export function failureOfAnswer(answer: Answer, context: AnswerContext): S3Failu
     return failure("no-room", said);
   }
   if (status === 401 || (code !== undefined && UNAUTHENTICATED_CODES.has(code))) {
-    return denied(answer, { kind: "unauthenticated", code }, context);
+    return denied(answer, { kind: "unauthenticated", code, message: found?.message }, context);
   }
-  if (status === 403) return denied(answer, { kind: "denied", code }, context);
+  if (status === 403) {
+    return denied(answer, { kind: "denied", code, message: found?.message }, context);
+  }
   if (code === "NoSuchBucket") return failure("missing-bucket", REASONS.missingBucket);
   if (code === "NoSuchKey") return failure("missing-key", REASONS.missingKey);
   if (status === 412) return failure("precondition", REASONS.changed);
@@ -199,10 +201,16 @@ function skewed(headers: Headers, { now, mask }: AnswerContext): S3Failure {
 
 function denied(
   { status }: Answer,
-  { kind, code }: { kind: "denied" | "unauthenticated"; code: string | undefined },
+  { kind, code, message = "" }: {
+    kind: "denied" | "unauthenticated";
+    code: string | undefined;
+    message: string | undefined;
+  },
   { address, user, mask }: AnswerContext,
 ): S3Failure {
-  const said = code ? ` (${shownCode(code, mask)})` : ` (status ${status})`;
+  // Code and message alone: a body may also have the key's id and what was signed.
+  const words = wordsOf({ code, message }, mask);
+  const said = words === "" ? ` (status ${status}, without a reason)` : ` (${words})`;
   const who = user === undefined
     ? `without a user${said}; give a user and a password for ${address}`
     : `to user ${JSON.stringify(user)}${said}; check user, password and permissions at ${address}`;
@@ -214,8 +222,17 @@ function describing(
   { code = "", message = "" }: { code?: string; message?: string },
   mask: SecretMask,
 ): string {
-  const details = [shownCode(code, mask), mask.apply(message)].filter((part) => part).join(": ");
-  return `the server answered ${status}${details ? ` (${oneLine(details)})` : ""}`;
+  const words = wordsOf({ code, message }, mask);
+  return `the server answered ${status}${words && ` (${words})`}`;
+}
+
+/** What the server calls the error and says of it, without a period, so that a sentence can go on. */
+function wordsOf(
+  { code = "", message = "" }: { code?: string; message?: string },
+  mask: SecretMask,
+): string {
+  const words = [shownCode(code, mask), mask.apply(message)].filter((part) => part).join(": ");
+  return oneLine(words).trim().replace(/\.$/, "");
 }
 
 function shownCode(code: string, mask: SecretMask): string {
