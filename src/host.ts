@@ -74,12 +74,20 @@ export interface Thread {
   terminate(): void;
 }
 
+/** Something that a platform may not permit: to talk to `host:port` or listen there, to use a path, to ask the system for something, to read a variable. */
+export interface Permission {
+  readonly name: "net" | "read" | "write" | "sys" | "env";
+  readonly what: string;
+}
+
 /** Port: what a platform supplies. One object per process, made by an adapter. */
 export interface Host {
   /** Such as `deno 2.9.6`. */
   readonly platform: string;
   readonly hostname: string;
   readonly processes: Processes;
+  /** Whether the platform permits something. @default it permits everything */
+  isPermitted?(permission: Permission): boolean;
   env(name: string): string | undefined;
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;

@@ -2,9 +2,11 @@ import process from "node:process";
 import { runCommandLine } from "../shared/command_line.ts";
 import { dialTcp } from "../shared/nats_tcp.ts";
 import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
+import { notPermitted } from "../shared/not_permitted.ts";
 import type { BasicRuntime } from "../../mod.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
 import { createLeanFetch } from "./lean_fetch.ts";
+import { isPermitted } from "./is_permitted.ts";
 import { loadModule } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
 import { writeText } from "./write_text.ts";
@@ -14,7 +16,15 @@ export { temporaryFiles } from "../shared/temporary_files.ts";
 
 /** The command line on Deno. `kflow` in a user's module is the import map's, and so this very runtime. */
 export async function main(): Promise<void> {
-  const host = createHost();
+  let host: NodeHost;
+  try {
+    host = createHost();
+  } catch (error) {
+    const denied = notPermitted(error);
+    if (denied === undefined) throw error;
+    console.error(denied);
+    process.exit(2);
+  }
   await host.exitWhenPrinted(await runCommandLine(host, process.argv.slice(2)));
 }
 
@@ -37,6 +47,7 @@ function createHost(): NodeHost {
     platform: `deno ${process.versions.deno}`,
     loadModule,
     startThread,
+    isPermitted,
     // Loaded when it is needed: a pipeline without a server has no use for it.
     openSocket: async (url) => (await import("./open_socket.ts")).openSocket(url),
     fetch: createLeanFetch(),

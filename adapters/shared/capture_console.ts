@@ -1,4 +1,3 @@
-import process from "node:process";
 import { formatWithOptions } from "node:util";
 import type { Host } from "../../src/host.ts";
 
@@ -10,10 +9,10 @@ const ON_STDERR: readonly string[] = ["error", "trace", "warn"];
  * @returns What gives the console back.
  */
 export function captureConsole(
-  { stdout, stderr }: Pick<Host, "stdout" | "stderr">,
+  { stdout, stderr, env }: Pick<Host, "stdout" | "stderr" | "env">,
 ): () => void {
   const given = METHODS.map((method) => console[method]);
-  const colors = process.env.NO_COLOR === undefined;
+  const colors = env("NO_COLOR") === undefined;
   for (const method of METHODS) {
     const output = ON_STDERR.includes(method) ? stderr : stdout;
     console[method] = (...values: unknown[]) => {

@@ -1,5 +1,6 @@
 import { FilesError, type FilesErrorKind } from "../../src/files/files.ts";
 import { reasonOf } from "../../src/errors.ts";
+import { notPermitted } from "./not_permitted.ts";
 
 const KIND_OF_CODE: Readonly<Record<string, FilesErrorKind>> = {
   EACCES: "denied",
@@ -41,7 +42,7 @@ export function toFilesError(
   if (error instanceof FilesError || error instanceof RangeError) return error;
   const { action, path, root } = place;
   const kind = KIND_OF_CODE[codeOf(error) ?? ""] ?? "failed";
-  const reason = REASON_OF_KIND[kind] ?? reasonOf(error);
+  const reason = notPermitted(error) ?? REASON_OF_KIND[kind] ?? reasonOf(error);
   return new FilesError(`Cannot ${action} "${path}" in ${root}: ${reason}`, {
     kind,
     path,

@@ -8,6 +8,7 @@ import { waitAtMost } from "../../src/waiting.ts";
 import { openNodeFiles } from "./node_files.ts";
 import { codeOf } from "./node_files_error.ts";
 import { openFile } from "./open_file.ts";
+import { notPermitted } from "./not_permitted.ts";
 import { processesOfThisMachine } from "./processes.ts";
 import { decodeText } from "./decode_text.ts";
 import { QueuedOutput } from "./queued_output.ts";
@@ -22,6 +23,7 @@ export interface NodeHostOptions {
   /** Loads a module by absolute path. */
   loadModule: Host["loadModule"];
   startThread: Host["startThread"];
+  isPermitted?: Host["isPermitted"];
   openSocket?: Host["openSocket"];
   fetch?: Host["fetch"];
   /** Writes without blocking the thread, where `node:process` blocks it. Resolves when the system has taken all of the text. */
@@ -88,7 +90,8 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     platform: options.platform,
     hostname: os.hostname(),
     processes: processesOfThisMachine(),
-    env: variablesIn(process.env),
+    isPermitted: options.isPermitted,
+    env: environment,
     stdout,
     stderr,
     resolvePath: (path, from = process.cwd()) => nodePath.resolve(from, path),
@@ -110,12 +113,25 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   };
 }
 
+/** What a process can do without. */
+const OPTIONAL_VARIABLES = new Set(["HOSTNAME", "NO_COLOR", "TERM"]);
+
+/** A variable that Deno does not let us read counts as unset where that is no loss; of others a setting would be ignored. */
+function environment(name: string): string | undefined {
+  try {
+    return variablesIn(process.env)(name);
+  } catch (error) {
+    if (OPTIONAL_VARIABLES.has(name)) return undefined;
+    throw error;
+  }
+}
+
 async function readText(path: string): Promise<string> {
   let bytes: Uint8Array;
   try {
     bytes = await fs.readFile(path);
   } catch (error) {
-    throw new Error(codeOf(error) ?? String(error), { cause: error });
+    throw new Error(notPermitted(error) ?? codeOf(error) ?? String(error), { cause: error });
   }
   return decodeText(bytes);
 }

@@ -4,6 +4,7 @@ import type { FetchHandler, Served, ServeOptions } from "../../src/host.ts";
 import { turn, waitAtMost } from "../../src/waiting.ts";
 import { Connections } from "./connections.ts";
 import { codeOf } from "./node_files_error.ts";
+import { notPermitted } from "./not_permitted.ts";
 import { requestBody } from "./request_body.ts";
 
 /** Connections at once: enough for scrapers and probes, too few to use up the process. */
@@ -44,7 +45,8 @@ export async function serveNode(handler: FetchHandler, options: ServeOptions): P
   });
   server.on("connection", (socket) => connections.opened(socket));
   await new Promise<void>((resolve, reject) => {
-    const failed = (error: Error) => reject(new Error(codeOf(error) ?? error.message));
+    const failed = (error: Error) =>
+      reject(new Error(notPermitted(error) ?? codeOf(error) ?? error.message));
     server.once("error", failed);
     server.listen({ port, ...(hostname !== undefined && { host: hostname }) }, () => {
       server.off("error", failed);

@@ -6,6 +6,7 @@ import {
   StartError,
 } from "../../src/errors.ts";
 import type { Host } from "../../src/host.ts";
+import { notPermitted } from "./not_permitted.ts";
 import { printableLine } from "../../src/printable.ts";
 import { StoreError } from "../../src/store/store.ts";
 
@@ -13,6 +14,11 @@ import { StoreError } from "../../src/store/store.ts";
 export function reportError(host: Host, error: unknown): number {
   if (error instanceof ConfigurationError) {
     host.stderr.write(error.message + "\n");
+    return 2;
+  }
+  const denied = notPermitted(error);
+  if (denied !== undefined) {
+    host.stderr.write(`${denied}\n`);
     return 2;
   }
   if (

@@ -12,6 +12,7 @@ import type { RunOptions, WorkerOptions } from "./command_options.ts";
 import { deadLettersByTask, exitStatusOf } from "./exit_status.ts";
 import { failpointsOf } from "./failpoint.ts";
 import { loadPipeline } from "./load_pipeline.ts";
+import { mustBePermitted } from "./must_be_permitted.ts";
 import { loggerOf } from "./logger_of.ts";
 import { dialTcp } from "./nats_tcp.ts";
 import { formatReport } from "./report.ts";
@@ -27,6 +28,8 @@ const HANGS_MS = 30_000;
 export async function runCommand(given: Host, file: string, options: RunOptions): Promise<number> {
   const { plan, settings } = await loadPipeline(given, file, options);
   mustBeRunnable(plan, plan.tasks);
+  const stateFolder = settings.stateFolder ?? `${plan.folder}/.kflow`;
+  mustBePermitted(given, plan, { tasks: plan.tasks, settings, stateFolder });
   const watch = watchRun(given, plan);
   const { host, lookEveryMs } = watch;
   const log = loggerOf(host, settings);
@@ -36,7 +39,6 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
     const reportFile = options.report && await openReportFile(host, options.report);
     exporter = await startExporter({ plan, tasks: plan.tasks, host, log, stop: shutdown.stop });
     const failpoints = await failpointsOf(plan, settings);
-    const { stateFolder } = settings;
     const runId = options.run ?? settings.runId;
     const run = runId ?? crypto.randomUUID();
     const { stop } = shutdown;
@@ -102,6 +104,7 @@ export async function workerCommand(
   const { code: given } = options;
   const code = given && new Map([[task.id, () => given]]);
   mustBeRunnable(plan, [task], code);
+  mustBePermitted(host, plan, { tasks: [task], settings });
   const log = loggerOf(host, settings).with({ flow: plan.flowId });
   const shutdown = watchSignals(host, log, settings.shutdownGraceMs);
   const run = options.run ?? settings.runId ?? "default";

@@ -6,6 +6,7 @@ import { aborted } from "../../src/waiting.ts";
 import type { ServeCommandOptions } from "./command_options.ts";
 import { loadPipeline } from "./load_pipeline.ts";
 import { loggerOf } from "./logger_of.ts";
+import { mustBePermitted } from "./must_be_permitted.ts";
 import { dialTcp } from "./nats_tcp.ts";
 import { watchSignals } from "./shutdown.ts";
 
@@ -27,6 +28,11 @@ export async function serveCommand(
   const { maxBody: bodyBytes, requestMs = REQUEST_MS, concurrent } = options;
   const local = settings.httpToken === undefined;
   const hostname = local ? loopbackOf(options.host) : options.host;
+  mustBePermitted(host, plan, {
+    tasks: plan.tasks.filter(({ kind }) => kind !== "source"),
+    settings,
+    listen: [`${hostname ?? "0.0.0.0"}:${options.port}`],
+  });
   const run = options.run ?? settings.runId ?? "default";
   const handler = new PipelineHandler({
     load: () => Promise.resolve({ plan, host, log, run, dialTcp, functions: new Map() }),

@@ -28,6 +28,8 @@ export interface CommandOptions {
   binary?: string;
   /** How Deno starts it. @default ["run"] */
   deno?: readonly string[];
+  /** What Deno permits. @default ["-A"] */
+  permissions?: readonly string[];
   /** This stream is not read before `read()`, so that the pipe fills up. */
   unread?: "stdout" | "stderr";
 }
@@ -59,7 +61,7 @@ export class Command {
     const main = options.main ?? "mod.ts";
     const { binary } = options;
     this.#name = `${binary ?? `${runtime} ${main}`} ${args.join(" ")}`;
-    const before = binary === undefined ? beforeArguments(runtime, main, options.deno) : [];
+    const before = binary === undefined ? beforeArguments(runtime, main, options) : [];
     const line = [binary ?? program(runtime), ...before, ...args];
     const [command, ...rest] = options.terminal ? onTerminal(line, options.terminal) : line;
     const child = spawn(command!, rest, {
@@ -217,11 +219,11 @@ function program(runtime: Runtime): string {
 function beforeArguments(
   runtime: Runtime,
   main: string,
-  deno: readonly string[] = ["run"],
+  { deno = ["run"], permissions = ["-A"] }: CommandOptions,
 ): string[] {
   const path = join(ROOT, main);
   return runtime === "deno"
-    ? [...deno, "-A", "--no-lock", "--node-modules-dir=manual", path]
+    ? [...deno, ...permissions, "--no-lock", "--node-modules-dir=manual", path]
     : [path];
 }
 

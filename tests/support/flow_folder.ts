@@ -10,9 +10,12 @@ const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
 export class FlowFolder {
   private constructor(readonly path: string) {}
 
-  /** An empty folder, or a copy of an example as it is in the repository, without what runs have left there. */
-  static async make(example?: string): Promise<FlowFolder> {
-    const folder = new FlowFolder(await mkdtemp(join(tmpdir(), "kflow-flow-")));
+  /**
+   * An empty folder, or a copy of an example as it is in the repository, without what runs have left there.
+   * @param parent Where it is made.
+   */
+  static async make(example?: string, parent = tmpdir()): Promise<FlowFolder> {
+    const folder = new FlowFolder(await mkdtemp(join(parent, "kflow-flow-")));
     if (example !== undefined) {
       await cp(join(EXAMPLES, example), folder.path, { recursive: true });
       await folder.remove(".kflow");
