@@ -1,4 +1,5 @@
 import * as kflow from "../../mod.ts";
+import { checkModuleText } from "../shared/check_module_text.ts";
 import { moduleMistake, type ModulePlace } from "../shared/module_mistake.ts";
 
 /** The part of Bun used here; its own types would make Deno fetch Bun. */
@@ -32,6 +33,7 @@ interface BuildMessage extends Error {
 
 /** Loads a module of the user's by absolute path. */
 export async function loadModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+  await checkModuleText(path);
   try {
     return await import(path);
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
  * The text of a file that has to be UTF-8. Other bytes would become replacement characters, and a name with them is that of nothing.
- * @throws {Error} that says what it is instead, and in which line.
+ * @throws {Error} that says what it is instead, and in which line and at which byte.
  */
 export function decodeText(bytes: Uint8Array): string {
   const [first, second] = bytes;
@@ -15,7 +15,12 @@ export function decodeText(bytes: Uint8Array): string {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const text = new TextDecoder().decode(bytes);
-    throw new Error(`line ${lineOf(text, firstWrong(text, bytes))} is not UTF-8; save it as UTF-8`);
+    const at = firstWrong(text, bytes);
+    const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    const offset = mark + new TextEncoder().encode(text.slice(0, at)).length;
+    throw new Error(
+      `line ${lineOf(text, at)} is not UTF-8 (at byte ${offset}, counted from 0); save it as UTF-8`,
+    );
   }
 }
 

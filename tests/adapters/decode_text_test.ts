@@ -23,7 +23,7 @@ describe("decodeText()", () => {
   it("refuses what is not UTF-8, with its line and what to do", () => {
     assert.throws(
       () => decodeText(latin1("a\n\nb: Stra\xdfe\n")),
-      /line 3 is not UTF-8; save it as UTF-8/,
+      /line 3 is not UTF-8 \(at byte 10, counted from 0\); save it as UTF-8/,
     );
     assert.throws(() => decodeText(utf16("name: x")), /it is UTF-16; save it as UTF-8/);
     assert.throws(() => decodeText(utf8("a\nb\0")), /line 2 has a NUL character/);
@@ -55,7 +55,7 @@ dag:
       const [bytes, why] of [
         [
           latin1(pipeline("s3a://docs/Stra\xdfe/")),
-          /^\S*p\.yaml: cannot read \(line 5 is not UTF-8; save it as UTF-8\)\n$/,
+          /^\S*p\.yaml: cannot read \(line 5 is not UTF-8 \(at byte \d+, counted from 0\); save it as UTF-8\)\n$/,
         ],
         [
           utf16(pipeline("s3a://docs")),
@@ -69,6 +69,29 @@ dag:
         assert.equal(status, 2, stderr);
         assert.equal(stdout, "");
         assert.match(stderr, why);
+      }
+    }
+  });
+
+  it("refuses such a module, and one that it imports, here and in a Worker", SLOW, async () => {
+    const schema = '{"type": "record", "name": "r", "fields": [{"name": "key", "type": "string"}]}';
+    const yaml = pipeline("s3a://docs").replace("out: [show]}", "out: [work]}") +
+      `  - {id: work, type: raw, module: ./work.ts, schema: '${schema}', out: [show], meta: {}}\n`;
+    await folder.write("data/docs/a", "a");
+    const module = 'export default () => ({ key: "Stra\xdfe" });\n';
+    const parts: [string, Uint8Array][] = [
+      ["work.ts", latin1(module)],
+      ["parts/key.ts", latin1(module)],
+    ];
+    for (const [name, bytes] of parts) {
+      await folder.write("work.ts", 'import key from "./parts/key.ts";\nexport default key;\n');
+      await folder.write(name, bytes);
+      for (const meta of ["meta: {}", "meta: {isolate: true}"]) {
+        await folder.write("p.yaml", yaml.replace("meta: {}", meta));
+        const { status, stderr } = await kflow.run(["run", folder.file("p.yaml")]);
+        assert.equal(status, 2, stderr);
+        const place = `${folder.file(name)}: line 1 is not UTF-8 (at byte 34, counted from 0)`;
+        assert.ok(stderr.includes(place), stderr);
       }
     }
   });
