@@ -3,6 +3,10 @@ import type { StateFile } from "./broker/state_file.ts";
 import type { Files } from "./files/files.ts";
 import type { Host } from "./host.ts";
 
+const LINE_BREAK = 10;
+/** Bytes in which a place is named. */
+const PIECE = 64;
+
 /** @throws {StartError} with the remedy. */
 export async function openStateFolder(host: Host, folder: string): Promise<Files> {
   try {
@@ -28,8 +32,13 @@ export function stateFileIn(
   const read = async (path: string, problemOf: (text: string) => string | undefined) => {
     const body = await (await open()).read(path);
     if (body === undefined) return undefined;
-    const text = await new Response(body).text();
-    const problem = problemOf(text);
+    const bytes = new Uint8Array(await new Response(body).arrayBuffer());
+    const text = new TextDecoder().decode(bytes);
+    // What a killed process has begun to write may end within a character.
+    const whole = path === changesPath
+      ? bytes.subarray(0, bytes.lastIndexOf(LINE_BREAK) + 1)
+      : bytes;
+    const problem = notUtf8(whole) ?? problemOf(text);
     if (problem === undefined) return text;
     throw new StartError(
       `Cannot read the state file "${folder}/${path}": ${problem}; remove it to start anew`,
@@ -55,6 +64,27 @@ export function stateFileIn(
     append: (changes) =>
       written(changesPath, (files) => files.append(changesPath, encoder.encode(changes))),
   };
+}
+
+/** Where it is not UTF-8, as another program or a broken disk may leave it: ids in it would be those of nothing. */
+function notUtf8(bytes: Uint8Array): string | undefined {
+  const decoder = () => new TextDecoder("utf-8", { fatal: true });
+  try {
+    decoder().decode(bytes);
+    return undefined;
+  } catch {
+    // Said below.
+  }
+  let at = 0;
+  try {
+    const strict = decoder();
+    for (; at < bytes.length; at += PIECE) {
+      strict.decode(bytes.subarray(at, at + PIECE), { stream: true });
+    }
+  } catch {
+    // The piece that fails says about where.
+  }
+  return `it is not UTF-8 near byte ${Math.min(at, bytes.length)}, counted from 0`;
 }
 
 /** Of a last line without an end a killed process has written a part: it does not count. */
