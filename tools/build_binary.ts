@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Commands } from "./process.ts";
+import { NOTICES, writeNotices } from "./write_notices.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BUILD_LIMIT_MS = 300_000;
@@ -11,7 +12,7 @@ const ENTRIES = ["mod.ts", "adapters/bun/thread_entry.ts"];
 
 /**
  * Makes one file that runs kflow with nothing else installed. Its code is not minified, because error records name classes. Files of the folder it is started in say nothing to it: neither `.env` nor
- * `bunfig.toml` is read.
+ * `bunfig.toml` is read. What has to go with it, licences and the bill of materials, is written beside it.
  * @param target Path of the file.
  * @throws {Error} with what the compiler says.
  */
@@ -28,6 +29,7 @@ export async function buildBinary(target: string, commands: Commands): Promise<v
     ...ENTRIES,
   ], { cwd: ROOT, timeoutMs: BUILD_LIMIT_MS });
   if (status !== 0) throw new Error(`Cannot build the binary:\n${output}`);
+  await writeNotices(dirname(target));
 }
 
 /** The commit that is checked out, with `-changed` if files differ from it; "unknown" outside a repository. */
@@ -47,7 +49,7 @@ if (import.meta.main) {
   const target = join(ROOT, "dist", "kflow");
   try {
     await buildBinary(target, commands);
-    console.log(`Built ${target}`);
+    console.log(`Built ${target}, with ${NOTICES.join(", ")} beside it`);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { readFile } from "node:fs/promises";
 import { checkConformance } from "./check_conformance.ts";
 import { checkImports } from "./check_imports.ts";
+import { checkIntegrity } from "./check_integrity.ts";
 import { checkText } from "./check_text.ts";
 import { checkVersions } from "./check_versions.ts";
 import { PROVEN_FILES } from "./read_conformance.ts";
@@ -73,6 +74,14 @@ export const CHECKS: readonly Check[] = [
       );
       return (await Promise.all(texts)).flat();
     },
+  },
+  {
+    name: "integrity: every locked package has one",
+    run: async ({ root }) =>
+      checkIntegrity({
+        packageLock: await readFile(join(root, "package-lock.json"), "utf8"),
+        denoLock: await readFile(join(root, "deno.lock"), "utf8"),
+      }),
   },
   {
     name: "versions: deno.json, package.json and lock files agree",

@@ -53,6 +53,28 @@ describe("the binary, alone in an empty folder with an empty environment", () =>
     await copyFile(built.file("kflow"), binary);
   });
   afterEach(() => folder.remove());
+
+  it(
+    "has the licences of every package that is in it beside it, and the bill of materials",
+    SLOW,
+    async () => {
+      const program = new TextDecoder("latin1").decode(await built.read("kflow"));
+      // What Bun writes above the code of each module.
+      const modules = program.matchAll(
+        /^\/\/ (?:\.\.\/)*node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\//gm,
+      );
+      const inside = new Set([...modules].map(([, name]) => name!));
+      assert.ok(inside.has("avsc") && inside.has("nats"), [...inside].join());
+      const text = new TextDecoder().decode(await built.read("THIRD-PARTY.txt"));
+      const named = new Set(
+        [...text.matchAll(/^={80}\n(\S+) \d\S* \(/gm)].map(([, name]) => name!),
+      );
+      assert.deepEqual([...inside].filter((name) => !named.has(name)), []);
+      const bill = JSON.parse(new TextDecoder().decode(await built.read("kflow.cdx.json")));
+      assert.equal(bill.bomFormat, "CycloneDX");
+      assert.match(new TextDecoder().decode(await built.read("LICENSE")), /Apache License/);
+    },
+  );
   after(async () => {
     await kflow.endAll();
     await built.remove();

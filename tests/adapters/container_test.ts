@@ -155,6 +155,9 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
         "/app/measure.ts",
         "/app/pipeline.yaml",
         "/usr/local/bin/kflow",
+        "/usr/local/share/doc/kflow/LICENSE",
+        "/usr/local/share/doc/kflow/THIRD-PARTY.txt",
+        "/usr/local/share/doc/kflow/kflow.cdx.json",
       ]);
       const who = await images.buildah("run", "--isolation=chroot", container, "--", "id", "-u");
       assert.equal(who, "65532");

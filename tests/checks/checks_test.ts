@@ -115,6 +115,13 @@ const VIOLATIONS: Readonly<
       says: /conformance\.md:3: "One" names "is two", which tests\/one_test\.ts does not have/,
     },
   ],
+  "integrity: every locked package has one": [
+    {
+      file: "package-lock.json",
+      text: '{ "packages": { "": {}, "node_modules/a": { "version": "1.0.0" } } }\n',
+      says: /package-lock\.json: node_modules\/a has no integrity/,
+    },
+  ],
   "versions: deno.json, package.json and lock files agree": [
     { file: "deno.json", text: `{ "version": "9.9.9" }\n`, says: /version 9\.9\.9/ },
   ],
