@@ -17,13 +17,19 @@ const COMMIT_EVERY_MS = 1000;
  * runs which versions of which objects it has listed; without, a run lists everything. In streaming mode it looks again every
  * `meta.poll.interval.ms`.
  */
-export function fsSource(task: TaskPlan, store: Store): SourceFunction {
-  return new FsSource(task, store);
+export function fsSource(
+  task: TaskPlan,
+  store: Store,
+  now: () => number = () => performance.now(),
+): SourceFunction {
+  return new FsSource(task, store, now);
 }
 
 class FsSource implements SourceFunction {
   readonly #task: TaskPlan;
   readonly #store: Store;
+  /** Milliseconds of a clock that never goes back. */
+  readonly #now: () => number;
   #listed?: ListedObjects;
   /** Whether listings are remembered in the flow's state, and not only in this process. */
   #remembers = false;
@@ -31,9 +37,10 @@ class FsSource implements SourceFunction {
   readonly #begun = new Set<string>();
   #committing?: ReturnType<typeof setInterval>;
 
-  constructor(task: TaskPlan, store: Store) {
+  constructor(task: TaskPlan, store: Store, now: () => number) {
     this.#task = task;
     this.#store = store;
+    this.#now = now;
   }
 
   open({ signal }: OpenContext): Promise<void> {
@@ -86,7 +93,7 @@ class FsSource implements SourceFunction {
     const { signal, durable } = ctx;
     const all = new Set<string>();
     if (durable && checkpoint) await takeNotified(ctx, listed);
-    let saidAt = performance.now();
+    let saidAt = this.#now();
     for await (const page of this.#store.list(bucket, prefix, signal)) {
       const ids = await Promise.all(page.map((object) => objectVersion(object)));
       const emitted: string[] = [];
@@ -110,8 +117,8 @@ class FsSource implements SourceFunction {
         if (this.#remembers) await listed.commit();
       }
       if (signal.aborted) return;
-      if (performance.now() - saidAt > SAY_EVERY_MS) {
-        saidAt = performance.now();
+      if (this.#now() - saidAt > SAY_EVERY_MS) {
+        saidAt = this.#now();
         ctx.log.info("Still listing", { bucket, prefix, listed: all.size, sent: begun.size });
       }
     }

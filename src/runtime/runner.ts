@@ -14,6 +14,7 @@ import { runSource } from "./source_worker.ts";
 import { runWorker } from "./task_worker.ts";
 import { claimFlow } from "./start/claim_flow.ts";
 import { warnStranded } from "./start/warn_stranded.ts";
+import { CodeFirst } from "./start/code_first.ts";
 import type { RunnerOptions, Shared } from "./runner_options.ts";
 
 export interface RunReport {
@@ -83,6 +84,7 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     options.started?.([...progress.values()]);
     const sources: Promise<boolean>[] = [];
     const workers: Promise<boolean>[] = [];
+    const code = new CodeFirst(shared);
     let failure: { error: unknown } | undefined;
     const guarded = (work: Promise<boolean>) =>
       work.catch((error) => {
@@ -97,14 +99,14 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     for (const task of tasks) {
       const counted = progress.get(task.id)!;
       if (task.kind === "source") {
-        const source = guarded(runSource(task, shared, counted));
+        const source = guarded(runSource(task, code.ofSource(), counted));
         sources.push(source);
         void source.then(() => counted.isOver = true);
         continue;
       }
       const ofTask: Promise<boolean>[] = [];
       for (let i = 0; i < (options.workers ?? task.parallelism); i++) {
-        ofTask.push(guarded(runWorker(task, shared, counted)));
+        ofTask.push(code.ofWorker((its) => guarded(runWorker(task, its, counted))));
       }
       workers.push(...ofTask);
       void Promise.all(ofTask).then(() => counted.isOver = true);

@@ -54,6 +54,26 @@ describe("a mistake of syntax in a module", () => {
     ["run with isolate", ["run", "--set", "dag.work.meta.isolate=true"]],
     ["serve", ["serve", "--port", "0"]],
   ];
+  it(
+    "is found before a source makes a record, also where the module is isolated",
+    SLOW,
+    async () => {
+      const made = folder.file("made");
+      const make = `import { writeFileSync } from "node:fs";
+export default function* () { writeFileSync(${
+        JSON.stringify(made)
+      }, "yes"); yield { station: "a" }; }
+`;
+      const isolated = ["run", "--set", "dag.work.meta.isolate=true"];
+      await errorOf({ "make.ts": make, "work.ts": MISTAKE }, ...isolated);
+      assert.equal((await folder.read("made").catch(() => [])).length, 0);
+      await folder.write("work.ts", "export default () => {};\n");
+      const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+      assert.equal(status, 0, stderr);
+      assert.equal((await folder.read("made")).length, 3);
+    },
+  );
+
   for (const [way, args] of ways) {
     it(`is told with file, line and column by ${way}`, SLOW, async () => {
       const error = await errorOf({ "work.ts": MISTAKE }, ...args);

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../src/broker/memory.ts";
 import { MemoryState } from "../../src/broker/memory_state.ts";
 import type { StateFile } from "../../src/broker/state_file.ts";
+import { fsSource } from "../../src/functions/fs_source.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { StateFileOfTest } from "../support/state_file.ts";
-import { runFlow } from "../support/flow.ts";
+import { planOf, runFlow } from "../support/flow.ts";
 
 interface Listed {
   url: string;
@@ -66,6 +67,30 @@ describe("fs-source", () => {
     await broker.close();
     return result;
   }
+
+  it("says every half minute how far a listing is", async () => {
+    let seconds = 0;
+    const pages = async function* () {
+      for (let page = 0; page < 5; page++) {
+        seconds += 20;
+        const object = { bucket: "docs", size: 1, etag: "e", lastModifiedUnixMilli: 0 };
+        yield await Promise.resolve([{ ...object, key: `${page}` }]);
+      }
+    };
+    const slow = Object.assign(new MemoryStore({ buckets: ["docs"] }), { list: pages });
+    const { tasks } = await planOf(pipeline());
+    const { logged } = await runFlow({
+      yaml: pipeline(),
+      store,
+      tasks: { list: { kind: "source", source: fsSource(tasks[0]!, slow, () => seconds * 1000) } },
+      functions: { work: note },
+    });
+    assert.deepEqual(
+      logged.filter(({ message }) => message === "Still listing").map(({ listed }) => listed),
+      [2, 4],
+    );
+    assert.deepEqual(seen, ["0", "1", "2", "3", "4"]);
+  });
 
   it("emits the four fields of s3list for every object", async () => {
     const records: Listed[] = [];
