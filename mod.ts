@@ -13,47 +13,43 @@
  */
 import type { RecordValue } from "./src/codec/codec.ts";
 import type { HttpLimits } from "./src/http/limits.ts";
-import type { HandlerParts, HandlerSource } from "./src/invoke/handler_parts.ts";
-import { ProcessRuntime } from "./src/runtime/process_runtime.ts";
-import { Secret } from "./src/secret.ts";
-import type { Timers } from "./src/timers.ts";
-import { variablesIn } from "./src/variables.ts";
+import type { HandlerParts, HandlerSource } from "./src/handler/handler_source.ts";
+import { ProcessRuntime } from "./src/api/process_runtime.ts";
+import { Secret } from "./src/base/secret.ts";
+import type { Timers } from "./src/base/time/timers.ts";
+import { variablesIn } from "./src/settings/variables.ts";
 import type { TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
 
-export {
-  AckError,
-  AckError as AckException,
-  type AckErrorOptions,
-} from "./src/runtime/ack_error.ts";
+export { AckError, AckError as AckException, type AckErrorOptions } from "./src/api/ack_error.ts";
 export type {
   BulkContext,
   CloseContext,
   Context,
   DeliveryInfo,
   OpenContext,
-} from "./src/runtime/context.ts";
-export type { Outputs, ProcessFunction } from "./src/runtime/function.ts";
+} from "./src/api/context.ts";
+export type { Outputs, ProcessFunction } from "./src/api/function.ts";
 export type {
   GenerateFunction,
   GeneratorContext,
   Records,
   RecordSource,
   SourceModule,
-} from "./src/runtime/record_source.ts";
-export type { TaskStore, UploadOptions } from "./src/runtime/task_store.ts";
-export type { LogFields, Logger, LogLevel } from "./src/log.ts";
-export type { Meta } from "./src/pipeline/meta.ts";
+} from "./src/api/record_source.ts";
+export type { TaskStore, UploadOptions } from "./src/api/task_store.ts";
+export type { LogFields, Logger, LogLevel } from "./src/base/log.ts";
+export type { Meta } from "./src/pipeline/plan/meta.ts";
 export type { JsonForm, RecordValue } from "./src/codec/codec.ts";
-export { S3Store, type S3StoreOptions } from "./src/store/s3.ts";
-export { type BasicRuntimeOptions, ProcessRuntime } from "./src/runtime/process_runtime.ts";
-export type { ErrorRecord } from "./src/runtime/error_record.ts";
+export { S3Store, type S3StoreOptions } from "./src/store/s3/s3_store.ts";
+export { type BasicRuntimeOptions, ProcessRuntime } from "./src/api/process_runtime.ts";
+export type { ErrorRecord } from "./src/runtime/failures/error_record.ts";
 export type { LoggedLine, TestKit, TestKitOptions } from "./src/test_kit/test_kit.ts";
 export type { TestedTask } from "./src/test_kit/tested_pipeline.ts";
 export type { GivenUp, HandedBack } from "./src/test_kit/kit_record.ts";
 export type { HttpLimits } from "./src/http/limits.ts";
-export type { HandlerSource } from "./src/invoke/handler_parts.ts";
+export type { HandlerSource } from "./src/handler/handler_source.ts";
 export { Secret };
-export type { S3Timing } from "./src/store/s3_request.ts";
+export type { S3Timing } from "./src/store/s3/request.ts";
 export {
   type GetOptions,
   type ObjectInfo,
@@ -153,8 +149,8 @@ export function createHandler(options: HandlerOptions): Handler {
   const token = typeof given === "string" ? new Secret(given) : given;
   const inFile = !given && Boolean(env("KFLOW_HTTP_TOKEN_FILE"));
   const loading = Promise.all([
-    import("./src/invoke/handler.ts"),
-    import("./src/invoke/handler_parts.ts"),
+    import("./src/handler/handler.ts"),
+    import("./src/handler/handler_source.ts"),
   ]).then(([{ PipelineHandler }, { loadHandlerParts }]) => {
     let loaded: Promise<HandlerParts> | undefined;
     const load = () => loaded ??= loadHandlerParts(options, hasFiles() ? platform : undefined);
@@ -180,7 +176,7 @@ const HANDLER_REST_MS = 5_000;
 /** Timers that keep no process alive, where the host has them. */
 async function backgroundTimers(): Promise<Timers | undefined> {
   if (!hasFiles()) return undefined;
-  const { BACKGROUND_TIMERS } = await import("./adapters/shared/background_timers.ts");
+  const { BACKGROUND_TIMERS } = await import("./adapters/shared/node/background_timers.ts");
   return BACKGROUND_TIMERS;
 }
 

@@ -1,5 +1,5 @@
 import { connect, headers, type JetStreamManager, type NatsConnection } from "nats.ws";
-import { AvroCodec } from "../src/codec/avro.ts";
+import { AvroCodec } from "../src/codec/avro/avro_codec.ts";
 import { type NatsServer, startNats } from "../tests/support/nats_server.ts";
 import {
   FLOW,

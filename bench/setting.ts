@@ -1,5 +1,5 @@
 /** What every contender of the bench works on: the same streams, the same records, the same limits. */
-export { S3_LIST_SCHEMA as SCHEMA } from "../src/pipeline/record_schema.ts";
+export { S3_LIST_SCHEMA as SCHEMA } from "../src/pipeline/checking/record_schema.ts";
 
 /** Flow, task and streams: `gen` has filled the input, `work` is what is measured, its outputs wait for `sink` and, in a fan-out, for `copy`. */
 export const FLOW = "bench";

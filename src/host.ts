@@ -105,7 +105,7 @@ export interface Host {
   /** Loads a module of the user's by absolute path; `import … from "kflow"` inside gives this very runtime. */
   loadModule(path: string): Promise<Readonly<Record<string, unknown>>>;
   /**
-   * Starts a Web Worker that serves `src/isolate/inside.ts`: it loads a module of the user's, as `loadModule` would, and calls its function. What ends
+   * Starts a Web Worker that serves `src/isolate/worker_side.ts`: it loads a module of the user's, as `loadModule` would, and calls its function. What ends
    * the Worker from inside (an error that nobody caught, `process.exit()`) is told to `events.ended` and ends nothing else.
    */
   startThread(events: ThreadEvents): Thread;

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type ChunkReader, chunkReader } from "../src/chunk_reader.ts";
+import { type ChunkReader, chunkReader } from "../src/base/data/chunk_reader.ts";
 
 const CONTENT = new TextEncoder().encode("of ten byt");
 

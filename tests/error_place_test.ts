@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { placeOf } from "../src/error_place.ts";
-import { AckError } from "../src/runtime/ack_error.ts";
+import { placeOf } from "../src/base/error_place.ts";
+import { AckError } from "../src/api/ack_error.ts";
 
 function stack(...frames: string[]): Error {
   const error = new Error("x");
@@ -16,7 +16,7 @@ describe("the place of an error", () => {
   });
 
   it("passes over frames of kflow, of packages and of the runtime", () => {
-    const own = new URL("../src/runtime/task.ts", import.meta.url);
+    const own = new URL("../src/runtime/worker/worker_loop.ts", import.meta.url);
     assert.equal(
       placeOf(stack(
         `Foo.bar (${own.href}:1:2)`,

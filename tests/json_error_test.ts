@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { findJsonError } from "../src/json_error.ts";
+import { findJsonError } from "../src/base/text/json_error.ts";
 
 const DEPTH = 500;
 const PLACES: readonly ((unit: string) => string)[] = [

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type Linked, LinkedList } from "../src/linked_list.ts";
+import { type Linked, LinkedList } from "../src/base/data/linked_list.ts";
 
 interface Item extends Linked<Item> {
   readonly name: string;

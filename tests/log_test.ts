@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createLogger, LOG_LEVELS, type LogLevel } from "../src/log.ts";
-import { Secret } from "../src/secret.ts";
+import { createLogger, LOG_LEVELS, type LogLevel } from "../src/base/log.ts";
+import { Secret } from "../src/base/secret.ts";
 import { newSecret } from "./support/run_record.ts";
 
 const NOW = () => new Date("2026-11-22T10:20:30.456Z");

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { printable, printableLine } from "../src/printable.ts";
+import { printable, printableLine } from "../src/base/text/printable.ts";
 
 describe("printable()", () => {
   const all = Array.from({ length: 0x2100 }, (_none, code) => String.fromCharCode(code)).join("");

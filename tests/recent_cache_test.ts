@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { RecentCache } from "../src/recent_cache.ts";
+import { RecentCache } from "../src/base/data/recent_cache.ts";
 
 describe("RecentCache", () => {
   it("keeps no more than its limit, whatever keys come", () => {

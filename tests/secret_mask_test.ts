@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Secret } from "../src/secret.ts";
-import { SecretMask } from "../src/secret_mask.ts";
+import { Secret } from "../src/base/secret.ts";
+import { SecretMask } from "../src/base/secret_mask.ts";
 import { secretForms } from "../tools/secret_forms.ts";
 
 describe("SecretMask", () => {

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { format, inspect } from "node:util";
-import { Secret } from "../src/secret.ts";
+import { Secret } from "../src/base/secret.ts";
 import { newSecret } from "./support/run_record.ts";
 
 /** What the runtime's own console makes of it. */

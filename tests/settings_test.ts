@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { formatFinding } from "../src/errors.ts";
-import { readSettings } from "../src/settings.ts";
+import { formatFinding } from "../src/base/errors.ts";
+import { readSettings } from "../src/settings/settings.ts";
 import { newSecret } from "./support/run_record.ts";
 
 function read(env: Record<string, string>) {

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { TurnClock } from "../src/turn_clock.ts";
-import { turn } from "../src/waiting.ts";
+import { TurnClock } from "../src/base/time/turn_clock.ts";
+import { turn } from "../src/base/time/waiting.ts";
 
 describe("TurnClock", () => {
   it("looks at its clock once in a turn of the event loop", async () => {

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
-import { variablesIn } from "../src/variables.ts";
+import { variablesIn } from "../src/settings/variables.ts";
 
 describe("variablesIn()", () => {
   it("finds what an object has, and nothing that every object inherits", () => {

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { VERSION } from "../src/version.ts";
+import { VERSION } from "../src/base/version.ts";
 import { buildBinary, commitOf } from "./build_binary.ts";
 import { Commands } from "./process.ts";
 import { findProgram } from "./server_binaries.ts";

@@ -45,7 +45,7 @@ function checkFile(from: string, to: string): string | undefined {
     return `imports "${to}" instead of ${only.to.join(" or ")}: ${only.why}`;
   }
   if (IMPLEMENTATIONS.test(to) && from.startsWith("src/") && !COMPOSITION_ROOTS.test(from)) {
-    return `imports the implementation "${to}": only src/app.ts, src/invoke/ and src/test_kit/ choose one`;
+    return `imports the implementation "${to}": only src/app/, src/handler/ and src/test_kit/ choose one`;
   }
   return undefined;
 }

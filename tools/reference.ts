@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { S3_LIST_SCHEMA } from "../src/pipeline/record_schema.ts";
+import { S3_LIST_SCHEMA } from "../src/pipeline/checking/record_schema.ts";
 import { addressTable, expansionTable, helpOf } from "./reference_probes.ts";
 import {
   code,
@@ -10,7 +10,7 @@ import {
   taskTypeTable,
   variableTable,
 } from "./reference_tables.ts";
-import { FILE_VARIABLES } from "../src/settings.ts";
+import { FILE_VARIABLES } from "../src/settings/settings.ts";
 
 export const REFERENCE_FILE = fileURLToPath(new URL("../docs/reference.md", import.meta.url));
 

@@ -1,9 +1,13 @@
-import { runCommandLine } from "../adapters/shared/command_line.ts";
-import { createNodeHost } from "../adapters/shared/node_host.ts";
-import { parseHttpAddress, parseNatsAddress, parseStoreAddress } from "../src/pipeline/address.ts";
-import { Places } from "../src/pipeline/places.ts";
-import { Report } from "../src/pipeline/report.ts";
-import { resolveValues } from "../src/pipeline/resolve.ts";
+import { runCommandLine } from "../adapters/shared/cli/command_line.ts";
+import { createNodeHost } from "../adapters/shared/node/node_host.ts";
+import {
+  parseHttpAddress,
+  parseNatsAddress,
+  parseStoreAddress,
+} from "../src/pipeline/checking/address.ts";
+import { Places } from "../src/pipeline/reading/places.ts";
+import { Report } from "../src/pipeline/reading/findings.ts";
+import { resolveValues } from "../src/pipeline/reading/resolve.ts";
 import { code, table } from "./reference_tables.ts";
 
 /** What `kflow COMMAND --help` prints; without a command what `kflow --help` prints. */

@@ -1,8 +1,8 @@
-import { NEEDED } from "../src/pipeline/check_task.ts";
-import { type JsonSchema, jsonSchema } from "../src/pipeline/json_schema.ts";
-import { META_RULES, type MetaRule } from "../src/pipeline/meta_rules.ts";
-import { kindOf, TASK_TYPES, type TaskType } from "../src/pipeline/plan.ts";
-import { VARIABLES } from "../src/settings.ts";
+import { NEEDED } from "../src/pipeline/checking/check_task.ts";
+import { type JsonSchema, jsonSchema } from "./pipeline_json_schema.ts";
+import { META_RULES, type MetaRule } from "../src/pipeline/checking/meta_rules.ts";
+import { kindOf, TASK_TYPES, type TaskType } from "../src/pipeline/plan/plan.ts";
+import { VARIABLES } from "../src/settings/settings.ts";
 
 const WHAT: Readonly<Record<TaskType, string>> = {
   "fs-source": "emits a record for each object of a bucket, in streaming mode also for later ones",

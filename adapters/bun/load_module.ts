@@ -1,6 +1,6 @@
 import * as kflow from "../../mod.ts";
-import { checkModuleText } from "../shared/check_module_text.ts";
-import { moduleMistake, type ModulePlace } from "../shared/module_mistake.ts";
+import { checkModuleText } from "../shared/modules/check_module_text.ts";
+import { moduleMistake, type ModulePlace } from "../shared/modules/module_mistake.ts";
 
 /** The part of Bun used here; its own types would make Deno fetch Bun. */
 interface BunGlobal {

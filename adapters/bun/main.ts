@@ -1,13 +1,13 @@
 import type { BasicRuntime } from "../../mod.ts";
-import { runCommandLine } from "../shared/command_line.ts";
-import { dialTcp } from "../shared/nats_tcp.ts";
-import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
-import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
+import { runCommandLine } from "../shared/cli/command_line.ts";
+import { dialTcp } from "../shared/node/nats_tcp.ts";
+import { createNodeHost, type NodeHost } from "../shared/node/node_host.ts";
+import { runFunction as runWith, type RunFunctionOptions } from "../shared/cli/run_function.ts";
 import { bun, loadModule, provideKflow } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
 
-export { openFile } from "../shared/open_file.ts";
-export { temporaryFiles } from "../shared/temporary_files.ts";
+export { openFile } from "../shared/node/open_file.ts";
+export { temporaryFiles } from "../shared/node/temporary_files.ts";
 
 /** The command line on Bun. */
 export async function main(): Promise<void> {

@@ -1,5 +1,5 @@
 /** What runs in a Worker on Bun. */
-import { serveThread } from "../shared/serve_thread.ts";
+import { serveThread } from "../shared/threads/serve_thread.ts";
 import { loadModule, provideKflow } from "./load_module.ts";
 
 provideKflow();

@@ -1,6 +1,6 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { checkModuleText } from "../shared/check_module_text.ts";
-import { moduleMistake } from "../shared/module_mistake.ts";
+import { checkModuleText } from "../shared/modules/check_module_text.ts";
+import { moduleMistake } from "../shared/modules/module_mistake.ts";
 
 /** Loads a module of the user's by absolute path. `kflow` in it is the import map's, and so this very runtime; a Worker has the same map. */
 export async function loadModule(path: string): Promise<Readonly<Record<string, unknown>>> {

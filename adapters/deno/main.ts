@@ -1,18 +1,18 @@
 import process from "node:process";
-import { runCommandLine } from "../shared/command_line.ts";
-import { dialTcp } from "../shared/nats_tcp.ts";
-import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
-import { notPermitted } from "../shared/not_permitted.ts";
+import { runCommandLine } from "../shared/cli/command_line.ts";
+import { dialTcp } from "../shared/node/nats_tcp.ts";
+import { createNodeHost, type NodeHost } from "../shared/node/node_host.ts";
+import { notPermitted } from "../shared/node/not_permitted.ts";
 import type { BasicRuntime } from "../../mod.ts";
-import { runFunction as runWith, type RunFunctionOptions } from "../shared/run_function.ts";
+import { runFunction as runWith, type RunFunctionOptions } from "../shared/cli/run_function.ts";
 import { createLeanFetch } from "./lean_fetch.ts";
 import { isPermitted } from "./is_permitted.ts";
 import { loadModule } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
 import { writeText } from "./write_text.ts";
 
-export { openFile } from "../shared/open_file.ts";
-export { temporaryFiles } from "../shared/temporary_files.ts";
+export { openFile } from "../shared/node/open_file.ts";
+export { temporaryFiles } from "../shared/node/temporary_files.ts";
 
 /** The command line on Deno. `kflow` in a user's module is the import map's, and so this very runtime. */
 export async function main(): Promise<void> {

@@ -1,4 +1,4 @@
-import { webThread } from "../shared/web_thread.ts";
+import { webThread } from "../shared/threads/web_thread.ts";
 
 /** `Host.startThread` on Deno. */
 export const startThread = webThread(() => {

@@ -1,5 +1,5 @@
 /** What runs in a Worker on Deno. */
-import { serveThread } from "../shared/serve_thread.ts";
+import { serveThread } from "../shared/threads/serve_thread.ts";
 import { loadModule } from "./load_module.ts";
 
 serveThread(loadModule);

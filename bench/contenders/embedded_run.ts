@@ -1,12 +1,12 @@
 // The embedded run: source, function and a sink that drops everything, in one process. Prints records/s of the run and of the codec alone, which
 // encodes and decodes each record once where the run does it twice. Argument: records.
 import process from "node:process";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { createLogger } from "../../src/log.ts";
-import { toProcessFunction } from "../../src/runtime/function.ts";
-import type { SourceContext } from "../../src/runtime/source_function.ts";
-import { runTasks } from "../../src/runtime/runner.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { toProcessFunction } from "../../src/api/function.ts";
+import type { SourceContext } from "../../src/api/source_function.ts";
+import { runTasks } from "../../src/runtime/run/runner.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { planOf } from "../../tests/support/flow.ts";

@@ -1,4 +1,4 @@
-import type { Plan } from "../../src/pipeline/plan.ts";
+import type { Plan } from "../../src/pipeline/plan/plan.ts";
 import { planOf } from "../../tests/support/flow.ts";
 import { FLOW, type Job, SCHEMA } from "../setting.ts";
 

@@ -1,17 +1,17 @@
 // Contender: our worker, with everything a worker has on.
 import process from "node:process";
-import { openNodeFiles } from "../../adapters/shared/node_files.ts";
-import { createNodeHost } from "../../adapters/shared/node_host.ts";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
-import { startExporter } from "../../src/app.ts";
-import { connectNats } from "../../src/broker/nats.ts";
+import { openNodeFiles } from "../../adapters/shared/node/node_files.ts";
+import { createNodeHost } from "../../adapters/shared/node/node_host.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
+import { startExporter } from "../../src/app/app.ts";
+import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { createLogger } from "../../src/log.ts";
-import { BatchEnd } from "../../src/runtime/batch_end.ts";
-import { toProcessFunction } from "../../src/runtime/function.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
-import { runTasks } from "../../src/runtime/runner.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { BatchEnd } from "../../src/runtime/run/finished_tasks.ts";
+import { toProcessFunction } from "../../src/api/function.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
+import { runTasks } from "../../src/runtime/run/runner.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { taskStoreOf } from "../../tests/support/task_store.ts";
 import { FLOW, type Job, type Result, type S3List, STREAM_BYTES, work } from "../setting.ts";

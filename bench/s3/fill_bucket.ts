@@ -1,5 +1,5 @@
-import { Secret } from "../../src/secret.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { type Account, atOnce, bodyOf, keyOf, LISTED } from "./setting.ts";
 
 const AT_ONCE = 64;

@@ -1,6 +1,6 @@
 // Contender: kflow's own store, as tasks have it.
-import { Secret } from "../../src/secret.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { compete } from "./setting.ts";
 
 await compete(({ endpoint, user, password }) => {

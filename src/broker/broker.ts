@@ -1,4 +1,4 @@
-import type { StateStore } from "./state.ts";
+import type { StateStore } from "./state_store.ts";
 
 /** Headers of a message. The same object may be given with many messages: implementations may remember its encoding. */
 export type Headers = Readonly<Record<string, string>>;

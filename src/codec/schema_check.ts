@@ -1,4 +1,4 @@
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import type { Codec } from "./codec.ts";
 
 /** What looks at a schema and tells why the codec cannot use it; undefined if it can. */

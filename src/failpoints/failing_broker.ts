@@ -7,11 +7,11 @@ import type {
   Publisher,
   Receipt,
 } from "../broker/broker.ts";
-import type { StateStore } from "../broker/state.ts";
+import type { StateStore } from "../broker/state_store.ts";
 import { FlowNames } from "../broker/subjects.ts";
-import { WrappedConsumer } from "../broker/wrapped_consumer.ts";
+import { WrappedConsumer } from "../broker/wrapped.ts";
 import { WrappedPublisher } from "../broker/wrapped_publisher.ts";
-import type { Failpoint, Hit } from "../failpoint.ts";
+import type { Failpoint, Hit } from "../settings/failpoint_setting.ts";
 
 /** The same broker, with failpoints around what workers of the flow ask of it. */
 export function failingBroker(broker: Broker, flow: string, hit: Hit): Broker {

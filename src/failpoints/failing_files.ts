@@ -1,5 +1,5 @@
 import type { Files } from "../files/files.ts";
-import type { Hit } from "../failpoint.ts";
+import type { Hit } from "../settings/failpoint_setting.ts";
 
 /** The same area, with failpoints around downloads that come and go. */
 export function failingFiles(files: Files, hit: Hit): Files {

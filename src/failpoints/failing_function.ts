@@ -1,6 +1,6 @@
-import type { ProcessFunction } from "../runtime/function.ts";
-import type { TaskFunction } from "../runtime/runner_options.ts";
-import type { Hit } from "../failpoint.ts";
+import type { ProcessFunction } from "../api/function.ts";
+import type { TaskFunction } from "../runtime/run/run_options.ts";
+import type { Hit } from "../settings/failpoint_setting.ts";
 
 /** The same function, with failpoints around its calls. Sources have none. */
 export function failingFunction(made: TaskFunction, hit: Hit): TaskFunction {

@@ -1,5 +1,5 @@
 import type { Store } from "../store/store.ts";
-import type { Hit } from "../failpoint.ts";
+import type { Hit } from "../settings/failpoint_setting.ts";
 
 /** The same store, with failpoints around what is read and written. */
 export function failingStore(store: Store, hit: Hit): Store {

@@ -1,12 +1,12 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Files } from "../files/files.ts";
-import type { TaskFunction } from "../runtime/runner_options.ts";
+import type { TaskFunction } from "../runtime/run/run_options.ts";
 import type { Store } from "../store/store.ts";
 import { failingBroker } from "./failing_broker.ts";
 import { failingFiles } from "./failing_files.ts";
 import { failingFunction } from "./failing_function.ts";
 import { failingStore } from "./failing_store.ts";
-import type { Hit } from "../failpoint.ts";
+import type { Hit } from "../settings/failpoint_setting.ts";
 
 /**
  * What tests put around the ports of an app, so that a worker comes by a failpoint at each step of a delivery. Without one, nothing of this is loaded and the

@@ -1,5 +1,5 @@
-import { bodyChunks, cancelBody, joinChunks } from "../body_chunks.ts";
-import { compareUtf8 } from "../utf8_order.ts";
+import { bodyChunks, cancelBody, joinChunks } from "../base/data/body_chunks.ts";
+import { compareUtf8 } from "../base/text/utf8_order.ts";
 import { segmentsOf } from "./file_path.ts";
 import { type FileInfo, type Files, FilesError, type WriteOptions } from "./files.ts";
 

@@ -1,6 +1,6 @@
-import type { Secret } from "../secret.ts";
+import type { Secret } from "../base/secret.ts";
 import { HttpError } from "./http_error.ts";
-import { isLocal } from "./peer.ts";
+import { isLocal } from "./client_address.ts";
 
 export interface AccessOptions {
   /** Absent or empty: there is none. */

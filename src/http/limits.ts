@@ -1,4 +1,4 @@
-import { bodyChunks, cancelBody, joinChunks } from "../body_chunks.ts";
+import { bodyChunks, cancelBody, joinChunks } from "../base/data/body_chunks.ts";
 import { HttpError } from "./http_error.ts";
 
 /** What one handler takes at most. */

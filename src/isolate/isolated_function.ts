@@ -1,17 +1,17 @@
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import type { Host } from "../host.ts";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../base/log.ts";
 import type { RecordValue } from "../codec/codec.ts";
-import type { TaskPlan } from "../pipeline/plan.ts";
-import type { BulkContext, CloseContext, Context, OpenContext } from "../runtime/context.ts";
-import type { Outputs, ProcessFunction } from "../runtime/function.ts";
-import { EndedWorker } from "../runtime/ended_worker.ts";
-import { InterruptedCall } from "../runtime/interrupted_call.ts";
-import type { TaskStore } from "../runtime/task_store.ts";
-import { REAL_TIMERS, type Timers } from "../timers.ts";
+import type { TaskPlan } from "../pipeline/plan/plan.ts";
+import type { BulkContext, CloseContext, Context, OpenContext } from "../api/context.ts";
+import type { Outputs, ProcessFunction } from "../api/function.ts";
+import { EndedWorker } from "../runtime/run/ended_worker.ts";
+import { InterruptedCall } from "../base/interrupted_call.ts";
+import type { TaskStore } from "../api/task_store.ts";
+import { REAL_TIMERS, type Timers } from "../base/time/timers.ts";
 import type { FlushFailure, FlushRequest, ProcessRequest } from "./protocol.ts";
 import { fromWire } from "./wire_error.ts";
-import { WorkerSession } from "./worker_session.ts";
+import { WorkerSession } from "./runtime_side.ts";
 
 export interface IsolateOptions {
   readonly task: TaskPlan;

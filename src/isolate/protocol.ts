@@ -1,5 +1,5 @@
-import type { DeliveryInfo } from "../runtime/context.ts";
-import type { TaskPlan } from "../pipeline/plan.ts";
+import type { DeliveryInfo } from "../api/context.ts";
+import type { TaskPlan } from "../pipeline/plan/plan.ts";
 import type { WireError } from "./wire_error.ts";
 
 /** First question to a Worker: `load`. Its answer is `Loaded`. */

@@ -1,12 +1,12 @@
 import type { JsonForm, RecordSchema, RecordValue } from "../codec/codec.ts";
-import type { Logger } from "../log.ts";
-import { manualOf } from "../runtime/call_context.ts";
-import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../runtime/context.ts";
-import type { TaskOutputs } from "../runtime/outputs.ts";
-import { type ContextScope, ScopedContext } from "../runtime/scoped_context.ts";
-import type { TaskStore } from "../runtime/task_store.ts";
-import { TracedScope } from "../runtime/traced_scope.ts";
-import type { Peer } from "./peer.ts";
+import type { Logger } from "../base/log.ts";
+import { manualOf } from "../runtime/calls/call_context.ts";
+import type { BulkContext, CloseContext, Context, DeliveryInfo } from "../api/context.ts";
+import type { TaskOutputs } from "../runtime/records/outputs.ts";
+import { type ContextScope, ScopedContext } from "../runtime/calls/scoped_context.ts";
+import type { TaskStore } from "../api/task_store.ts";
+import { TracedScope } from "../runtime/calls/traced_scope.ts";
+import type { Peer } from "./thread_rpc.ts";
 import type { ContextId, FlushFailure, WireRecord } from "./protocol.ts";
 import { toWire } from "./wire_error.ts";
 

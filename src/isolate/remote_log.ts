@@ -1,4 +1,4 @@
-import { levels, type LogFields, type Logger, type LogLevel, plainFields } from "../log.ts";
+import { levels, type LogFields, type Logger, type LogLevel, plainFields } from "../base/log.ts";
 
 /** A logger whose lines are written by another thread. */
 export function remoteLog(

@@ -1,6 +1,6 @@
 import type { GetOptions, ObjectInfo, PutOptions, StoredObject } from "../store/store.ts";
-import type { TaskStore, UploadOptions } from "../runtime/task_store.ts";
-import { type Handler, moved, type Peer } from "./peer.ts";
+import type { TaskStore, UploadOptions } from "../api/task_store.ts";
+import { type Handler, moved, type Peer } from "./thread_rpc.ts";
 
 type LentObject = Omit<StoredObject, "body"> & { readonly stream: number };
 

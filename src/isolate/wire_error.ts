@@ -1,5 +1,5 @@
 import { RecordError } from "../codec/codec.ts";
-import { AckError } from "../runtime/ack_error.ts";
+import { AckError } from "../api/ack_error.ts";
 import { StoreError, type StoreErrorKind } from "../store/store.ts";
 
 /** Anything that was thrown, as it crosses between threads: structured clone keeps neither classes nor methods. */

@@ -1,24 +1,24 @@
-import type { Finding } from "../errors.ts";
-import { checkTask } from "./check_task.ts";
-import { Config } from "./config.ts";
-import { checkEdges } from "./edges.ts";
-import { flowIdOf } from "./flow_id.ts";
-import { checkGraph, type Graph, type NamedTask } from "./graph.ts";
-import { readModules } from "./modules.ts";
-import { warnLiteralSecrets } from "./literal_secrets.ts";
-import { applySettings } from "./overrides.ts";
-import { type Path, Places } from "./places.ts";
-import type { Plan, TaskPlan } from "./plan.ts";
-import type { SchemaCheck } from "./record_schema.ts";
-import { readGiven } from "./read_given.ts";
-import { Report } from "./report.ts";
-import { resolveValues } from "./resolve.ts";
-import type { PipelineDocument } from "./schema.ts";
-import { checkShape } from "./shape.ts";
-import { warnShortWindows } from "./short_windows.ts";
-import { draftTasks, type TaskDraft } from "./task_draft.ts";
-import { planTask } from "./task_plan.ts";
-import { topicWriters } from "./topic_writers.ts";
+import type { Finding } from "../base/errors.ts";
+import { checkTask } from "./checking/check_task.ts";
+import { Config } from "./checking/config.ts";
+import { checkEdges } from "./checking/edges.ts";
+import { flowIdOf } from "./checking/flow_id.ts";
+import { checkGraph, type Graph, type NamedTask } from "./checking/graph.ts";
+import { readModules } from "./checking/modules.ts";
+import { warnLiteralSecrets } from "./checking/literal_secrets.ts";
+import { applySettings } from "./reading/overrides.ts";
+import { type Path, Places } from "./reading/places.ts";
+import type { Plan, TaskPlan } from "./plan/plan.ts";
+import type { SchemaCheck } from "./checking/record_schema.ts";
+import { readGiven } from "./reading/read_given.ts";
+import { Report } from "./reading/findings.ts";
+import { resolveValues } from "./reading/resolve.ts";
+import type { PipelineDocument } from "./reading/schema.ts";
+import { checkShape } from "./reading/shape.ts";
+import { warnShortWindows } from "./checking/short_windows.ts";
+import { draftTasks, type TaskDraft } from "./checking/task_draft.ts";
+import { planTask } from "./checking/task_plan.ts";
+import { topicWriters } from "./plan/topic_writers.ts";
 
 const MAX_TASKS = 1000;
 
@@ -95,7 +95,7 @@ async function makePlan(input: LoadPlanInput, report: Report): Promise<Plan | un
 async function read(content: string | object, report: Report): Promise<unknown> {
   if (typeof content === "object") return readGiven(content, report);
   // Reading YAML takes as long to load as half of the rest.
-  const { parsePipeline } = await import("./parse.ts");
+  const { parsePipeline } = await import("./reading/parse.ts");
   return parsePipeline(content, report);
 }
 

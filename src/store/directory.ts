@@ -1,7 +1,7 @@
-import { cancelBody } from "../body_chunks.ts";
-import { reasonOf } from "../errors.ts";
+import { cancelBody } from "../base/data/body_chunks.ts";
+import { reasonOf } from "../base/errors.ts";
 import { type FileInfo, type Files, FilesError, type FilesErrorKind } from "../files/files.ts";
-import { compareUtf8 } from "../utf8_order.ts";
+import { compareUtf8 } from "../base/text/utf8_order.ts";
 import { exactBody } from "./exact_body.ts";
 import { checkNames, checkPrefix } from "./object_name.ts";
 import { putBody } from "./put_body.ts";

@@ -1,6 +1,6 @@
-import { bodyChunks, cancelBody, joinChunks } from "../body_chunks.ts";
-import { reasonOf } from "../errors.ts";
-import { compareUtf8 } from "../utf8_order.ts";
+import { bodyChunks, cancelBody, joinChunks } from "../base/data/body_chunks.ts";
+import { reasonOf } from "../base/errors.ts";
+import { compareUtf8 } from "../base/text/utf8_order.ts";
 import { exactBody } from "./exact_body.ts";
 import { checkNames, checkPrefix } from "./object_name.ts";
 import { putBody } from "./put_body.ts";

@@ -1,4 +1,4 @@
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import { exactBody } from "./exact_body.ts";
 import { type PutOptions, StoreError } from "./store.ts";
 import { type StoreCall, storeError } from "./store_failure.ts";

@@ -1,8 +1,8 @@
 import type { Delivery, OutMessage } from "../broker/broker.ts";
 import type { RecordSchema, RecordValue } from "../codec/codec.ts";
-import type { DeadLetters } from "../runtime/dead_letters.ts";
+import type { DeadLetters } from "../runtime/failures/dead_letters.ts";
 import type { DeathNotice } from "../runtime/failures/death_notice.ts";
-import type { ErrorRecord } from "../runtime/error_record.ts";
+import type { ErrorRecord } from "../runtime/failures/error_record.ts";
 import type { Recorder } from "./recording_broker.ts";
 
 /** An input that was handed back, to come again. */

@@ -1,12 +1,12 @@
 import { FlowNames } from "../broker/subjects.ts";
 import type { Codec, RecordSchema } from "../codec/codec.ts";
 import type { Files } from "../files/files.ts";
-import type { Logger } from "../log.ts";
-import type { Plan, TaskPlan } from "../pipeline/plan.ts";
-import { runTasks } from "../runtime/runner.ts";
-import { SCHEMA_HEADER, Schemas } from "../runtime/schemas.ts";
-import type { TaskStore } from "../runtime/task_store.ts";
-import type { Settings } from "../settings.ts";
+import type { Logger } from "../base/log.ts";
+import type { Plan, TaskPlan } from "../pipeline/plan/plan.ts";
+import { runTasks } from "../runtime/run/runner.ts";
+import { SCHEMA_HEADER, Schemas } from "../runtime/records/schemas.ts";
+import type { TaskStore } from "../api/task_store.ts";
+import type { Settings } from "../settings/settings.ts";
 import { KitGauges } from "./kit_gauges.ts";
 import type { KitRecord } from "./kit_record.ts";
 import { ManualTimers } from "./manual_timers.ts";

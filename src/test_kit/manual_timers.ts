@@ -1,4 +1,4 @@
-import type { Timers } from "../timers.ts";
+import type { Timers } from "../base/time/timers.ts";
 
 interface Timer {
   at: number;

@@ -6,9 +6,9 @@ import type {
   Publisher,
   Receipt,
 } from "../broker/broker.ts";
-import { WrappedConsumer } from "../broker/wrapped_consumer.ts";
+import { WrappedConsumer } from "../broker/wrapped.ts";
 import { WrappedPublisher } from "../broker/wrapped_publisher.ts";
-import { MemoryBroker, type MemoryBrokerOptions } from "../broker/memory.ts";
+import { MemoryBroker, type MemoryBrokerOptions } from "../broker/memory/memory_broker.ts";
 
 /** Told what goes over a broker. */
 export interface Recorder {

@@ -1,5 +1,5 @@
-import { isPending } from "../runtime/chain.ts";
-import type { ProcessFunction } from "../runtime/function.ts";
+import { isPending } from "../base/time/pending.ts";
+import type { ProcessFunction } from "../api/function.ts";
 
 /** Stands for the output schema of a function that has none: nothing is ever encoded with it. */
 const NO_OUTPUT = { type: "record", name: "none", fields: [] };

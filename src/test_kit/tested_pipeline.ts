@@ -1,8 +1,8 @@
-import { AvroCodec } from "../codec/avro.ts";
+import { AvroCodec } from "../codec/avro/avro_codec.ts";
 import { schemaCheck } from "../codec/schema_check.ts";
-import { ConfigurationError, type Finding } from "../errors.ts";
+import { ConfigurationError, type Finding } from "../base/errors.ts";
 import { loadPlan } from "../pipeline/load_plan.ts";
-import type { Plan, TaskPlan } from "../pipeline/plan.ts";
+import type { Plan, TaskPlan } from "../pipeline/plan/plan.ts";
 
 /** What a test says of the task that runs its function: as in the pipeline file. */
 export interface TestedTask {

@@ -1,12 +1,12 @@
-import { answerText } from "../answer_text.ts";
-import { Attempt } from "../attempt.ts";
-import { certificateProblem } from "../certificate_problem.ts";
-import { reasonOf } from "../errors.ts";
-import type { Logger } from "../log.ts";
-import { retryAfter } from "../retry_after.ts";
-import { SecretMask } from "../secret_mask.ts";
-import { REAL_TIMERS, type Timers } from "../timers.ts";
-import { growingDelay, waitAtMost } from "../waiting.ts";
+import { answerText } from "../base/text/answer_text.ts";
+import { Attempt } from "../base/data/request_attempt.ts";
+import { certificateProblem } from "../base/certificate_problem.ts";
+import { reasonOf } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { retryAfter } from "../base/time/retry_after.ts";
+import { SecretMask } from "../base/secret_mask.ts";
+import { REAL_TIMERS, type Timers } from "../base/time/timers.ts";
+import { growingDelay, waitAtMost } from "../base/time/waiting.ts";
 import { otlpJson, type Sender } from "./otlp_json.ts";
 import type { Span, Spans } from "./spans.ts";
 

@@ -1,7 +1,7 @@
 import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { copyFile } from "node:fs/promises";
-import { VERSION } from "../../src/version.ts";
+import { VERSION } from "../../src/base/version.ts";
 import { buildBinary } from "../../tools/build_binary.ts";
 import { Commands } from "../../tools/process.ts";
 import { type CommandEnd, CommandLine } from "../support/command.ts";

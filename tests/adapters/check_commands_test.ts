@@ -1,7 +1,7 @@
 import { after, afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { VERSION } from "../../src/version.ts";
+import { VERSION } from "../../src/base/version.ts";
 import { CommandLine, OWN_RUNTIME } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 

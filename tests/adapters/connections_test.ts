@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Socket } from "node:net";
-import { Connections } from "../../adapters/shared/connections.ts";
-import { turn } from "../../src/waiting.ts";
+import { Connections } from "../../adapters/shared/http/connections.ts";
+import { turn } from "../../src/base/time/waiting.ts";
 
 const MOST = 4;
 

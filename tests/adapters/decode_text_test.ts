@@ -1,6 +1,6 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { decodeText } from "../../adapters/shared/decode_text.ts";
+import { decodeText } from "../../adapters/shared/node/decode_text.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 

@@ -1,7 +1,7 @@
 import { after, afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { FILE_VARIABLES, VARIABLES } from "../../src/settings.ts";
-import { withFileVariables } from "../../src/file_variables.ts";
+import { FILE_VARIABLES, VARIABLES } from "../../src/settings/settings.ts";
+import { withFileVariables } from "../../src/settings/file_variables.ts";
 import type { Host } from "../../src/host.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";

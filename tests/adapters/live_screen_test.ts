@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { LiveScreen } from "../../adapters/shared/live_screen.ts";
-import { progressTable, type TableOptions } from "../../adapters/shared/progress_table.ts";
-import { ProgressRates } from "../../adapters/shared/progress_rates.ts";
-import { TaskProgress } from "../../src/runtime/progress.ts";
+import { LiveScreen } from "../../adapters/shared/terminal/live_screen.ts";
+import { progressTable, type TableOptions } from "../../adapters/shared/terminal/progress_table.ts";
+import { ProgressRates } from "../../adapters/shared/terminal/progress_rates.ts";
+import { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { Terminal } from "../support/terminal.ts";
 
 describe("LiveScreen", () => {

@@ -1,8 +1,8 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createNodeHost } from "../../adapters/shared/node_host.ts";
-import { runCommandLine } from "../../adapters/shared/command_line.ts";
-import { LOG_LEVELS, type LogLevel } from "../../src/log.ts";
+import { createNodeHost } from "../../adapters/shared/node/node_host.ts";
+import { runCommandLine } from "../../adapters/shared/cli/command_line.ts";
+import { LOG_LEVELS, type LogLevel } from "../../src/base/log.ts";
 import { ownHost } from "../support/own_host.ts";
 import { CommandLine, RUNTIMES } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";

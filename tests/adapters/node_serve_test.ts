@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
-import { serveNode } from "../../adapters/shared/node_serve.ts";
+import { serveNode } from "../../adapters/shared/http/node_serve.ts";
 import { within } from "../support/broker_probes.ts";
 import { RawClient } from "../support/raw_client.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
-import { processesOfThisMachine } from "../../adapters/shared/processes.ts";
+import { processesOfThisMachine } from "../../adapters/shared/node/processes.ts";
 
 describe(
   "processesOfThisMachine()",

@@ -1,7 +1,7 @@
 import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { onServers } from "../support/on_servers.ts";

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { connect } from "nats";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { serveNode } from "../../adapters/shared/node_serve.ts";
+import { serveNode } from "../../adapters/shared/http/node_serve.ts";
 import type { FetchHandler, ServeOptions } from "../../src/host.ts";
 import { pause } from "../support/pause.ts";
 import { RawClient } from "../support/raw_client.ts";

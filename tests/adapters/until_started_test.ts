@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { untilStarted } from "../../adapters/shared/until_started.ts";
+import { untilStarted } from "../../adapters/shared/cli/until_started.ts";
 import { BrokerError } from "../../src/broker/broker.ts";
-import { StartError } from "../../src/errors.ts";
-import { createLogger } from "../../src/log.ts";
+import { StartError } from "../../src/base/errors.ts";
+import { createLogger } from "../../src/base/log.ts";
 
 /** Fails with these errors in turn, and then succeeds. */
 async function start(

@@ -1,7 +1,7 @@
 // Connects to NATS at the URL in its first argument as often as the second says, and prints how often it was refused. An error that no listener hears ends it.
 import process from "node:process";
-import { dialNats } from "../../src/broker/nats_client.ts";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
+import { dialNats } from "../../src/broker/nats/wire/client.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import { openSocket } from "../../adapters/deno/open_socket.ts";
 
 const [, , url = "", times = ""] = process.argv;

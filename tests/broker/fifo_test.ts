@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Fifo } from "../../src/broker/fifo.ts";
+import { Fifo } from "../../src/base/data/fifo.ts";
 
 describe("Fifo", () => {
   it("gives entries in the order they came, across the cut", () => {

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { KnownHeaders } from "../../src/broker/known_headers.ts";
+import { KnownHeaders } from "../../src/broker/nats/wire/known_headers.ts";
 
 const ENCODER = new TextEncoder();
 

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { MadeIds } from "../../src/broker/made_ids.ts";
+import { MadeIds } from "../../src/broker/memory/derived_ids.ts";
 
 const LIMIT = { timeout: 5_000 };
 const MANY = 300_000;

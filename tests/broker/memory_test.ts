@@ -1,5 +1,5 @@
-import { createMemoryBroker } from "../../src/broker/memory.ts";
-import { MemoryState } from "../../src/broker/memory_state.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
+import { MemoryState } from "../../src/broker/memory/memory_state.ts";
 import { testBroker } from "../contracts/broker_contract.ts";
 import { testState } from "../contracts/state_contract.ts";
 

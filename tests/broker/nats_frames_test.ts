@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { joinChunks } from "../../src/body_chunks.ts";
-import { NatsFrames } from "../../src/broker/nats_frames.ts";
-import type { NatsMessage } from "../../src/broker/nats_message.ts";
+import { joinChunks } from "../../src/base/data/body_chunks.ts";
+import { NatsFrames } from "../../src/broker/nats/wire/frames.ts";
+import type { NatsMessage } from "../../src/broker/nats/wire/message.ts";
 import { pick, type Random, randomBytes, seededRandom } from "../codec/random_avro.ts";
 import { testSeed } from "../support/test_seed.ts";
 

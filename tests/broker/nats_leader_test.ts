@@ -1,11 +1,11 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, type NatsConnection } from "nats";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import type { Broker, Consumer, Delivery } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
-import { createLogger } from "../../src/log.ts";
-import { Secret } from "../../src/secret.ts";
+import { connectNats } from "../../src/broker/nats/nats_broker.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { eventually, Place, publish, receiveOne, within } from "../support/broker_probes.ts";
 import { NatsCluster } from "../support/nats_cluster.ts";
 import type { NatsServer } from "../support/nats_server.ts";

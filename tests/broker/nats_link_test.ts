@@ -1,9 +1,9 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, type NatsConnection } from "nats";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
-import { dialNats } from "../../src/broker/nats_client.ts";
-import { NatsLink } from "../../src/broker/nats_link.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
+import { dialNats } from "../../src/broker/nats/wire/client.ts";
+import { NatsLink } from "../../src/broker/nats/wire/link.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";
 import { quiet } from "../support/quiet_log.ts";
 import { serverSkip } from "../support/server_binary.ts";

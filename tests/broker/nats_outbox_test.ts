@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { NatsConnection } from "../../src/broker/nats_client.ts";
-import { NatsOutbox } from "../../src/broker/nats_outbox.ts";
+import type { NatsConnection } from "../../src/broker/nats/wire/client.ts";
+import { NatsOutbox } from "../../src/broker/nats/wire/outbox.ts";
 import { pick, seededRandom } from "../codec/random_avro.ts";
 import { testSeed } from "../support/test_seed.ts";
 

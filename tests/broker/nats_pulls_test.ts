@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { NatsPulls } from "../../src/broker/nats_pulls.ts";
+import { NatsPulls } from "../../src/broker/nats/pulls.ts";
 
 describe("NatsPulls", () => {
   it("takes requests for lost when nothing at all comes", () => {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "@std/testing/bdd";
 import { connect, type NatsConnection } from "nats";
 import type { Broker, OutMessage } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
-import { covers } from "../../src/broker/nats_stream.ts";
-import { StartError } from "../../src/errors.ts";
-import { createLogger } from "../../src/log.ts";
-import { Secret } from "../../src/secret.ts";
+import { connectNats } from "../../src/broker/nats/nats_broker.ts";
+import { covers } from "../../src/broker/nats/stream.ts";
+import { StartError } from "../../src/base/errors.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { Secret } from "../../src/base/secret.ts";
 import {
   eventually,
   nothingFor,

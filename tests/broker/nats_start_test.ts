@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, describe, it } from "@std/testing/bdd";
-import { connectNats, type NatsOptions } from "../../src/broker/nats.ts";
-import { StartError } from "../../src/errors.ts";
-import { Secret } from "../../src/secret.ts";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
+import { connectNats, type NatsOptions } from "../../src/broker/nats/nats_broker.ts";
+import { StartError } from "../../src/base/errors.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import { freePort } from "../support/free_port.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";
 import { quiet } from "../support/quiet_log.ts";

@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { ensureStream } from "../../src/broker/nats_stream.ts";
-import type { NatsLink } from "../../src/broker/nats_link.ts";
-import { NatsState } from "../../src/broker/nats_state.ts";
-import { StartError } from "../../src/errors.ts";
+import { ensureStream } from "../../src/broker/nats/stream.ts";
+import type { NatsLink } from "../../src/broker/nats/wire/link.ts";
+import { NatsState } from "../../src/broker/nats/state.ts";
+import { StartError } from "../../src/base/errors.ts";
 import { Place } from "../support/broker_probes.ts";
 import { quiet } from "../support/quiet_log.ts";
 

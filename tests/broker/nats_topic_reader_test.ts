@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "@std/testing/bdd";
 import { connect, type NatsConnection, RetentionPolicy, type StreamAPI } from "nats";
 import type { Broker } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
+import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { eventually, receive, textOf } from "../support/broker_probes.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";
 import { quiet } from "../support/quiet_log.ts";

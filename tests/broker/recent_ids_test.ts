@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { RecentIds } from "../../src/broker/recent_ids.ts";
+import { RecentIds } from "../../src/broker/memory/recent_ids.ts";
 
 describe("RecentIds", () => {
   it("knows an id within the window and not after it", () => {

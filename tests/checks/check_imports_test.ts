@@ -9,65 +9,65 @@ function verdict(path: string, specifier: string): string {
 }
 
 const ALLOWED: readonly [path: string, specifier: string][] = [
-  ["src/log.ts", "./secret.ts"],
-  ["src/broker/memory.ts", "./broker.ts"],
-  ["src/broker/nats.ts", "../errors.ts"],
+  ["src/base/log.ts", "./secret.ts"],
+  ["src/broker/memory/memory_broker.ts", "../broker.ts"],
+  ["src/broker/nats/nats_broker.ts", "../../base/errors.ts"],
   ["src/store/directory.ts", "../files/files.ts"],
   ["src/host.ts", "./files/files.ts"],
-  ["src/runtime/task.ts", "../broker/broker.ts"],
-  ["src/functions/raw.ts", "../runtime/context.ts"],
-  ["src/app.ts", "./broker/nats.ts"],
-  ["mod.ts", "./src/app.ts"],
-  ["src/test_kit/kit.ts", "../broker/memory.ts"],
+  ["src/runtime/worker/worker_loop.ts", "../../broker/broker.ts"],
+  ["src/task_types/raw.ts", "../api/context.ts"],
+  ["src/app/app.ts", "../broker/nats/nats_broker.ts"],
+  ["mod.ts", "./src/app/app.ts"],
+  ["src/test_kit/kit.ts", "../broker/memory/memory_broker.ts"],
   ["mod.ts", "./adapters/deno/main.ts"],
   ["adapters/deno/main.ts", "../../mod.ts"],
-  ["adapters/bun/main.ts", "../shared/node_files.ts"],
-  ["adapters/shared/node_files.ts", "../../src/files/files.ts"],
-  ["adapters/shared/nats_tcp.ts", "nats"],
+  ["adapters/bun/main.ts", "../shared/node/node_files.ts"],
+  ["adapters/shared/node/node_files.ts", "../../../src/files/files.ts"],
+  ["adapters/shared/node/nats_tcp.ts", "nats"],
   ["adapters/bun/main.ts", "node:fs"],
-  ["src/broker/nats_connection.ts", "nats.ws"],
-  ["src/codec/avro.ts", "node:buffer"],
-  ["src/pipeline/schema.ts", "zod"],
+  ["src/broker/nats/wire/client.ts", "nats.ws"],
+  ["src/codec/avro/avro_codec.ts", "node:buffer"],
+  ["src/pipeline/reading/schema.ts", "zod"],
   ["tests/broker/nats_test.ts", "nats.ws"],
-  ["tests/runtime/task_test.ts", "../../src/broker/memory.ts"],
+  ["tests/runtime/task_test.ts", "../../src/broker/memory/memory_broker.ts"],
   ["examples/quickstart/describe.ts", "kflow"],
   ["bench/bench.ts", "../tests/support/nats_server.ts"],
 ];
 
 const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [
-  ["src/errors.ts", "./broker/broker.ts", /imports go down only/],
+  ["src/base/errors.ts", "../broker/broker.ts", /imports go down only/],
   ["src/broker/broker.ts", "../store/store.ts", /do not know each other/],
-  ["src/store/s3.ts", "../files/files.ts", /do not know each other/],
+  ["src/store/s3/s3_store.ts", "../../files/files.ts", /do not know each other/],
   ["src/store/directory.ts", "../files/memory.ts", /do not know each other/],
-  ["src/functions/raw.ts", "../http/app.ts", /do not know each other/],
-  ["src/runtime/task.ts", "../functions/print.ts", /imports go down only/],
-  ["src/runtime/task.ts", "../app.ts", /imports go down only/],
-  ["src/app.ts", "../mod.ts", /imports go down only/],
-  ["src/app.ts", "../adapters/shared/nats_tcp.ts", /imports go down only/],
-  ["src/runtime/task.ts", "kflow", /imports go down only/],
+  ["src/task_types/raw.ts", "../http/http_app.ts", /do not know each other/],
+  ["src/runtime/worker/worker_loop.ts", "../../task_types/print.ts", /imports go down only/],
+  ["src/runtime/worker/worker_loop.ts", "../../app/app.ts", /imports go down only/],
+  ["src/app/app.ts", "../../mod.ts", /imports go down only/],
+  ["src/app/app.ts", "../../adapters/shared/node/nats_tcp.ts", /imports go down only/],
+  ["src/runtime/worker/worker_loop.ts", "kflow", /imports go down only/],
   [
-    "src/runtime/runner.ts",
-    "../broker/memory.ts",
-    /only src\/app\.ts, src\/invoke\/ and src\/test_kit\/ choose one/,
+    "src/runtime/run/runner.ts",
+    "../../broker/memory/memory_broker.ts",
+    /only src\/app\/, src\/handler\/ and src\/test_kit\/ choose one/,
   ],
   [
-    "src/functions/s3_sink.ts",
-    "../store/s3.ts",
-    /only src\/app\.ts, src\/invoke\/ and src\/test_kit\/ choose one/,
+    "src/task_types/s3_sink.ts",
+    "../store/s3/s3_store.ts",
+    /only src\/app\/, src\/handler\/ and src\/test_kit\/ choose one/,
   ],
   ["bench/bench.ts", "../tests/broker/nats_test.ts", /imports go down only/],
   ["adapters/bun/main.ts", "bun", /no door/],
   ["mod.ts", "./bench/bench.ts", /imports go down only/],
   ["adapters/deno/main.ts", "../bun/main.ts", /do not know each other/],
-  ["adapters/deno/main.ts", "../../src/app.ts", /instead of mod\.ts or adapters\/shared\//],
-  ["adapters/shared/node_files.ts", "../deno/main.ts", /imports go down only/],
-  ["examples/quickstart/describe.ts", "../../src/app.ts", /what users write/],
+  ["adapters/deno/main.ts", "../../src/app/app.ts", /instead of mod\.ts or adapters\/shared\//],
+  ["adapters/shared/node/node_files.ts", "../../deno/main.ts", /imports go down only/],
+  ["examples/quickstart/describe.ts", "../../src/app/app.ts", /what users write/],
   ["src/broker/broker.ts", "../../other/x.ts", /in no layer/],
-  ["src/runtime/task.ts", "nats.ws", /past its door/],
-  ["src/pipeline/meta.ts", "yaml", /past its door/],
+  ["src/runtime/worker/worker_loop.ts", "nats.ws", /past its door/],
+  ["src/pipeline/plan/meta.ts", "yaml", /past its door/],
   ["src/store/store.ts", "zod", /no place here/],
-  ["src/log.ts", "node:fs", /src\/host\.ts/],
-  ["src/log.ts", "left-pad", /no door/],
+  ["src/base/log.ts", "node:fs", /src\/host\.ts/],
+  ["src/base/log.ts", "left-pad", /no door/],
   ["adapters/deno/main.ts", "npm:left-pad@1.0.0", /no door/],
 ];
 
@@ -82,20 +82,24 @@ describe("checkImports", () => {
   }
 
   it("lets only one file be a dependency's door, though several could", () => {
-    const door = `import { connect } from "nats.ws";\n`;
+    const door = `import { AwsClient } from "aws4fetch";\n`;
     const problems = checkImports([
-      toSource("src/broker/nats.ts", door),
-      toSource("src/broker/nats_state.ts", door),
+      toSource("src/store/s3/request.ts", door),
+      toSource("src/store/s3/sign.ts", door),
     ]);
     assert.deepEqual(problems, [
-      'src/broker/nats_state.ts:1: imports "nats.ws", whose door is already src/broker/nats.ts',
+      'src/store/s3/sign.ts:1: imports "aws4fetch", whose door is already src/store/s3/request.ts',
     ]);
   });
 
   it("refuses a word that a folder may not say, comments aside", () => {
-    assert.deepEqual(checkImports([toSource("src/runtime/task.ts", "// as on NATS\n")]), []);
+    assert.deepEqual(
+      checkImports([toSource("src/runtime/worker/worker_loop.ts", "// as on NATS\n")]),
+      [],
+    );
     assert.match(
-      checkImports([toSource("src/runtime/task.ts", `export const X = "nats";\n`)]).join(),
+      checkImports([toSource("src/runtime/worker/worker_loop.ts", `export const X = "nats";\n`)])
+        .join(),
       /says "nats": the runtime knows the broker port only/,
     );
   });

@@ -82,16 +82,16 @@ const VIOLATIONS: Readonly<
   ],
   "documentation: deno doc, every export and member of mod.ts": [
     {
-      file: "src/two.ts",
+      file: "src/base/two.ts",
       text: "export function two(): number {\n  return 2;\n}\n",
-      says: /missing-jsdoc[^]*src\/two\.ts:1/,
+      says: /missing-jsdoc[^]*src\/base\/two\.ts:1/,
     },
   ],
   "imports: directions, and one door per dependency": [
     {
       file: "src/broker/broker.ts",
-      text: `import "../runtime/task.ts";\n`,
-      says: /broker\.ts:1: imports "src\/runtime\/task\.ts": imports go down only/,
+      text: `import "../runtime/worker/worker_loop.ts";\n`,
+      says: /broker\.ts:1: imports "src\/runtime\/worker\/worker_loop\.ts": imports go down only/,
     },
   ],
   "text: names, lengths, any, module state": [

@@ -5,11 +5,11 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { S3_SINK_CONCURRENCY } from "../../src/functions/s3_sink.ts";
-import { META_RULES } from "../../src/pipeline/meta_rules.ts";
-import type { TaskPlan } from "../../src/pipeline/plan.ts";
-import { deliveryMeta, queueOf } from "../../src/runtime/queues.ts";
-import { FILE_VARIABLES, VARIABLES } from "../../src/settings.ts";
+import { S3_SINK_CONCURRENCY } from "../../src/task_types/s3_sink.ts";
+import { META_RULES } from "../../src/pipeline/checking/meta_rules.ts";
+import type { TaskPlan } from "../../src/pipeline/plan/plan.ts";
+import { deliveryMeta, queueOf } from "../../src/runtime/run/queues.ts";
+import { FILE_VARIABLES, VARIABLES } from "../../src/settings/settings.ts";
 import { makeReference, REFERENCE_FILE } from "../../tools/reference.ts";
 import { keyTable } from "../../tools/reference_tables.ts";
 import { readSources } from "../../tools/sources.ts";
@@ -79,7 +79,7 @@ describe("docs/reference.md", () => {
   });
 
   it("has the queue sizes of the composition root", () => {
-    const app = sources.find(({ path }) => path === "src/app.ts")!.text;
+    const app = sources.find(({ path }) => path === "src/app/app.ts")!.text;
     const size = (name: string) => {
       const [, factor, shift] = new RegExp(`${name} = (\\d+) << (\\d+);`).exec(app) ?? [];
       return Number(factor) * 2 ** Number(shift);

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { DecodeError, RecordError, SchemaError } from "../../src/codec/codec.ts";
 
 const codec = new AvroCodec();

@@ -1,7 +1,7 @@
 import { before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { DecodeError, type RecordReader, type RecordSchema } from "../../src/codec/codec.ts";
 import { AVRO_SAMPLES } from "../support/avro_samples.ts";
 import { mutateBytes } from "../support/mutate_bytes.ts";

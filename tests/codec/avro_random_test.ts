@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import avsc from "avsc";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { randomRecord, seededRandom } from "./random_avro.ts";
 
 const SCHEMAS = 150;

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { testSeed } from "../support/test_seed.ts";
 import { type Random, randomRecord, seededRandom } from "./random_avro.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "@std/testing/bdd";
-import { RevisionConflict, type StateStore } from "../../src/broker/state.ts";
+import { RevisionConflict, type StateStore } from "../../src/broker/state_store.ts";
 
 export interface StateUnderTest {
   state: StateStore;

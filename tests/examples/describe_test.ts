@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Context } from "kflow";
 import describeDocument, { countLines, countWords } from "../../examples/quickstart/describe.ts";
 import { mediaTypeOf, textOf } from "../../examples/quickstart/media_type.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/quickstart", import.meta.url));
 const DOCUMENTS = join(EXAMPLE, "data", "docs");

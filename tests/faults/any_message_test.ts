@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect } from "nats";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { seededRandom } from "../codec/random_avro.ts";
 import { BareNatsClient } from "../support/bare_nats_client.ts";
 import { within } from "../support/broker_probes.ts";

@@ -1,8 +1,8 @@
 import { afterEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
-import { elasticSink, type ElasticTiming } from "../../src/functions/elastic_sink.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { elasticSink, type ElasticTiming } from "../../src/task_types/elastic/sink.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually } from "../support/broker_probes.ts";
 import {

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { elasticSink } from "../../src/functions/elastic_sink.ts";
+import { elasticSink } from "../../src/task_types/elastic/sink.ts";
 import { type ItemStatus, startFakeElastic } from "../support/elastic_probes.ts";
 import { planOf, runFlow } from "../support/flow.ts";
 

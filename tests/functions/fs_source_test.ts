@@ -1,9 +1,9 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
-import { MemoryState } from "../../src/broker/memory_state.ts";
-import type { StateFile } from "../../src/broker/state_file.ts";
-import { fsSource } from "../../src/functions/fs_source.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
+import { MemoryState } from "../../src/broker/memory/memory_state.ts";
+import type { StateFile } from "../../src/broker/memory/state_file.ts";
+import { fsSource } from "../../src/task_types/fs_source/fs_source.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { StateFileOfTest } from "../support/state_file.ts";
 import { planOf, runFlow } from "../support/flow.ts";

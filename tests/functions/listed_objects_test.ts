@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { ListedObjects } from "../../src/functions/listed_objects.ts";
-import type { SourceMemory } from "../../src/runtime/source_function.ts";
+import { ListedObjects } from "../../src/task_types/fs_source/listed_objects.ts";
+import type { SourceMemory } from "../../src/api/source_function.ts";
 
 class Memory implements SourceMemory {
   readonly entries = new Map<string, string>();

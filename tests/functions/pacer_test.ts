@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Pacer, REAL_CLOCK } from "../../src/functions/pacer.ts";
+import { Pacer, REAL_CLOCK } from "../../src/task_types/pacer.ts";
 
 /** A clock whose timers come late. */
 function lateClock(lateMs: number) {

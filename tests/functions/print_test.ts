@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { PRINT_CONCURRENCY, printSink } from "../../src/functions/print.ts";
+import { PRINT_CONCURRENCY, printSink } from "../../src/task_types/print.ts";
 import { runFlow } from "../support/flow.ts";
 
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

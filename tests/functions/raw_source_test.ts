@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
-import type { Clock } from "../../src/functions/pacer.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
+import type { Clock } from "../../src/task_types/pacer.ts";
 import type { GeneratorContext, SourceModule } from "../../mod.ts";
-import { toRecordFeed } from "../../src/runtime/record_source.ts";
+import { toRecordFeed } from "../../src/api/record_source.ts";
 import { type FlowOptions, runFlow } from "../support/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';

@@ -1,9 +1,9 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
-import { Secret } from "../../src/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { readWithFastavro } from "../support/fastavro.ts";
 import { runFlow } from "../support/flow.ts";
 import { type MinioServer, startMinio } from "../support/minio_server.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { fillTemplate } from "../../src/functions/fill_template.ts";
+import { fillTemplate } from "../../src/task_types/fill_template.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
 

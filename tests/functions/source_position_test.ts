@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { GeneratorContext, SourceModule } from "../../mod.ts";
 import type { Broker } from "../../src/broker/broker.ts";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
 import { runFlow } from "../support/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';

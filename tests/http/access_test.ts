@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Access } from "../../src/http/access.ts";
-import { Secret } from "../../src/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 
 const LOCAL = { remoteAddr: { hostname: "127.0.0.1" } };
 

@@ -20,7 +20,7 @@ describe("cold start of a handler", () => {
         else packages.add(specifier);
       }
     };
-    for (const entry of ["mod.ts", "src/invoke/handler.ts", "src/invoke/handler_parts.ts"]) {
+    for (const entry of ["mod.ts", "src/handler/handler.ts", "src/handler/handler_source.ts"]) {
       follow(entry);
     }
     assert.ok(packages.has("zod") && packages.has("hono"), "the imports were found");

@@ -2,11 +2,11 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import type { FetchHandler, Host } from "../../src/host.ts";
-import { Exporter, type ExporterOptions } from "../../src/http/exporter.ts";
-import { createLogger } from "../../src/log.ts";
+import { Exporter, type ExporterOptions } from "../../src/exporter/exporter.ts";
+import { createLogger } from "../../src/base/log.ts";
 import { PrometheusMetrics } from "../../src/metrics/prometheus.ts";
-import type { Plan } from "../../src/pipeline/plan.ts";
-import { TaskProgress } from "../../src/runtime/progress.ts";
+import type { Plan } from "../../src/pipeline/plan/plan.ts";
+import { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { planOf } from "../support/flow.ts";
 
 const OVERVIEW = new URL("../pipeline/fixtures/overview.yaml", import.meta.url);

@@ -7,9 +7,9 @@ import {
   type Context,
   type OpenContext,
 } from "../../mod.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { avroContainer } from "../../src/functions/avro_container.ts";
-import { readAvroContainer } from "../../src/invoke/avro_container_reader.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { avroContainer } from "../../src/codec/container_writer.ts";
+import { readAvroContainer } from "../../src/codec/container_reader.ts";
 import { type AnsweredJson, ask, Handlers, post } from "../support/handlers.ts";
 
 const NUMBER = {

@@ -2,7 +2,7 @@ import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { AckError } from "../../mod.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { ask, Handlers, post } from "../support/handlers.ts";
 import { onServers } from "../support/on_servers.ts";
 

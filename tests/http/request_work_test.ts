@@ -2,8 +2,8 @@ import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
 import type { HandlerOptions } from "../../mod.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { avroContainer } from "../../src/functions/avro_container.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { avroContainer } from "../../src/codec/container_writer.ts";
 import { ask, Handlers, post } from "../support/handlers.ts";
 
 const codec = new AvroCodec();

@@ -1,10 +1,10 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { serveNode } from "../../adapters/shared/node_serve.ts";
+import { serveNode } from "../../adapters/shared/http/node_serve.ts";
 import type { Handler } from "../../mod.ts";
-import { S3_LIST_SCHEMA } from "../../src/pipeline/record_schema.ts";
+import { S3_LIST_SCHEMA } from "../../src/pipeline/checking/record_schema.ts";
 import type { Served } from "../../src/host.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { StoreWatch } from "../../src/http/store_watch.ts";
+import { StoreWatch } from "../../src/exporter/store_watch.ts";
 import { eventually } from "../support/broker_probes.ts";
 
 describe("StoreWatch", () => {

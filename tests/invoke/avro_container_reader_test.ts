@@ -1,10 +1,10 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { deflateRawSync } from "node:zlib";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { DecodeError } from "../../src/codec/codec.ts";
-import { avroContainer } from "../../src/functions/avro_container.ts";
-import { readAvroContainer } from "../../src/invoke/avro_container_reader.ts";
+import { avroContainer } from "../../src/codec/container_writer.ts";
+import { readAvroContainer } from "../../src/codec/container_reader.ts";
 
 const SCHEMA = '{"type":"record","name":"R","fields":[{"name":"f","type":"string"}]}';
 const schema = new AvroCodec().parse(SCHEMA);

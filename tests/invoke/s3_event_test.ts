@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { NotificationError, readS3Event } from "../../src/invoke/s3_event.ts";
+import { NotificationError, readS3Event } from "../../src/handler/notify/s3_event.ts";
 
 const KEY = "docs/a b+c ü%20.txt";
 const ENCODED = encodeURIComponent(KEY).replaceAll("%20", "+");

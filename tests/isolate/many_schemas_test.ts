@@ -1,9 +1,9 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { SCHEMA_HEADER } from "../../src/runtime/schemas.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { SCHEMA_HEADER } from "../../src/runtime/records/schemas.ts";
 import { publish } from "../support/broker_probes.ts";
 import { runFlow } from "../support/flow.ts";
 import { FlowFolder } from "../support/flow_folder.ts";

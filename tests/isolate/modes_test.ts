@@ -2,7 +2,7 @@ import { after, before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Host } from "../../src/host.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually } from "../support/broker_probes.ts";

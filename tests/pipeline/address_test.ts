@@ -6,7 +6,7 @@ import {
   parseHttpAddress,
   parseNatsAddress,
   parseStoreAddress,
-} from "../../src/pipeline/address.ts";
+} from "../../src/pipeline/checking/address.ts";
 
 const store = (text: string) => parseStoreAddress(text, (path) => `resolved(${path})`);
 

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Meta } from "../../src/pipeline/meta.ts";
+import { Meta } from "../../src/pipeline/plan/meta.ts";
 import { newSecret } from "../support/run_record.ts";
 import { load } from "./support/load.ts";
 import { base, type PipelineText } from "./support/pipeline_text.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Meta } from "../../src/pipeline/meta.ts";
+import { Meta } from "../../src/pipeline/plan/meta.ts";
 import { loadGood } from "./support/load.ts";
 import { base } from "./support/pipeline_text.ts";
 

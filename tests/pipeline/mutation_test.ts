@@ -2,7 +2,7 @@ import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { runCommandLine } from "../../adapters/shared/command_line.ts";
+import { runCommandLine } from "../../adapters/shared/cli/command_line.ts";
 import type { Host } from "../../src/host.ts";
 import { pick, type Random, seededRandom } from "../codec/random_avro.ts";
 import { CommandLine } from "../support/command.ts";

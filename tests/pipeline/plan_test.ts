@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { toMermaid } from "../../src/pipeline/mermaid.ts";
+import { toMermaid } from "../../src/pipeline/plan/mermaid.ts";
 import { load, loadGood, type LoadOptions } from "./support/load.ts";
 import { AB, base, withSink } from "./support/pipeline_text.ts";
 

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { stringify } from "yaml";
-import { Secret } from "../../src/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { load } from "./support/load.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };

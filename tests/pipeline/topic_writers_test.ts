@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { topicWriters } from "../../src/pipeline/topic_writers.ts";
+import { topicWriters } from "../../src/pipeline/plan/topic_writers.ts";
 import { load, loadGood } from "./support/load.ts";
 import { AB } from "./support/pipeline_text.ts";
 

@@ -1,6 +1,6 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { Context } from "../../src/runtime/context.ts";
+import type { Context } from "../../src/api/context.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { runFlow } from "../support/flow.ts";
 import { within } from "../support/broker_probes.ts";

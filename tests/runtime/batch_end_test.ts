@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { MemoryState } from "../../src/broker/memory_state.ts";
+import { MemoryState } from "../../src/broker/memory/memory_state.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { createLogger } from "../../src/log.ts";
-import { BatchEnd } from "../../src/runtime/batch_end.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { BatchEnd } from "../../src/runtime/run/finished_tasks.ts";
 
 const log = createLogger({ write: () => {} });
 

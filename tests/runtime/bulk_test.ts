@@ -1,9 +1,9 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { UnavailableError } from "../../src/errors.ts";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { BulkContext } from "../../src/runtime/context.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { UnavailableError } from "../../src/base/errors.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { BulkContext } from "../../src/api/context.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { type FlowOptions, runFlow } from "../support/flow.ts";

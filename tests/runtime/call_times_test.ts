@@ -1,9 +1,9 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CallTimes } from "../../src/runtime/call_times.ts";
-import { measureStep, type Step } from "../../src/runtime/chain.ts";
-import { Clock } from "../../src/runtime/clock.ts";
-import type { Flight } from "../../src/runtime/flight.ts";
+import { CallTimes } from "../../src/runtime/calls/call_times.ts";
+import { measureStep, type Step } from "../../src/runtime/calls/step.ts";
+import { Clock } from "../../src/runtime/calls/worker_clock.ts";
+import type { Flight } from "../../src/runtime/records/flight.ts";
 
 const FLIGHT = {} as Flight;
 

@@ -1,10 +1,10 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
 import type { Delivery } from "../../src/broker/broker.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
-import { BrokerDeadLetters, FileDeadLetters } from "../../src/runtime/dead_letters.ts";
+import { BrokerDeadLetters, FileDeadLetters } from "../../src/runtime/failures/dead_letters.ts";
 
 const BODY = new Uint8Array([0, 1, 254, 255]);
 const DELIVERY = {

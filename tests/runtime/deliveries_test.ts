@@ -1,9 +1,9 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Broker, Publisher } from "../../src/broker/broker.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import type { Context, OpenContext } from "../../src/runtime/context.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import type { Context, OpenContext } from "../../src/api/context.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually, publish, receiveOne, within } from "../support/broker_probes.ts";
 import { type FlowOptions, runFlow } from "../support/flow.ts";

@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryFiles } from "../../src/files/memory.ts";
-import { createLogger } from "../../src/log.ts";
-import { DownloadClaim } from "../../src/runtime/download_claim.ts";
-import type { Timers } from "../../src/timers.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { DownloadClaim } from "../../src/runtime/downloads/download_claim.ts";
+import type { Timers } from "../../src/base/time/timers.ts";
 
 const MINUTE = 60_000;
 

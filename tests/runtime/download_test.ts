@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryFiles } from "../../src/files/memory.ts";
-import { createLogger } from "../../src/log.ts";
-import { Downloads } from "../../src/runtime/download.ts";
-import { TransferLog } from "../../src/runtime/transfer_log.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { Downloads } from "../../src/runtime/downloads/download.ts";
+import { TransferLog } from "../../src/runtime/downloads/transfer_log.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 
 const log = createLogger({ write: () => {} });

@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
-import type { Context, OpenContext } from "../../src/runtime/context.ts";
-import type { SourceContext } from "../../src/runtime/source_function.ts";
-import type { TaskFunction } from "../../src/runtime/runner_options.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
+import type { Context, OpenContext } from "../../src/api/context.ts";
+import type { SourceContext } from "../../src/api/source_function.ts";
+import type { TaskFunction } from "../../src/runtime/run/run_options.ts";
 import { runFlow } from "../support/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "long"}]}';

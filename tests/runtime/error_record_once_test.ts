@@ -1,12 +1,12 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Delivery } from "../../src/broker/broker.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import { ERROR_RECORD_SCHEMA } from "../../src/runtime/error_record.ts";
-import { ErrorStream } from "../../src/runtime/error_stream.ts";
-import { Flight } from "../../src/runtime/flight.ts";
-import { TaskProgress } from "../../src/runtime/progress.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import { ERROR_RECORD_SCHEMA } from "../../src/runtime/failures/error_record.ts";
+import { ErrorStream } from "../../src/runtime/failures/error_stream.ts";
+import { Flight } from "../../src/runtime/records/flight.ts";
+import { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { Place, receiveOne } from "../support/broker_probes.ts";
 import { ErrorTopic } from "../support/error_topic.ts";

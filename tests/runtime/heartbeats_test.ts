@@ -1,7 +1,7 @@
 import { after, before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Host } from "../../src/host.ts";
-import type { Context } from "../../src/runtime/context.ts";
+import type { Context } from "../../src/api/context.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { FlowFolder } from "../support/flow_folder.ts";

@@ -1,9 +1,9 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { DecodeError } from "../../src/codec/codec.ts";
-import type { Context } from "../../src/runtime/context.ts";
+import type { Context } from "../../src/api/context.ts";
 import { pick, seededRandom } from "../codec/random_avro.ts";
 import { AVRO_SAMPLES } from "../support/avro_samples.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";

@@ -1,10 +1,10 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { QueueState } from "../../src/broker/broker.ts";
-import { createLogger } from "../../src/log.ts";
+import { createLogger } from "../../src/base/log.ts";
 import { IdleLog } from "../../src/runtime/worker/idle_log.ts";
 import { ManualTimers } from "../../src/test_kit/manual_timers.ts";
-import { turn } from "../../src/waiting.ts";
+import { turn } from "../../src/base/time/waiting.ts";
 
 const MINUTE = 60_000;
 

@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { fillTemplate } from "../../src/functions/fill_template.ts";
-import { Partition, PARTITION_HEADER } from "../../src/runtime/partition.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { fillTemplate } from "../../src/task_types/fill_template.ts";
+import { Partition, PARTITION_HEADER } from "../../src/runtime/records/partition.ts";
 import type { OpenContext } from "../../mod.ts";
 import { runFlow } from "../support/flow.ts";
 

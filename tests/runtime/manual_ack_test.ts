@@ -1,7 +1,7 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { CloseContext, Context } from "../../src/runtime/context.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { CloseContext, Context } from "../../src/api/context.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";

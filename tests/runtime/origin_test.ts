@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { SourceContext } from "../../src/runtime/source_function.ts";
+import type { SourceContext } from "../../src/api/source_function.ts";
 import { runFlow } from "../support/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "long"}]}';

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { Context } from "../../src/runtime/context.ts";
+import type { Context } from "../../src/api/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { StoreError, type StoreErrorKind } from "../../src/store/store.ts";
 import { runFlow } from "../support/flow.ts";

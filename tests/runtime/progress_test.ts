@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { Context } from "../../src/runtime/context.ts";
-import { ErrorClasses } from "../../src/runtime/error_classes.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { Context } from "../../src/api/context.ts";
+import { ErrorClasses } from "../../src/runtime/progress/error_classes.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { runFlow } from "../support/flow.ts";

@@ -1,9 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { QueueState } from "../../src/broker/broker.ts";
-import { createLogger } from "../../src/log.ts";
+import { createLogger } from "../../src/base/log.ts";
 import type { TaskGauge } from "../../src/metrics/metrics.ts";
-import { QueueGauges } from "../../src/runtime/queue_gauges.ts";
+import { QueueGauges } from "../../src/runtime/progress/queue_gauges.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { quiet } from "../support/quiet_log.ts";
 import { TaskTally } from "../../src/metrics/task_tally.ts";

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { deadQueueOf, queueOf } from "../../src/runtime/queues.ts";
+import { deadQueueOf, queueOf } from "../../src/runtime/run/queues.ts";
 import { loadGood } from "../pipeline/support/load.ts";
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryFiles } from "../../src/files/memory.ts";
-import type { Context } from "../../src/runtime/context.ts";
+import type { Context } from "../../src/api/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
 

@@ -1,7 +1,7 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Broker, Delivery } from "../../src/broker/broker.ts";
-import { WrappedConsumer } from "../../src/broker/wrapped_consumer.ts";
+import { WrappedConsumer } from "../../src/broker/wrapped.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { runFlow } from "../support/flow.ts";
 

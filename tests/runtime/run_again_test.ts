@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
 import { StateFileOfTest } from "../support/state_file.ts";

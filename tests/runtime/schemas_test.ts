@@ -1,11 +1,11 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { type Broker, BrokerError, type Delivery } from "../../src/broker/broker.ts";
-import { MemoryState } from "../../src/broker/memory_state.ts";
+import { MemoryState } from "../../src/broker/memory/memory_state.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { createLogger } from "../../src/log.ts";
-import { SCHEMA_HEADER, Schemas, SchemaUnreachable } from "../../src/runtime/schemas.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { SCHEMA_HEADER, Schemas, SchemaUnreachable } from "../../src/runtime/records/schemas.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually, publish } from "../support/broker_probes.ts";
 import { runFlow } from "../support/flow.ts";

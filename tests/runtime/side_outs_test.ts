@@ -1,8 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Context } from "../../mod.ts";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { type FlowOptions, runFlow } from "../support/flow.ts";

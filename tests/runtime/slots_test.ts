@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Slots } from "../../src/runtime/slots.ts";
+import { Slots } from "../../src/runtime/worker/slots.ts";
 
 const OPTIONS = { most: 1024, ackWaitMs: 120_000, concurrency: 1 };
 

@@ -1,8 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { Context } from "../../src/runtime/context.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { Context } from "../../src/api/context.ts";
 import type { Span, Spans } from "../../src/tracing/spans.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { publish } from "../support/broker_probes.ts";

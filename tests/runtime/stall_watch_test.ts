@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { StallWatch } from "../../src/runtime/stall_watch.ts";
+import { StallWatch } from "../../src/runtime/progress/stall_watch.ts";
 import { ManualTimers } from "../../src/test_kit/manual_timers.ts";
 
 const WAITING = { pending: 3, ackPending: 1 };

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { OpenContext } from "../../src/runtime/context.ts";
+import type { OpenContext } from "../../src/api/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
 

@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryFiles } from "../../src/files/memory.ts";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { Context } from "../../src/runtime/context.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { Context } from "../../src/api/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
 

@@ -7,12 +7,12 @@ import {
   type NatsConnection,
   RetentionPolicy,
 } from "nats";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import type { Broker } from "../../src/broker/broker.ts";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
-import { connectNats } from "../../src/broker/nats.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
+import { connectNats } from "../../src/broker/nats/nats_broker.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { eventually } from "../support/broker_probes.ts";
 import { type FlowOptions, runFlow } from "../support/flow.ts";
 import { type NatsServer, startNats } from "../support/nats_server.ts";

@@ -1,10 +1,10 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Broker, Delivery } from "../../src/broker/broker.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
-import { Schemas } from "../../src/runtime/schemas.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
+import { Schemas } from "../../src/runtime/records/schemas.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { eventually, publish } from "../support/broker_probes.ts";
 import { type FlowOptions, runFlow } from "../support/flow.ts";

@@ -1,11 +1,11 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Delivery } from "../../src/broker/broker.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { AckError } from "../../src/runtime/ack_error.ts";
-import type { Context } from "../../src/runtime/context.ts";
-import { Trace } from "../../src/runtime/trace.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { AckError } from "../../src/api/ack_error.ts";
+import type { Context } from "../../src/api/context.ts";
+import { Trace } from "../../src/runtime/records/trace.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { onBothBrokers } from "../support/both_brokers.ts";
 import { publish, receive } from "../support/broker_probes.ts";
 import { startFakeElastic } from "../support/elastic_probes.ts";

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createLogger } from "../../src/log.ts";
-import { type Transfer, TransferLog } from "../../src/runtime/transfer_log.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { type Transfer, TransferLog } from "../../src/runtime/downloads/transfer_log.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { taskStoreOf } from "../support/task_store.ts";
 

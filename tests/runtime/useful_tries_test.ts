@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { RejectedError } from "../../src/errors.ts";
-import type { Context } from "../../src/runtime/context.ts";
+import { RejectedError } from "../../src/base/errors.ts";
+import type { Context } from "../../src/api/context.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { runFlow } from "../support/flow.ts";
 

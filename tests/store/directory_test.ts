@@ -3,7 +3,7 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "@std/testing/bdd";
-import { openNodeFiles } from "../../adapters/shared/node_files.ts";
+import { openNodeFiles } from "../../adapters/shared/node/node_files.ts";
 import { type Files, FilesError } from "../../src/files/files.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { DirectoryStore } from "../../src/store/directory.ts";

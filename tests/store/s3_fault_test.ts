@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, it } from "@std/testing/bdd";
-import { Secret } from "../../src/secret.ts";
-import { S3Store, type S3StoreOptions } from "../../src/store/s3.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { S3Store, type S3StoreOptions } from "../../src/store/s3/s3_store.ts";
 import { bytes, keysOf, rejectsWith, SLOW, textOf } from "../contracts/store_contract.ts";
 import { newSecret } from "../support/run_record.ts";
 import { type FaultRequest, type FaultServer, startFaultServer } from "../support/fault_server.ts";

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { Secret } from "../../src/secret.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { StoreError } from "../../src/store/store.ts";
 import { newSecret } from "../support/run_record.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, it } from "@std/testing/bdd";
-import { reasonOf } from "../../src/errors.ts";
-import { Secret } from "../../src/secret.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { reasonOf } from "../../src/base/errors.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { bytes, keysOf, textOf } from "../contracts/store_contract.ts";
 import { type FaultRequest, type FaultServer, startFaultServer } from "../support/fault_server.ts";
 import { newSecret } from "../support/run_record.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { s3Url } from "../../src/store/s3_url.ts";
-import { completeUploadXml, parseErrorBody, parseListPage } from "../../src/store/s3_xml.ts";
+import { s3Url } from "../../src/store/s3/url.ts";
+import { completeUploadXml, parseErrorBody, parseListPage } from "../../src/store/s3/xml.ts";
 
 function page(key: string, encoding = "", etag = "&quot;v1&quot;") {
   return parseListPage(

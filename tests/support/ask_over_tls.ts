@@ -1,12 +1,12 @@
 // Asks the servers at the ports in its arguments over TLS: S3, Elasticsearch and a collector at the first, NATS at the second and third. Prints what each says, one a line.
 import process from "node:process";
 import { openSocket } from "../../adapters/deno/open_socket.ts";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
-import { dialNats } from "../../src/broker/nats_client.ts";
-import { reasonOf, StartError } from "../../src/errors.ts";
-import { ElasticClient } from "../../src/functions/elastic_client.ts";
-import { createLogger } from "../../src/log.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
+import { dialNats } from "../../src/broker/nats/wire/client.ts";
+import { reasonOf, StartError } from "../../src/base/errors.ts";
+import { ElasticClient } from "../../src/task_types/elastic/client.ts";
+import { createLogger } from "../../src/base/log.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { OtlpSpans } from "../../src/tracing/otlp.ts";
 
 const [, , web = "", tcp = "", socket = ""] = process.argv;

@@ -1,6 +1,6 @@
 import { after, before, describe } from "@std/testing/bdd";
 import type { Broker } from "../../src/broker/broker.ts";
-import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
 import { onNats } from "./on_nats.ts";
 
 /** A broker, and what is needed to have several flows on it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Broker } from "../../src/broker/broker.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { ERROR_RECORD_SCHEMA, type ErrorRecord } from "../../src/runtime/error_record.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { ERROR_RECORD_SCHEMA, type ErrorRecord } from "../../src/runtime/failures/error_record.ts";
 import { nothingFor, receive } from "./broker_probes.ts";
 
 const schema = new AvroCodec().parse(ERROR_RECORD_SCHEMA);

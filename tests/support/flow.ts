@@ -1,26 +1,26 @@
-import { createMemoryBroker } from "../../src/broker/memory.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
 import type { Broker } from "../../src/broker/broker.ts";
-import { AvroCodec } from "../../src/codec/avro.ts";
-import { formatFinding } from "../../src/errors.ts";
+import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
+import { formatFinding } from "../../src/base/errors.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import type { Files } from "../../src/files/files.ts";
-import { makeFunction } from "../../src/functions/registry.ts";
+import { makeFunction } from "../../src/task_types/registry.ts";
 import type { Host } from "../../src/host.ts";
-import { createLogger } from "../../src/log.ts";
+import { createLogger } from "../../src/base/log.ts";
 import { loadPlan } from "../../src/pipeline/load_plan.ts";
-import type { Plan } from "../../src/pipeline/plan.ts";
-import { toProcessFunction } from "../../src/runtime/function.ts";
-import { rawSource } from "../../src/functions/raw_source.ts";
-import type { Clock } from "../../src/functions/pacer.ts";
-import { toRecordFeed } from "../../src/runtime/record_source.ts";
-import type { TaskProgress } from "../../src/runtime/progress.ts";
-import { type RunReport, runTasks } from "../../src/runtime/runner.ts";
+import type { Plan } from "../../src/pipeline/plan/plan.ts";
+import { toProcessFunction } from "../../src/api/function.ts";
+import { rawSource } from "../../src/task_types/raw_source/raw_source.ts";
+import type { Clock } from "../../src/task_types/pacer.ts";
+import { toRecordFeed } from "../../src/api/record_source.ts";
+import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
+import { type RunReport, runTasks } from "../../src/runtime/run/runner.ts";
 import type {
   RunnerOptions,
   RunnerSettings,
   TaskFunction,
-} from "../../src/runtime/runner_options.ts";
-import { readSettings } from "../../src/settings.ts";
+} from "../../src/runtime/run/run_options.ts";
+import { readSettings } from "../../src/settings/settings.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Spans } from "../../src/tracing/spans.ts";

@@ -1,5 +1,5 @@
 import { createHandler, type ErrorRecord, type Handler, type HandlerOptions } from "../../mod.ts";
-import type { PublishedPlace } from "../../src/invoke/publish_outputs.ts";
+import type { PublishedPlace } from "../../src/handler/call/publish_outputs.ts";
 import { newSecret } from "./run_record.ts";
 
 export const TOKEN = newSecret();

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { S3Timing } from "../../src/store/s3_request.ts";
+import type { S3Timing } from "../../src/store/s3/request.ts";
 import { newSecret } from "./run_record.ts";
 import { type S3Account, s3Request } from "./s3_requests.ts";
 import { serverBinary } from "./server_binary.ts";

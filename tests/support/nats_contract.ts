@@ -1,6 +1,6 @@
 import { describe } from "@std/testing/bdd";
-import { connectNats, type NatsDial } from "../../src/broker/nats.ts";
-import { dialTcp } from "../../adapters/shared/nats_tcp.ts";
+import { connectNats, type NatsDial } from "../../src/broker/nats/nats_broker.ts";
+import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import { testBroker } from "../contracts/broker_contract.ts";
 import { testState } from "../contracts/state_contract.ts";
 import { startNats } from "./nats_server.ts";

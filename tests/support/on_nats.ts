@@ -1,6 +1,6 @@
 import { after, before, describe } from "@std/testing/bdd";
 import type { Broker } from "../../src/broker/broker.ts";
-import { connectNats } from "../../src/broker/nats.ts";
+import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { type NatsServer, type NatsServerOptions, startNats } from "./nats_server.ts";
 import { quiet } from "./quiet_log.ts";
 import { serverSkip } from "./server_binary.ts";

@@ -1,4 +1,4 @@
-import { createLogger } from "../../src/log.ts";
+import { createLogger } from "../../src/base/log.ts";
 import { recordLogged } from "./run_record.ts";
 
 /** Prints nothing. */

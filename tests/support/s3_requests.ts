@@ -1,10 +1,10 @@
-import { Secret } from "../../src/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import {
   S3Client,
   type S3Request,
   type S3Timing,
   type TextAnswer,
-} from "../../src/store/s3_request.ts";
+} from "../../src/store/s3/request.ts";
 
 export interface S3Account {
   readonly endpoint: string;

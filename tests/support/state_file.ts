@@ -1,4 +1,4 @@
-import type { StateFile } from "../../src/broker/state_file.ts";
+import type { StateFile } from "../../src/broker/memory/state_file.ts";
 
 /** A state file that lives as long as the test: what the next embedded broker finds. */
 export class StateFileOfTest implements StateFile {

@@ -1,7 +1,8 @@
-import { openFile } from "../../adapters/shared/open_file.ts";
-import type { Logger } from "../../src/log.ts";
-import { createTaskStore, type TaskStore } from "../../src/runtime/task_store.ts";
-import { TransferLog } from "../../src/runtime/transfer_log.ts";
+import { openFile } from "../../adapters/shared/node/open_file.ts";
+import type { Logger } from "../../src/base/log.ts";
+import type { TaskStore } from "../../src/api/task_store.ts";
+import { createTaskStore } from "../../src/runtime/downloads/file_store.ts";
+import { TransferLog } from "../../src/runtime/downloads/transfer_log.ts";
 import type { Store } from "../../src/store/store.ts";
 import { quiet } from "./quiet_log.ts";
 

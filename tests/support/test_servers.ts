@@ -1,7 +1,7 @@
 import { connect, type JetStreamManager, type JsMsg, type NatsConnection } from "nats";
-import { reasonOf } from "../../src/errors.ts";
-import { Secret } from "../../src/secret.ts";
-import { S3Store } from "../../src/store/s3.ts";
+import { reasonOf } from "../../src/base/errors.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { ForeignS3 } from "./foreign_s3.ts";
 import { type MinioOptions, type MinioServer, startMinio } from "./minio_server.ts";
 import { NatsCluster } from "./nats_cluster.ts";

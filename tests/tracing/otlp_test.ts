@@ -1,6 +1,6 @@
 import { afterEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createLogger } from "../../src/log.ts";
+import { createLogger } from "../../src/base/log.ts";
 import { ManualTimers } from "../../src/test_kit/manual_timers.ts";
 import { type OtlpOptions, OtlpSpans } from "../../src/tracing/otlp.ts";
 import type { Span } from "../../src/tracing/spans.ts";

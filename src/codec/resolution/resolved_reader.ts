@@ -1,18 +1,24 @@
-import { arrayItem, mapEntry, readArray, readMap, type ValueReader } from "../block_reader.ts";
-import { countDefault } from "../default_value.ts";
-import { type FieldDefault, fieldDefault } from "../field_default.ts";
-import type { LeastSizes } from "../least_sizes.ts";
-import type { ReadTap } from "../read_tap.ts";
+import {
+  arrayItem,
+  mapEntry,
+  readArray,
+  readMap,
+  type ValueReader,
+} from "../bytes/block_reader.ts";
+import { countDefault } from "../avro/default_value.ts";
+import { type FieldDefault, fieldDefault } from "../avro/field_default.ts";
+import type { LeastSizes } from "../bytes/least_sizes.ts";
+import type { ReadTap } from "../bytes/read_tap.ts";
 import {
   branchName,
   type EnumNode,
   type FieldNode,
   type RecordNode,
   type SchemaNode,
-} from "../schema_node.ts";
-import type { SchemaTypes } from "../schema_types.ts";
-import type { Taps } from "../taps.ts";
-import { type LeastSize, valueCost } from "../value_budget.ts";
+} from "../avro/schema_node.ts";
+import type { SchemaTypes } from "../avro/schema_types.ts";
+import type { Taps } from "../bytes/taps.ts";
+import { type LeastSize, valueCost } from "../bytes/value_budget.ts";
 import type { Match, Part } from "./match_schemas.ts";
 import { PRIMITIVE_READERS, primitiveReader, primitiveSkip } from "./promotions.ts";
 import { type ResolvedField, resolvedRecordReader, type WrittenStep } from "./resolved_record.ts";

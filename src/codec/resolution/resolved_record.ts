@@ -1,7 +1,7 @@
-import type { ValueReader } from "../block_reader.ts";
-import { compile } from "../compile.ts";
-import type { FieldDefault } from "../field_default.ts";
-import type { ReadTap } from "../read_tap.ts";
+import type { ValueReader } from "../bytes/block_reader.ts";
+import { compile } from "../bytes/compile.ts";
+import type { FieldDefault } from "../avro/field_default.ts";
+import type { ReadTap } from "../bytes/read_tap.ts";
 import type { PrimitiveMethod, SkipMethod } from "./promotions.ts";
 
 /** What is done with a field as the writer wrote it. */

@@ -1,6 +1,6 @@
 import type { Delivery, Headers } from "../../broker/broker.ts";
-import { base64 } from "../../base64.ts";
-import { joinChunks } from "../../body_chunks.ts";
+import { base64 } from "../../base/text/base64.ts";
+import { joinChunks } from "../../base/data/body_chunks.ts";
 import { type DeathNotice, noticeHeaders } from "./death_notice.ts";
 
 /** One message of a dead letter, ready to publish. */

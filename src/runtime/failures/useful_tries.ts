@@ -1,5 +1,5 @@
 import { DecodeError, RecordError } from "../../codec/codec.ts";
-import { RejectedError } from "../../errors.ts";
+import { RejectedError } from "../../base/errors.ts";
 import { StoreError, type StoreErrorKind } from "../../store/store.ts";
 
 /** A store that says one of these of an object says it again, unless the object is written meanwhile. */

@@ -1,9 +1,9 @@
 import type { Broker } from "../../broker/broker.ts";
-import { RevisionConflict } from "../../broker/state.ts";
+import { RevisionConflict } from "../../broker/state_store.ts";
 import type { FlowNames } from "../../broker/subjects.ts";
-import { StartError } from "../../errors.ts";
-import type { Logger } from "../../log.ts";
-import type { Plan } from "../../pipeline/plan.ts";
+import { StartError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Plan } from "../../pipeline/plan/plan.ts";
 
 /** What decides what the records of a task are, and what becomes of them. */
 interface TaskShape {

@@ -1,4 +1,4 @@
-import type { Shared } from "../runner_options.ts";
+import type { Shared } from "../run/run_options.ts";
 
 /** Lets the sources of a process begin when all of its other functions are made, so that a mistake in a module is found before there is a record. */
 export class CodeFirst {

@@ -1,8 +1,8 @@
 import type { Broker } from "../../broker/broker.ts";
 import { DEAD, type FlowNames } from "../../broker/subjects.ts";
-import { reasonOf } from "../../errors.ts";
-import type { Logger } from "../../log.ts";
-import type { Plan } from "../../pipeline/plan.ts";
+import { reasonOf } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Plan } from "../../pipeline/plan/plan.ts";
 
 /**
  * Warns of records that wait for tasks which the pipeline does not have, as after a task was renamed or removed: no worker takes them. Never rejects: who may not list

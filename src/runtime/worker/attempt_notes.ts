@@ -1,9 +1,9 @@
 import type { Delivery } from "../../broker/broker.ts";
 import type { FlowNames } from "../../broker/subjects.ts";
-import type { StateStore } from "../../broker/state.ts";
-import { reasonOf } from "../../errors.ts";
-import type { Logger } from "../../log.ts";
-import { UnderWay } from "../under_way.ts";
+import type { StateStore } from "../../broker/state_store.ts";
+import { reasonOf } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import { UnderWay } from "./pending_work.ts";
 
 /** Deliveries without an answer that a message may have before it counts as what ended its workers. */
 const UNANSWERED_ALLOWED = 2;

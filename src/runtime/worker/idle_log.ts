@@ -1,7 +1,7 @@
 import type { Consumer } from "../../broker/broker.ts";
-import { reasonOf } from "../../errors.ts";
-import type { Logger } from "../../log.ts";
-import { REAL_TIMERS, type Timers } from "../../timers.ts";
+import { reasonOf } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import { REAL_TIMERS, type Timers } from "../../base/time/timers.ts";
 
 const LOOK_MS = 60_000;
 /** Looks between two lines that say the same: doubles from one up to this. */

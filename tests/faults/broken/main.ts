@@ -1,10 +1,10 @@
 // kflow with one fault built in, as BROKEN names it: what the oracle is for has to find it.
 import process from "node:process";
 import { MessageIds } from "../../../src/broker/message_id.ts";
-import { NatsConsumer } from "../../../src/broker/nats_consumer.ts";
-import { NatsPublisher } from "../../../src/broker/nats_publisher.ts";
-import { ErrorStream } from "../../../src/runtime/error_stream.ts";
-import { Flight } from "../../../src/runtime/flight.ts";
+import { NatsConsumer } from "../../../src/broker/nats/consumer.ts";
+import { NatsPublisher } from "../../../src/broker/nats/publisher.ts";
+import { ErrorStream } from "../../../src/runtime/failures/error_stream.ts";
+import { Flight } from "../../../src/runtime/records/flight.ts";
 
 /** Longer than a worker lives after the step at which it is killed. */
 const LATENCY_MS = 200;

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { formatFinding } from "../../../src/errors.ts";
+import { formatFinding } from "../../../src/base/errors.ts";
 import { loadPlan, type LoadPlanInput } from "../../../src/pipeline/load_plan.ts";
-import type { Plan } from "../../../src/pipeline/plan.ts";
+import type { Plan } from "../../../src/pipeline/plan/plan.ts";
 
 export interface LoadOptions {
   file?: string;

@@ -1,6 +1,6 @@
-import { parsePipeline } from "../../../src/pipeline/parse.ts";
-import { Places } from "../../../src/pipeline/places.ts";
-import { Report } from "../../../src/pipeline/report.ts";
+import { parsePipeline } from "../../../src/pipeline/reading/parse.ts";
+import { Places } from "../../../src/pipeline/reading/places.ts";
+import { Report } from "../../../src/pipeline/reading/findings.ts";
 import { pick, type Random } from "../../codec/random_avro.ts";
 
 const SCRAPS = [

@@ -1,8 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { FlowNames } from "../../../src/broker/subjects.ts";
-import { StartError } from "../../../src/errors.ts";
-import { createLogger } from "../../../src/log.ts";
+import { StartError } from "../../../src/base/errors.ts";
+import { createLogger } from "../../../src/base/log.ts";
 import { claimFlow } from "../../../src/runtime/start/claim_flow.ts";
 import { eventually } from "../../support/broker_probes.ts";
 import { planOf, runFlow } from "../../support/flow.ts";

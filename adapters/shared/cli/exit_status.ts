@@ -1,0 +1,40 @@
+import type { RunReport } from "../../../src/runtime/run/runner.ts";
+import type { Shutdown } from "./shutdown.ts";
+
+/** What a command that did all it was asked to do ends with. */
+export const DONE = 0;
+/** Something outside failed. */
+export const FAILED = 1;
+/** The run has dead letters. */
+export const DEAD_LETTERS = 3;
+
+/**
+ * The exit status of `run` and `worker` (DESIGN.md 10). It is that of the whole run, so that a worker which is started again says the same.
+ * @param report Undefined if a signal came before anything was started.
+ */
+export function exitStatusOf(
+  report: RunReport | undefined,
+  { batch, shutdown }: { batch: boolean; shutdown: Pick<Shutdown, "signalled"> },
+): number {
+  if (report?.tasks.some(({ failures }) => failures.length > 0)) return FAILED;
+  const { signalled } = shutdown;
+  // The caller must not take an unfinished batch for done.
+  const isUnfinished = batch && !report?.finished;
+  if (signalled !== undefined && (isUnfinished || signalled.graceIsOver)) return signalled.status;
+  return report !== undefined && deadLettersIn(report) > 0 ? DEAD_LETTERS : DONE;
+}
+
+/** Dead letters of the whole run as far as its workers have noted them, and of this process. */
+export function deadLettersIn(report: RunReport): number {
+  return [...deadLettersByTask(report).values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** The same by task id; tasks without any are left out. */
+export function deadLettersByTask({ tasks, deadInRun }: RunReport): Map<string, number> {
+  const byTask = new Map(deadInRun);
+  for (const { task, counts } of tasks) {
+    const count = Math.max(counts.dead, byTask.get(task) ?? 0);
+    if (count > 0) byTask.set(task, count);
+  }
+  return byTask;
+}

@@ -1,0 +1,56 @@
+import type { Plan } from "../../../src/pipeline/plan/plan.ts";
+import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
+import { printableLine } from "../../../src/base/text/printable.ts";
+import type { RunReport } from "../../../src/runtime/run/runner.ts";
+import { deadLettersByTask } from "../cli/exit_status.ts";
+import { textTable } from "./text_table.ts";
+
+const COLUMNS = ["task", "in", "out", "errors", "redelivered", "dead", "time"] as const;
+
+/** The report by task that `run` ends with, and the dead letters by name. */
+export function formatReport(plan: Plan, report: RunReport): string {
+  const rows = [COLUMNS.map(String), ...report.tasks.map(cellsOf)];
+  const lines = textTable(rows);
+  const letters = report.tasks.flatMap((task) => task.deadLetters);
+  const dead = deadLettersByTask(report);
+  const state = report.finished
+    ? "finished"
+    : plan.mode === "batch"
+    ? "stopped before the end; the next run does what is left"
+    : "stopped";
+  return [
+    "",
+    ...lines,
+    "",
+    ...letters.map((letter) =>
+      `dead: ${letter.task} ${letter.record ?? `${letter.edge} #${letter.sequence}`} ` +
+      `after ${letter.attempts} attempts: ${letter.error}`
+    ),
+    ...[...dead].flatMap(([task, count]) => {
+      const unnamed = count - letters.filter((letter) => letter.task === task).length;
+      return unnamed > 0 ? [`dead: ${task} ${unnamed} more`] : [];
+    }),
+    ...report.tasks.flatMap((task) => task.failures),
+    ...(dead.size > 0 ? [`Dead letters are kept in ${report.deadLetterPlace}`] : []),
+    `${plan.flowId}: ${state} in ${seconds(report.milliseconds)}`,
+    "",
+  ].map(printableLine).join("\n");
+}
+
+function cellsOf(task: TaskProgress): string[] {
+  const { counts, startedAt, endedAt } = task;
+  const milliseconds = startedAt === undefined || endedAt === undefined ? 0 : endedAt - startedAt;
+  return [
+    task.task,
+    String(counts.in),
+    String(counts.out),
+    String(counts.errors),
+    String(counts.redelivered),
+    String(counts.dead),
+    seconds(milliseconds),
+  ];
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 2 : 1)} s`;
+}

@@ -1,0 +1,11 @@
+import { reasonOf, StartError, UnavailableError } from "../../base/errors.ts";
+import type { TaskPlan } from "../../pipeline/plan/plan.ts";
+import { StoreError } from "../../store/store.ts";
+
+/** Why a task cannot be opened; it may be later if only its store is away. */
+export function openError(task: TaskPlan, error: unknown): StartError {
+  const transient = error instanceof UnavailableError ||
+    error instanceof StoreError && error.kind === "unavailable";
+  const message = `Cannot open task "${task.id}": ${reasonOf(error)}`;
+  return new StartError(message, { cause: error, transient });
+}
