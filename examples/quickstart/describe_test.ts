@@ -46,7 +46,7 @@ describe("the function of the quickstart", () => {
       schemaOut: DESCRIPTION,
     });
     await kit.push({ bucket: "docs", key: "gone.txt" });
-    assert.equal(kit.naked[0]!.delayMs, 1000);
+    assert.equal(kit.nacked[0]!.delayMs, 1000);
     assert.match(kit.errorRecords[0]!.error, /gone\.txt/);
   });
 });

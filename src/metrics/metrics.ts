@@ -15,7 +15,7 @@ export type TaskCounter =
   | "in"
   | "out"
   | "acked"
-  | "naked"
+  | "nacked"
   | "redelivered"
   | "dead"
   | "errors"

@@ -17,7 +17,7 @@ const COUNTERS: Readonly<Record<TaskCounter, readonly [name: string, help: strin
   in: ["kflow_in_total", "Deliveries that the task has begun, redelivered ones included"],
   out: ["kflow_out_total", "Records that the task has emitted on its main output"],
   acked: ["kflow_acked_total", "Deliveries acknowledged"],
-  naked: ["kflow_naked_total", "Deliveries handed back to be delivered again"],
+  nacked: ["kflow_nacked_total", "Deliveries handed back to be delivered again"],
   redelivered: ["kflow_redelivered_total", "Deliveries of a record that came before"],
   dead: ["kflow_dead_letters_total", "Records given up after their last attempt"],
   errors: ["kflow_errors_total", "Attempts that failed"],

@@ -44,7 +44,7 @@ export class KitRecord implements Recorder, DeadLetters {
   readonly #options: KitRecordOptions;
   readonly #dead = new Set<number>();
   readonly acked: RecordValue[] = [];
-  readonly naked: HandedBack[] = [];
+  readonly nacked: HandedBack[] = [];
   readonly deadLetters: GivenUp[] = [];
   readonly errorRecords: ErrorRecord[] = [];
   readonly place = "the test";
@@ -72,9 +72,9 @@ export class KitRecord implements Recorder, DeadLetters {
     if (!this.#dead.has(delivery.sequence)) this.acked.push(this.#recordOf(delivery));
   }
 
-  wasNaked(delivery: Delivery, delayMs: number): void {
+  wasNacked(delivery: Delivery, delayMs: number): void {
     const { attempt } = delivery;
-    this.naked.push({ record: this.#recordOf(delivery), attempt, delayMs });
+    this.nacked.push({ record: this.#recordOf(delivery), attempt, delayMs });
   }
 
   working(): void {

@@ -17,7 +17,7 @@ export interface Recorder {
   /** A message is stored that was not there before. */
   stored(message: OutMessage): void;
   wasAcked(delivery: Delivery): void;
-  wasNaked(delivery: Delivery, delayMs: number): void;
+  wasNacked(delivery: Delivery, delayMs: number): void;
   /** The ack wait begins anew. */
   working(delivery: Delivery): void;
 }
@@ -76,7 +76,7 @@ class RecordingConsumer extends WrappedConsumer {
   }
 
   override nak(delivery: Delivery, delayMs = 0): void {
-    this.#recorder.wasNaked(delivery, delayMs);
+    this.#recorder.wasNacked(delivery, delayMs);
     super.nak(delivery, delayMs);
   }
 

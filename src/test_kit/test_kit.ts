@@ -149,8 +149,8 @@ export class TestKit<O = RecordValue> implements AsyncDisposable {
   }
 
   /** Inputs that were handed back to come again, in order. */
-  get naked(): readonly HandedBack[] {
-    return this.#parts.record.naked;
+  get nacked(): readonly HandedBack[] {
+    return this.#parts.record.nacked;
   }
 
   /** Inputs that failed too often (`meta.max.attempts`). */

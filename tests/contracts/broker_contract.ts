@@ -484,7 +484,7 @@ export function testBroker(
         consumer.ack(first!);
         await eventually(async () => await consumer.oldestAgeMs() < age - 100, "younger oldest");
         consumer.nak(second!, 60_000);
-        await eventually(async () => await consumer.oldestAgeMs() >= 200, "age of what was naked");
+        await eventually(async () => await consumer.oldestAgeMs() >= 200, "age of what was nacked");
         await consumer.close();
       });
 

@@ -134,8 +134,8 @@ dag:
       functions: { make: numbers(8), write },
     });
     assert.deepEqual(bulks, [[0, 1, 2, 3, 4, 5, 6, 7], [5]]);
-    const { acked, errors, naked } = task("write").counts;
-    assert.deepEqual({ acked, errors, naked }, { acked: 8, errors: 2, naked: 1 });
+    const { acked, errors, nacked } = task("write").counts;
+    assert.deepEqual({ acked, errors, nacked }, { acked: 8, errors: 2, nacked: 1 });
   });
 
   it("fails all records of a bulk that throws, and tries each again", LONG, async () => {

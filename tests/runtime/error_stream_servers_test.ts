@@ -123,7 +123,7 @@ dag:
         await eventually(() => counts()?.unreported === 3, "error records that wait");
         await eventually(() => counts()!.acked === 5, "the others");
         assert.equal(metrics.gauge("unreportedNow"), 3);
-        assert.equal(counts()!.naked, 0);
+        assert.equal(counts()!.nacked, 0);
         const state = await broker.queueState("kflow-killed-work", "killed-work");
         assert.equal(state?.ackPending, 3);
         assert.equal(state?.ackFloor, 0);

@@ -130,7 +130,7 @@ describe("the error side stream", () => {
     assert.equal(record!.functionId, "work");
     assert.equal(new Date(record!.timestamp).toISOString(), record!.timestamp);
     assert.equal(task("work").counts.acked, 1);
-    assert.equal(task("work").counts.naked, 0);
+    assert.equal(task("work").counts.nacked, 0);
   });
 
   it("gets one record per failed attempt, with the message's bytes, and then a dead letter", async () => {
@@ -281,7 +281,7 @@ describe("the error side stream", () => {
     });
     await eventually(() => seen?.counts.unreported === 2, "complaint");
     assert.equal(seen!.counts.acked, 2);
-    assert.equal(seen!.counts.naked, 0);
+    assert.equal(seen!.counts.nacked, 0);
     await eventually(() => errorBroker.refusals > 3, "attempts to find the stream");
     errorBroker.repair();
     const { task, logged } = await running;
@@ -314,7 +314,7 @@ describe("the error side stream", () => {
       },
     });
     assert.equal(task("work").counts.acked, 0);
-    assert.equal(task("work").counts.naked, 1);
+    assert.equal(task("work").counts.nacked, 1);
     await inner.close();
   });
 

@@ -99,7 +99,7 @@ dag:
       });
       assert.deepEqual(attempts, [1, 2]);
       assert.deepEqual(printed, [{ n: 0, text: "a" }]);
-      assert.deepEqual([work.errors, work.naked, work.acked, work.dead], [1, 1, 1, 0]);
+      assert.deepEqual([work.errors, work.nacked, work.acked, work.dead], [1, 1, 1, 0]);
       assert.deepEqual((await errors.records(1)).map(classAndReason), [["RangeError", "not yet"]]);
     });
 
@@ -114,7 +114,7 @@ dag:
         });
         assert.deepEqual(attempts, [1]);
         assert.deepEqual(printed, []);
-        assert.deepEqual([work.errors, work.naked, work.acked, work.dead], [1, 0, 1, 0]);
+        assert.deepEqual([work.errors, work.nacked, work.acked, work.dead], [1, 0, 1, 0]);
         const records = await errors.records(1);
         assert.deepEqual(records.map(classAndReason), [["AckError", "never: not this one"]]);
       },
@@ -143,7 +143,7 @@ dag:
       if (ctx.delivery.attempt === 1) throw new Later("wait");
       return record;
     });
-    assert.deepEqual([work.naked, work.acked], [1, 1]);
+    assert.deepEqual([work.nacked, work.acked], [1, 1]);
     const [record] = await errors.records(1);
     assert.deepEqual(classAndReason(record!), ["Later", "wait"]);
     assert.deepEqual(decoded(record!), { n: 0, text: "a" });
@@ -207,7 +207,7 @@ dag:
       return record;
     }, { inputs: thrown.map((_, n) => `t${n}`) });
     assert.equal(printed.length, thrown.length);
-    assert.deepEqual([work.errors, work.naked, work.dead], [thrown.length, thrown.length, 0]);
+    assert.deepEqual([work.errors, work.nacked, work.dead], [thrown.length, thrown.length, 0]);
     for (const record of await errors.records(thrown.length)) {
       assert.match(record.error, /\n\w+: [^\n]*\n$/);
     }

@@ -91,9 +91,9 @@ dag:
       const outputs = printed.map((each) => (each as { sequence: number }).sequence);
       const fromSource = [MUTATED + 1, MUTATED + 2];
       assert.deepEqual(sorted(outputs), sorted([...readable, ...fromSource]), where);
-      const { acked, naked, dead } = task("work").counts;
+      const { acked, nacked, dead } = task("work").counts;
       assert.equal(dead, MUTATED - readable.size, where);
-      assert.deepEqual([acked, naked], [MUTATED + 2, 0], where);
+      assert.deepEqual([acked, nacked], [MUTATED + 2, 0], where);
 
       const letters = await deadLetters(names, dead);
       const buried = letters.map((letter) => Number(letter.header("Kflow-Sequence")));

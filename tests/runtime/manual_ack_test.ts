@@ -253,7 +253,7 @@ dag:
     });
     const { task, logged } = await first;
     assert.deepEqual(seen, []);
-    assert.equal(task("work").counts.naked, 3);
+    assert.equal(task("work").counts.nacked, 3);
     assert.ok(
       logged.some(({ message }) =>
         message === "Handed back 3 inputs that were held without requestAck()"

@@ -198,8 +198,8 @@ dag:
     await state.put(names.state("schema", garbage), "not json");
     const { printed, task } = await runFlow({ ...flow(name), broker: given.broker });
     assert.deepEqual(printed, [{ n: 1 }, { n: 2 }]);
-    const { dead, naked, errors } = task("work").counts;
-    assert.deepEqual([dead, naked, errors], [2, 0, 2]);
+    const { dead, nacked, errors } = task("work").counts;
+    assert.deepEqual([dead, nacked, errors], [2, 0, 2]);
     assert.deepEqual(task("work").deadLetters.map(({ attempts }) => attempts), [1, 1]);
   });
 
@@ -214,7 +214,7 @@ dag:
     const away = awayFor(broker, { stateKey, times: 2, asked });
     const { printed, task } = await runFlow({ ...flow(name), broker: away });
     assert.deepEqual(printed.map((each) => (each as { n: number }).n).sort(), [1, 1, 2]);
-    const { dead, naked, errors } = task("work").counts;
-    assert.deepEqual([dead, naked, errors, asked.times], [0, 0, 0, 3]);
+    const { dead, nacked, errors } = task("work").counts;
+    assert.deepEqual([dead, nacked, errors, asked.times], [0, 0, 0, 3]);
   });
 });

@@ -318,7 +318,7 @@ onBothBrokers("nats-source", (given) => {
     assert.deepEqual(seen, numbers(12));
     assert.equal(report.finished, true);
     assert.equal(task("read").counts.in, 12);
-    assert.equal(task("read").counts.naked, 0);
+    assert.equal(task("read").counts.nacked, 0);
     await eventually(
       async () => await left(given.broker, stream, `${flow}-read`) === 18,
       "the others untouched",

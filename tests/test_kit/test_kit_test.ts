@@ -97,7 +97,7 @@ describe("createTestKit()", LONG, () => {
     assert.equal(record!.error.split("\n").at(-2), "Negative: below zero");
     assert.equal(record!.payload, '{"originalnumber":-1}');
     assert.equal(record!.functionId, "function");
-    assert.deepEqual([kit.outputs, kit.naked, kit.deadLetters], [[], [], []]);
+    assert.deepEqual([kit.outputs, kit.nacked, kit.deadLetters], [[], [], []]);
   });
 
   it("hands back what fails, and tries it again as time passes", async () => {
@@ -113,7 +113,7 @@ describe("createTestKit()", LONG, () => {
     });
     const record = { originalnumber: 1 };
     await kit.push(record);
-    assert.deepEqual(kit.naked, [{ record, attempt: 1, delayMs: 1000 }]);
+    assert.deepEqual(kit.nacked, [{ record, attempt: 1, delayMs: 1000 }]);
     await kit.advance(999);
     assert.equal(calls, 1);
     await kit.advance(1);
@@ -138,7 +138,7 @@ describe("createTestKit()", LONG, () => {
       { record: { originalnumber: 1 }, attempts: 3, error: "never" },
     ]);
     assert.deepEqual(kit.acked, []);
-    assert.equal(kit.naked.length, 2);
+    assert.equal(kit.nacked.length, 2);
   });
 
   it("keeps side outs apart, also those of a call that fails", async () => {
@@ -183,7 +183,7 @@ describe("createTestKit()", LONG, () => {
     assert.deepEqual([kit.held, kit.outputs.length, kit.acked.length], [4, 0, 0]);
     await kit.advance(1_000_000);
     assert.ok(kit.heartbeats > 4);
-    assert.deepEqual([kit.held, kit.naked.length], [4, 0]);
+    assert.deepEqual([kit.held, kit.nacked.length], [4, 0]);
     await kit.push({ originalnumber: 4 });
     assert.deepEqual(kit.outputs, [1, 2, 3, 4, 5].map((mynumber) => ({ mynumber })));
     assert.deepEqual([kit.held, kit.acked.length], [0, 5]);
@@ -199,7 +199,7 @@ describe("createTestKit()", LONG, () => {
     });
     await strict.push(...numbered(7));
     await assert.rejects(strict.end(), /still held 2 inputs without requestAck\(\)/);
-    assert.deepEqual(strict.naked.map(({ record }) => record), numbered(7).slice(5));
+    assert.deepEqual(strict.nacked.map(({ record }) => record), numbered(7).slice(5));
     const asking = await createTestKit({
       function: { ...inFives(), close: (ctx: CloseContext) => ctx.requestAck() },
       schemaIn: NUMBER,
@@ -257,7 +257,7 @@ describe("createTestKit()", LONG, () => {
     assert.equal(await new Response(body).text(), "HELLO");
     await kit.push({ bucket: "docs", key: "gone" });
     assert.match(kit.errorRecords[0]!.error, /gone/);
-    assert.equal(kit.naked.length, 1);
+    assert.equal(kit.nacked.length, 1);
     await kit.stop();
   });
 

@@ -36,7 +36,7 @@ export class CallSettlement implements Settlement {
   handBack(delivery: Delivery): void {
     const { consumer, progress } = this.#options;
     consumer.nak(delivery);
-    progress.add("naked");
+    progress.add("nacked");
   }
 
   isExhausted(): boolean {

@@ -22,7 +22,7 @@ export class TaskProgress {
     in: 0,
     out: 0,
     acked: 0,
-    naked: 0,
+    nacked: 0,
     redelivered: 0,
     dead: 0,
     errors: 0,

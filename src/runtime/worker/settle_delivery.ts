@@ -65,7 +65,7 @@ export class Acknowledge implements Settlement {
   /** The worker stops: any worker may have it at once. */
   handBack(delivery: Delivery): void {
     this.#options.consumer.nak(delivery);
-    this.#options.progress.add("naked");
+    this.#options.progress.add("nacked");
     this.#options.attempts?.handedBack(delivery);
   }
 
@@ -112,7 +112,7 @@ export class Acknowledge implements Settlement {
     const { consumer, progress, attempts } = this.#options;
     if (!(error instanceof EndedWorker)) await attempts?.ended(delivery);
     consumer.nak(delivery, delayMs);
-    progress.add("naked");
+    progress.add("nacked");
   }
 
   /** A subclass may answer anything: only a plain yes gives a record up. */
