@@ -1,4 +1,5 @@
 import process from "node:process";
+import { guardExit } from "../shared/cli/guard_exit.ts";
 import { runCommandLine } from "../shared/cli/command_line.ts";
 import { dialTcp } from "../shared/node/nats_tcp.ts";
 import { createNodeHost, type NodeHost } from "../shared/node/node_host.ts";
@@ -25,6 +26,7 @@ export async function main(): Promise<void> {
     console.error(denied);
     process.exit(2);
   }
+  guardExit(host);
   await host.exitWhenPrinted(await runCommandLine(host, process.argv.slice(2)));
 }
 

@@ -54,6 +54,29 @@ for (const [kind, said] of FAULTS) {
       assert.ok(logged.some((line) => String(line.message).includes(said)));
     });
 
+    it("hands the record back when it stops meanwhile, and uses up no attempt", async () => {
+      const store = new MemoryStore({ buckets: ["docs"] });
+      await store.put("docs", "a", new Uint8Array(1));
+      let isDown = false;
+      store.check = () => isDown ? Promise.reject(fault(kind)) : Promise.resolve();
+      const stop = new AbortController();
+      const { task, logged } = await runFlow({
+        yaml: YAML,
+        store,
+        stop: stop.signal,
+        told: ({ message }) => String(message).includes(said) && stop.abort(),
+        functions: {
+          work: () => {
+            isDown = true;
+            throw fault(kind);
+          },
+        },
+      });
+      const { dead, errors, nacked } = task("work").counts;
+      assert.deepEqual([dead, errors, nacked], [0, 0, 1]);
+      assert.ok(!logged.some(({ message }) => /^Record (failed|is a dead)/.test(String(message))));
+    });
+
     it("counts the failure when the store answers and fails just this object", async () => {
       const store = new MemoryStore({ buckets: ["docs"] });
       await store.put("docs", "a", new Uint8Array(1));

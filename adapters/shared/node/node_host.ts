@@ -31,6 +31,8 @@ export interface NodeHostOptions {
 }
 
 export interface NodeHost extends Host {
+  /** Whether the process ends because kflow has said so. */
+  readonly isLeaving: boolean;
   /** Ends the process once all that was printed has been taken; after a signal it waits no longer than a moment. */
   exitWhenPrinted(status: number): Promise<void>;
 }
@@ -73,7 +75,9 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   process.stdout.on("error", (error) => stdout.fail(error));
   process.stderr.on("error", (error) => stderr.fail(error));
 
+  let isLeaving = false;
   async function exitWithin(milliseconds: number, status: number): Promise<void> {
+    isLeaving = true;
     await waitAtMost(allPrinted(), milliseconds);
     process.exit(brokenStatus ?? status);
   }
@@ -105,7 +109,11 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     serve: serveNode,
     onShutdown: (stop) => shutdown.listen(stop),
     exit: (status) => void exitWithin(LAST_LINE_MS, status),
+    get isLeaving() {
+      return isLeaving;
+    },
     async exitWhenPrinted(status) {
+      isLeaving = true;
       if (shutdown.signalled) return await exitWithin(LAST_TEXT_MS, status);
       await allPrinted();
       process.exit(brokenStatus ?? status);

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { FilesError } from "../../../src/files/files.ts";
 import { reasonOf, StartError } from "../../../src/base/errors.ts";
 import type { Host } from "../../../src/host.ts";
@@ -25,6 +26,10 @@ export async function openReportFile(host: Host, file: string): Promise<ReportFi
       { cause: error },
     );
   };
+  // Replacing a device, a pipe or a link is not what somebody means who writes a report there.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+    throw failed(new RangeError("it is not a regular file"));
+  }
   const files = await host.files(path.slice(0, slash) || "/").catch((error) => {
     throw failed(error);
   });

@@ -5,7 +5,7 @@ import type { BulkContext, Context } from "../../api/context.ts";
 import type { Flight } from "../records/flight.ts";
 import type { ProcessFunction } from "../../api/function.ts";
 import { ScopedContext } from "./scoped_context.ts";
-import { type OutageOptions, outlasts } from "./outage.ts";
+import { heldBack, type OutageOptions, outlasts } from "./outage.ts";
 
 export interface BulkOptions {
   /** Writes one bulk. */
@@ -106,9 +106,11 @@ export class Bulk {
         await flush(records, context);
       } catch (error) {
         for (const { flight } of bulk) flight.waits = true;
-        if (await outlasts(error, outage)) continue;
+        const waited = await outlasts(error, outage);
+        if (waited === "again") continue;
         for (const { flight } of bulk) flight.waits = false;
-        for (const { reject } of bulk) reject(error);
+        const reason = waited === "stopped" ? heldBack(error) : error;
+        for (const { reject } of bulk) reject(reason);
         return;
       }
       const each = (timers.now() - started) / bulk.length;

@@ -14,21 +14,24 @@ const FULL_MS = 2000;
 export interface OutageOptions {
   store: Store;
   log: Logger;
-  /** Aborted when the worker stops: then the error counts after all, and the record is handed back. */
+  /** Aborted when the worker stops: then the record is handed back. */
   stop: AbortSignal;
 }
 
+/** Who is waited for answers again, so that the call is to be made again; or it has failed for good; or the worker stopped before one of the two was known. */
+export type Waited = "again" | "failed" | "stopped";
+
 /**
- * True if the call is to be made again: if it was interrupted, at once; if the error came of a store or server that was away or let nobody in, once it answers again. False if it is of another kind, if the other side is there
- * and fails this one thing, or if the worker stops.
+ * Waits until a call may succeed that has failed. "again": it was interrupted, or failed because of a store or server that was away or let nobody in, which answers
+ * now. "failed": the error is of another kind, or the other side is there and fails this one thing. "stopped": the worker stops meanwhile.
  */
-export async function outlasts(error: unknown, options: OutageOptions): Promise<boolean> {
-  if (error instanceof InterruptedCall) return true;
+export async function outlasts(error: unknown, options: OutageOptions): Promise<Waited> {
+  if (error instanceof InterruptedCall) return "again";
   const question = questionOf(error, options.store);
-  if (question === undefined) return false;
+  if (question === undefined) return "failed";
   const { log, stop } = options;
   for (let failures = 0; !stop.aborted; failures++) {
-    if (await question.answers(stop)) return failures > 0;
+    if (await question.answers(stop)) return failures > 0 ? "again" : "failed";
     if (stop.aborted) break;
     const delayMs = growingDelay(failures, { first: FIRST_DELAY_MS, longest: LONGEST_DELAY_MS });
     log.warning(`${question.said}, trying again in ${delayMs} ms`, {
@@ -36,7 +39,14 @@ export async function outlasts(error: unknown, options: OutageOptions): Promise<
     });
     await waitAtMost(aborted(stop), delayMs);
   }
-  return false;
+  return "stopped";
+}
+
+/** What a worker that stops says of a record which it holds because of an outage: it is handed back, and no attempt is used up. */
+export function heldBack(error: unknown): UnavailableError {
+  if (error instanceof UnavailableError) return error;
+  const check = () => Promise.reject(error as Error);
+  return new UnavailableError(reasonOf(error), { who: "The store", check, cause: error });
 }
 
 interface Question {

@@ -1,7 +1,7 @@
 import { isPending } from "../../base/time/pending.ts";
 import type { Step } from "./step.ts";
 import type { Flight } from "../records/flight.ts";
-import { type OutageOptions, outlasts } from "./outage.ts";
+import { heldBack, type OutageOptions, outlasts } from "./outage.ts";
 
 /**
  * Waits out a store or server that is away, with the record in hand: an outage is no fault of the record and must not use up its attempts. One that
@@ -29,9 +29,10 @@ export function patientStep(inner: Step, options: OutageOptions): Step {
   async function tryAgain(flight: Flight, error: unknown): Promise<unknown> {
     for (let found = error;;) {
       flight.waits = true;
-      const back = await outlasts(found, options);
+      const waited = await outlasts(found, options);
       flight.waits = false;
-      if (!back) throw found;
+      if (waited === "stopped") throw heldBack(found);
+      if (waited === "failed") throw found;
       try {
         // The same call again has to make the same message ids.
         flight.sideRecords = 0;

@@ -12,10 +12,13 @@ import { deadQueueOf, queueOf } from "./queues.ts";
 import { Schemas } from "../records/schemas.ts";
 import { runSource } from "./run_source.ts";
 import { runWorker } from "./run_worker.ts";
-import { claimFlow } from "../start/claim_flow.ts";
+import { claimFlow, releaseFlow } from "../start/claim_flow.ts";
 import { warnStranded } from "../start/warn_stranded.ts";
 import { CodeFirst } from "../start/code_first.ts";
 import type { RunnerOptions, Shared } from "./run_options.ts";
+
+/** As long as a start of this run can keep another pipeline from its name. */
+const RELEASE_WITHIN_MS = 15_000;
 
 export interface RunReport {
   readonly tasks: readonly TaskProgress[];
@@ -76,8 +79,10 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     errorStreams,
     downstream: consumersDone.promise,
   };
+  let isClaimed = false;
   try {
     await claimFlow({ broker, plan, names, log, takeOver: options.takeOver ?? false });
+    isClaimed = true;
     await ensureQueues(shared, options.deadLetters === undefined);
     if (batch && !broker.durable) await forgetUnfinished(shared);
     void warnStranded({ broker, plan, names, log });
@@ -137,6 +142,9 @@ export async function runTasks(options: RunnerOptions): Promise<RunReport> {
     consumersDone.resolve();
     errorStreams.close();
     publisher.close();
+    // A start of long ago is released by time, and a broker that is away must not hold up the end.
+    const isShort = performance.now() - startedAt < RELEASE_WITHIN_MS;
+    if (isClaimed && isShort) await releaseFlow({ broker, names });
   }
 }
 

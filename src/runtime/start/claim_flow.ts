@@ -18,6 +18,13 @@ interface TaskShape {
 
 type FlowShape = Readonly<Record<string, TaskShape>>;
 
+/** What stands under the key of a flow. */
+interface Claim {
+  /** When a start has noted it that was not over since, ms since 1970; 0 after the end of that. */
+  readonly startedAt: number;
+  readonly tasks: FlowShape;
+}
+
 interface Difference {
   readonly task: string;
   /** Such as `has the module "./a.ts" there and "./b.ts" here`. */
@@ -26,8 +33,11 @@ interface Difference {
 
 /** More than this many differences are counted only. */
 const MOST_SHOWN = 5;
+/** So long after its start a pipeline counts as used, since its workers may not have joined their queues yet. */
+const STARTING_MS = 15_000;
 /** Bytes: a little less than a state store takes. */
 const MOST_STATE = 500_000;
+const NONE: Claim = { startedAt: 0, tasks: {} };
 
 export interface ClaimOptions {
   readonly broker: Broker;
@@ -50,12 +60,17 @@ export async function claimFlow(options: ClaimOptions): Promise<void> {
   const here = shapeOf(plan);
   for (;;) {
     const entry = await broker.state.get(key);
-    const there: FlowShape = entry === undefined ? {} : JSON.parse(entry.value);
+    const claim: Claim = entry === undefined ? NONE : JSON.parse(entry.value);
+    const there = claim.tasks;
     const differences = compare(there, here);
-    const use = differences.length === 0 ? undefined : await useOf(options, there, differences);
+    const use = differences.length === 0 ? undefined : await useOf(options, there, differences) ??
+      (isStarting(claim) ? `it was started less than ${STARTING_MS / 1000} s ago` : undefined);
     if (use !== undefined && !takeOver) throw refusal(plan.flowId, differences, use);
-    const value = JSON.stringify(withModules(here, there));
-    if (value === entry?.value || value.length > MOST_STATE) return;
+    const tasks = withModules(here, there);
+    // One note serves the many workers of a pipeline that start together.
+    if (isStarting(claim) && JSON.stringify(tasks) === JSON.stringify(there)) return;
+    const value = JSON.stringify({ startedAt: Date.now(), tasks } satisfies Claim);
+    if (value.length > MOST_STATE) return;
     try {
       await broker.state.put(key, value, { revision: entry?.revision ?? 0 });
     } catch (error) {
@@ -66,6 +81,29 @@ export async function claimFlow(options: ClaimOptions): Promise<void> {
     if (use !== undefined) log.warning("Took the flow over from another pipeline", { was: use });
     return;
   }
+}
+
+/** Notes that a pipeline has come to its end, so that another version of it may start at once. Never rejects. */
+export async function releaseFlow(
+  { broker, names }: Pick<ClaimOptions, "broker" | "names">,
+): Promise<void> {
+  if (!broker.durable) return;
+  const key = names.state("pipeline");
+  try {
+    const entry = await broker.state.get(key);
+    if (entry === undefined) return;
+    const claim: Claim = JSON.parse(entry.value);
+    if (!isStarting(claim)) return;
+    const value = JSON.stringify({ ...claim, startedAt: 0 } satisfies Claim);
+    await broker.state.put(key, value, { revision: entry.revision });
+  } catch {
+    // It is released by time too.
+  }
+}
+
+function isStarting({ startedAt }: Claim): boolean {
+  // A clock of another machine may be ahead of this one.
+  return Math.abs(Date.now() - startedAt) < STARTING_MS;
 }
 
 function shapeOf(plan: Plan): FlowShape {

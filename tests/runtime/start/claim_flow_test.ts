@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FlowNames } from "../../../src/broker/subjects.ts";
 import { StartError } from "../../../src/base/errors.ts";
 import { createLogger } from "../../../src/base/log.ts";
-import { claimFlow } from "../../../src/runtime/start/claim_flow.ts";
+import { claimFlow, releaseFlow } from "../../../src/runtime/start/claim_flow.ts";
 import { eventually } from "../../support/broker_probes.ts";
 import { planOf, runFlow } from "../../support/flow.ts";
 import { onNats } from "../../support/on_nats.ts";
@@ -127,6 +127,7 @@ onNats("two pipelines under one name", (given) => {
     LONG,
     async () => {
       await claim({ name: "edited" });
+      await releaseFlow({ broker: given.broker, names: new FlowNames("edited") });
       assert.deepEqual(await claim({ name: "edited", module: "./b.ts" }), []);
       await fill("grown");
       const more = `}\n  - {id: show, type: print, in: []`;
@@ -141,6 +142,23 @@ onNats("two pipelines under one name", (given) => {
       );
     },
   );
+
+  it("are refused where they start together, all but one of them", LONG, async () => {
+    const modules = ["./a.ts", "./b.ts", "./c.ts"];
+    const starts = await Promise.allSettled(
+      modules.map((module) => claim({ name: "together", module })),
+    );
+    assert.equal(starts.filter(({ status }) => status === "rejected").length, 2);
+    const first = modules[starts.findIndex(({ status }) => status === "fulfilled")]!;
+    const [other] = modules.filter((module) => module !== first);
+    assert.match(
+      await refusalOf({ name: "together", module: other! }),
+      /another pipeline, and it was started less than 15 s ago: task "work" has the module/,
+    );
+    assert.deepEqual(await claim({ name: "together", module: first }), []);
+    await releaseFlow({ broker: given.broker, names: new FlowNames("together") });
+    assert.deepEqual(await claim({ name: "together", module: other! }), []);
+  });
 
   it("are one where a process does not know the module of another task", LONG, async () => {
     await fill("parts");
