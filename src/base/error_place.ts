@@ -1,7 +1,7 @@
 import { stackOf } from "./errors.ts";
 
 /** Where this code lies, as frames of a stack name it. */
-const OWN = new URL(".", import.meta.url).href;
+const OWN = new URL("../", import.meta.url).href;
 /** `at name (place:line:column)`, `at place:line:column`. */
 const FRAME = /^\s*at (?:.*\()?(.+?):(\d+):(\d+)\)?$/;
 const INTERNAL = /^(ext:|node:|native|<anonymous>)|[/\\]node_modules[/\\]|\$bunfs/;

@@ -108,6 +108,8 @@ onServers("health of kflow worker", (given) => {
   it("is not alive once its function has hung for three ack waits", SLOW, async () => {
     const port = await freePort();
     flow.set("metrics.port", String(port));
+    // Records of the tests before wait under the other name, for another module.
+    flow.set("name", "hung");
     flow.set("dag.describe.module", "./hanging.ts");
     flow.set("dag.describe.meta.max.poll.interval.ms", "1000");
     assert.equal((await flow.worker("list").end()).status, 0);

@@ -83,7 +83,10 @@ describe("raw-source on the command line", () => {
     await folder.write("gen.ts", 'export default [{ n: 1 }, { n: "x" }];\n');
     const bad = await kflow.run(["run", folder.file("p.yaml")]);
     assert.equal(bad.status, 1);
-    assert.match(bad.stderr, /^Cannot send the record at position 1 of task "gen": n: [^\n]*$/m);
+    assert.match(
+      bad.stderr,
+      /^Cannot send the record at position 1 of task "gen": [^:]*: n: [^\n]*$/m,
+    );
     assert.doesNotMatch(bad.stderr, /\n +at /);
     await folder.write("gen.ts", "export default class {}\n");
     const useless = await kflow.run(["run", folder.file("p.yaml")]);

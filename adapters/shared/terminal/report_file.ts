@@ -27,9 +27,7 @@ export async function openReportFile(host: Host, file: string): Promise<ReportFi
     );
   };
   // Replacing a device, a pipe or a link is not what somebody means who writes a report there.
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) {
-    throw failed(new RangeError("it is not a regular file"));
-  }
+  if (isFile(path) === false) throw failed(new RangeError("it is not a regular file"));
   const files = await host.files(path.slice(0, slash) || "/").catch((error) => {
     throw failed(error);
   });
@@ -43,6 +41,15 @@ export async function openReportFile(host: Host, file: string): Promise<ReportFi
       }
     },
   };
+}
+
+/** Undefined if there is nothing, or nothing that may be looked at. */
+function isFile(path: string): boolean | undefined {
+  try {
+    return lstatSync(path).isFile();
+  } catch {
+    return undefined;
+  }
 }
 
 /** The report by task for programs. Times in milliseconds, points in time as ISO 8601. */

@@ -149,7 +149,6 @@ function compare(there: FlowShape, here: FlowShape): Difference[] {
     };
     tell("type", other.type, mine.type);
     tell("topics", other.topics, mine.topics);
-    tell("groupId", other.groupId, mine.groupId);
     tell("producers", other.from.join(", "), mine.from.join(", "));
     if (mine.module !== undefined && other.module !== undefined) {
       tell("module", other.module, mine.module);
