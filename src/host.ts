@@ -88,6 +88,8 @@ export interface Host {
   readonly processes: Processes;
   /** Whether the platform permits something. @default it permits everything */
   isPermitted?(permission: Permission): boolean;
+  /** The folder of kflow itself, where a Worker has to be permitted to read the modules of kflow. */
+  readonly ownFolder?: string | undefined;
   env(name: string): string | undefined;
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;

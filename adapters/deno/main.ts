@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import process from "node:process";
 import { guardExit } from "../shared/cli/guard_exit.ts";
 import { runCommandLine } from "../shared/cli/command_line.ts";
@@ -50,6 +51,7 @@ function createHost(): NodeHost {
     loadModule,
     startThread,
     isPermitted,
+    ownFolder: dirname(dirname(import.meta.dirname!)),
     // Loaded when it is needed: a pipeline without a server has no use for it.
     openSocket: async (url) => (await import("./open_socket.ts")).openSocket(url),
     fetch: createLeanFetch(),

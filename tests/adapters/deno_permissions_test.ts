@@ -109,37 +109,47 @@ describe("the permissions of Deno that the guide documents", () => {
     assert.equal((await folder.files("data/results")).size, 32);
   });
 
+  it("suffice for a function that imports an npm package", SLOW, async () => {
+    const folder = await make("quickstart");
+    await folder.write(
+      "npm.ts",
+      `import { parse } from "npm:yaml@2.9.1";
+      export default ({ bucket, key }) =>
+        parse(JSON.stringify({ bucket, key, mediaType: "", size: 1, sha256: "", lines: null, words: null, width: null, height: null }));`,
+    );
+    const line = documented(/ run FOLDER/, { FOLDER: folder.path });
+    const args = [...line.args, "--module", `describe=${folder.file("npm.ts")}`];
+    const { status, stdout, stderr } = await start(kflow, { ...line, args }).end();
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /describe +32 +32 +0 /);
+  });
+
   it(
-    "suffice for an isolated function, and for one that imports an npm package",
+    "suffice for an isolated function with kflow's folder, and without it are refused",
     SLOW,
     async () => {
       const folder = await make("quickstart");
       await folder.write(
-        "npm.ts",
-        `import { parse } from "npm:yaml@2.9.1";
-      export default ({ bucket, key }) =>
-        parse(JSON.stringify({ bucket, key, mediaType: "", size: 1, sha256: "", lines: null, words: null, width: null, height: null }));`,
+        "lengths.ts",
+        `export default ({ bucket, key }) =>
+        ({ bucket, key, mediaType: "", size: key.length, sha256: "", lines: null, words: null, width: null, height: null });`,
       );
-      const line = documented(/ run FOLDER/, { FOLDER: folder.path });
-      for (
-        const more of [
-          ["--set", "dag.describe.meta.isolate=true", "--run", "one"],
-          [
-            "--module",
-            `describe=${folder.file("npm.ts")}`,
-            "--set",
-            "dag.list.meta.checkpoint=false",
-          ],
-        ]
-      ) {
-        const { status, stdout, stderr } = await start(kflow, {
-          ...line,
-          args: [...line.args, ...more],
-        })
-          .end();
-        assert.equal(status, 0, stderr);
-        assert.match(stdout, /describe +32 +32 +0 /);
-      }
+      const settings = { module: folder.file("lengths.ts"), "meta.isolate": true };
+      const args = Object.entries({ ...settings, "globalConfig.store.autoDownload": false })
+        .flatMap(([path, value]) => ["--set", `dag.describe.${path}=${value}`]);
+      // Without /tmp, which a clone may be in and which only downloads need.
+      const line = documented(/ run FOLDER/, { FOLDER: folder.path, ",/tmp": "" });
+      const isolated = { ...line, args: [...line.args, ...args] };
+      const refused = await start(kflow, isolated).end();
+      assert.equal(refused.status, 2, refused.stderr);
+      const flag = `Deno does not permit what it needs: --allow-read=${ROOT};`;
+      assert.ok(refused.stderr.includes(flag), refused.stderr);
+      const permissions = line.permissions.map((each) =>
+        each.startsWith("--allow-read=") ? `${each},${ROOT}` : each
+      );
+      const { status, stdout, stderr } = await start(kflow, { ...isolated, permissions }).end();
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /describe +32 +32 +0 /);
     },
   );
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { runCommandLine } from "../../adapters/shared/cli/command_line.ts";
+import { decodeText } from "../../adapters/shared/node/decode_text.ts";
 import type { Host } from "../../src/host.ts";
 import { pick, type Random, seededRandom } from "../codec/random_avro.ts";
 import { CommandLine } from "../support/command.ts";
@@ -38,7 +39,9 @@ async function command(args: readonly string[], text: string): Promise<Ended> {
     stderr: output((text) => stderr += text),
     resolvePath: (path, from) => resolve(from ?? "/flows", path),
     readText: (path) =>
-      path === "/flows/p.yaml" ? Promise.resolve(text) : Promise.reject(new Error("ENOENT")),
+      path === "/flows/p.yaml"
+        ? Promise.try(() => decodeText(new TextEncoder().encode(text)))
+        : Promise.reject(new Error("ENOENT")),
   };
   const status = await runCommandLine(host as Host, args);
   return { status, stdout, stderr };

@@ -36,6 +36,7 @@ export function mustBePermitted(
     ...portsOf(tasks).map((port): Permission => ({ name: "net", what: `0.0.0.0:${port}` })),
     ...listen.map((each): Permission => ({ name: "net", what: each })),
     ...filesOf(plan, tasks, stateFolder),
+    ...threadsOf(tasks, host),
   ];
   const missing = needed.filter((each) => !isPermitted(each));
   if (missing.length === 0) return;
@@ -75,6 +76,12 @@ function netOf(plan: Plan, tasks: readonly TaskPlan[], { otlp }: Settings): Perm
 /** On which metrics can be read. */
 function portsOf(tasks: readonly TaskPlan[]): number[] {
   return tasks.flatMap(({ metrics }) => metrics.enabled ? [metrics.port] : []);
+}
+
+/** What a Worker reads as it starts. Modules that a process imports itself need no permission. */
+function threadsOf(tasks: readonly TaskPlan[], { ownFolder }: Host): Permission[] {
+  const isNeeded = tasks.some(({ meta }) => meta.get("isolate") === true);
+  return isNeeded && ownFolder !== undefined ? [{ name: "read", what: ownFolder }] : [];
 }
 
 function filesOf(

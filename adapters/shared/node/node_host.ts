@@ -24,6 +24,7 @@ export interface NodeHostOptions {
   loadModule: Host["loadModule"];
   startThread: Host["startThread"];
   isPermitted?: Host["isPermitted"];
+  ownFolder?: string;
   openSocket?: Host["openSocket"];
   fetch?: Host["fetch"];
   /** Writes without blocking the thread, where `node:process` blocks it. Resolves when the system has taken all of the text. */
@@ -95,6 +96,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     hostname: os.hostname(),
     processes: processesOfThisMachine(),
     isPermitted: options.isPermitted,
+    ownFolder: options.ownFolder,
     env: environment,
     stdout,
     stderr,
