@@ -141,13 +141,8 @@ async function idsOf(
 ): Promise<string[]> {
   const ids: string[] = [];
   while (ids.length < count) {
-    const some = Math.min(IDS_AT_ONCE, count - ids.length);
-    const first = ids.length;
-    const made = Array.from(
-      { length: some },
-      (_none, i) => sourceId(["call", ...parts, String(first + i)]),
-    );
-    ids.push(...await Promise.all(made));
+    const end = Math.min(ids.length + IDS_AT_ONCE, count);
+    while (ids.length < end) ids.push(sourceId(["call", ...parts, String(ids.length)]));
     await work.rest();
   }
   return ids;

@@ -104,8 +104,8 @@ export class NotifiedObjects {
       for (const notified of objects) {
         const object = await listedAs(notified, store, signal);
         if (object === undefined) continue;
-        const version = await objectVersion(object);
-        const id = await objectMessageId(version, { checkpoint, run });
+        const version = objectVersion(object);
+        const id = objectMessageId(version, { checkpoint, run });
         await emitter.emit(objectRecord(object, emitter.schema), { id });
         versions.push(version);
       }

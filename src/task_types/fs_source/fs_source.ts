@@ -95,14 +95,13 @@ class FsSource implements SourceFunction {
     if (durable && checkpoint) await takeNotified(ctx, listed);
     let saidAt = this.#now();
     for await (const page of this.#store.list(bucket, prefix, signal)) {
-      const ids = await Promise.all(page.map((object) => objectVersion(object)));
       const emitted: string[] = [];
-      for (const [i, object] of page.entries()) {
-        const id = ids[i]!;
+      for (const object of page) {
+        const id = objectVersion(object);
         all.add(id);
         if (listed.has(id) || begun.has(id)) continue;
         if (signal.aborted) break;
-        const messageId = await objectMessageId(id, { checkpoint, run: ctx.run });
+        const messageId = objectMessageId(id, { checkpoint, run: ctx.run });
         await ctx.emit(objectRecord(object, ctx.schema), {
           id: messageId,
           settled: (ok) => ok ? listed.add(id) : undefined,

@@ -10,7 +10,7 @@ export function objectRecord(object: ObjectInfo, schema: RecordSchema): RecordVa
 }
 
 /** Names one version of one object, as a listing shows it. */
-export function objectVersion(object: ObjectInfo): Promise<string> {
+export function objectVersion(object: ObjectInfo): string {
   const { bucket, key, etag, lastModifiedUnixMilli } = object;
   return sourceId([bucket, key, etag, String(lastModifiedUnixMilli)]);
 }
@@ -19,8 +19,8 @@ export function objectVersion(object: ObjectInfo): Promise<string> {
 export function objectMessageId(
   version: string,
   { checkpoint, run }: { checkpoint: boolean; run: string },
-): Promise<string> {
-  return checkpoint ? Promise.resolve(version) : sourceId([run, version]);
+): string {
+  return checkpoint ? version : sourceId([run, version]);
 }
 
 /** Under this and its version an object is noted that came by a notification: with a checkpoint it need not be listed any more. */

@@ -63,7 +63,7 @@ class RawSource implements SourceFunction {
     const { meta } = ctx;
     if (meta.has("rate")) this.#pacer ??= new Pacer(meta.getNumber("rate"), this.#clock);
     // Without the run in streaming mode: there a new start goes on with what the last one did.
-    const idPrefix = await sourceId(["raw-source", ctx.task, ...(ctx.batch ? [ctx.run] : [])]);
+    const idPrefix = sourceId(["raw-source", ctx.task, ...(ctx.batch ? [ctx.run] : [])]);
     this.#asked ??= new AskedContext(ctx, { store: this.#store, idPrefix });
     const saving = ctx.durable ? position.saveNowAndThen() : undefined;
     const { signal } = ctx;
