@@ -18,6 +18,9 @@ export interface S3ErrorBody {
   readonly message: string;
 }
 
+/** Characters before the root element of an answer: its declaration. A page of a listing is not searched to its end. */
+const MAX_PROLOG = 1_000;
+
 /** A page of ListObjectsV2. @throws {SyntaxError} if it is none. */
 export function parseListPage(xml: string): ListPage {
   const root = rootOf(xml, "ListBucketResult");
@@ -44,9 +47,9 @@ export function parseCompletedEtag(xml: string): string {
   return unquoted(etag);
 }
 
-/** The error in a body, also where the status says 200; undefined if it holds none. */
+/** The error in a body, also where the status says 200, after blanks that kept the connection open; undefined if it holds none. */
 export function parseErrorBody(text: string): S3ErrorBody | undefined {
-  if (!text.includes("<Error>") && !text.includes("<Error ")) return undefined;
+  if (!/<Error[ >]/.test(text.trimStart().slice(0, MAX_PROLOG))) return undefined;
   try {
     const root = rootOf(text, "Error");
     return { code: root.textOf("Code"), message: root.textOf("Message") };
@@ -66,7 +69,9 @@ export function completeUploadXml(etags: readonly string[]): string {
 
 /** An ETag as it is compared: without quotes. */
 export function unquoted(etag: string): string {
-  return etag.replace(/^(?:W\/)?"(.*)"$/s, "$1");
+  const start = etag.startsWith("W/") ? 2 : 0;
+  const isQuoted = etag.length > start + 1 && etag[start] === '"' && etag.endsWith('"');
+  return isQuoted ? etag.slice(start + 1, -1) : etag;
 }
 
 function rootOf(xml: string, name: string): XmlElement {

@@ -2,11 +2,14 @@ import { sourceId } from "../../broker/message_id.ts";
 import type { RecordSchema, RecordValue } from "../../codec/codec.ts";
 import type { ObjectInfo } from "../../store/store.ts";
 
+const FIELDS = ["url", "lastModifiedUnixMilli", "bucket", "key"];
+
 /** The record of one object, as far as the schema has its fields. */
 export function objectRecord(object: ObjectInfo, schema: RecordSchema): RecordValue {
   const { bucket, key, lastModifiedUnixMilli } = object;
   const all: RecordValue = { url: `s3a://${bucket}/${key}`, lastModifiedUnixMilli, bucket, key };
-  return Object.fromEntries(Object.entries(all).filter(([field]) => schema.fields.has(field)));
+  for (const field of FIELDS) if (!schema.fields.has(field)) delete all[field];
+  return all;
 }
 
 /** Names one version of one object, as a listing shows it. */
