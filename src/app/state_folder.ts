@@ -1,11 +1,10 @@
 import { reasonOf, StartError } from "../base/errors.ts";
+import { firstNotUtf8 } from "../base/text/first_not_utf8.ts";
 import type { StateFile } from "../broker/memory/state_file.ts";
 import type { Files } from "../files/files.ts";
 import type { Host } from "../host.ts";
 
 const LINE_BREAK = 10;
-/** Bytes in which a place is named. */
-const PIECE = 64;
 
 /** @throws {StartError} with the remedy. */
 export async function openStateFolder(host: Host, folder: string): Promise<Files> {
@@ -66,25 +65,10 @@ export function stateFileIn(
   };
 }
 
-/** Where it is not UTF-8, as another program or a broken disk may leave it: ids in it would be those of nothing. */
+/** Says where it is not UTF-8, as another program or a broken disk may leave it: ids in it would be those of nothing. */
 function notUtf8(bytes: Uint8Array): string | undefined {
-  const decoder = () => new TextDecoder("utf-8", { fatal: true });
-  try {
-    decoder().decode(bytes);
-    return undefined;
-  } catch {
-    // Said below.
-  }
-  let at = 0;
-  try {
-    const strict = decoder();
-    for (; at < bytes.length; at += PIECE) {
-      strict.decode(bytes.subarray(at, at + PIECE), { stream: true });
-    }
-  } catch {
-    // The piece that fails says about where.
-  }
-  return `it is not UTF-8 near byte ${Math.min(at, bytes.length)}, counted from 0`;
+  const at = firstNotUtf8(bytes);
+  return at === undefined ? undefined : `it is not UTF-8 at byte ${at}, counted from 0`;
 }
 
 /** Of a last line without an end a killed process has written a part: it does not count. */

@@ -6,7 +6,7 @@ export function failingFiles(files: Files, hit: Hit): Files {
   return {
     root: files.root,
     stat: (path) => files.stat(path),
-    list: (path) => files.list(path),
+    list: (path, options) => files.list(path, options),
     read: (path) => files.read(path),
     async write(path, body, options) {
       const written = await files.write(path, body, options);

@@ -52,8 +52,11 @@ export interface Files {
   readonly root: string;
   /** `""` is the root. */
   stat(path: string): Promise<FileInfo | undefined>;
-  /** Direct children of a folder (`""` is the root), sorted by the UTF-8 bytes of the name; symbolic links are left out. */
-  list(path: string): Promise<FileInfo[]>;
+  /**
+   * Direct children of a folder (`""` is the root), sorted by the UTF-8 bytes of the name; symbolic links are left out. Names that are not UTF-8 name nothing here:
+   * `notText` is given each, with U+FFFD for the bytes that are wrong; without it they are a `FilesError` of kind `bad-name`.
+   */
+  list(path: string, options?: { notText?: (name: string) => void }): Promise<FileInfo[]>;
   /** The file is open when this resolves: its content stays readable though the name is given to another. Read it to its end or cancel it. */
   read(path: string): Promise<ReadableStream<Uint8Array> | undefined>;
   /**

@@ -59,10 +59,8 @@ export class DirectoryStore implements Store {
     await this.#attempt(call, async () => {
       if (this.#createBuckets && !await this.#files.stat(bucket)) return;
       await this.#mustHaveBucket(call);
-      await this.#files.list(bucket).catch((error) => {
-        // Names that cannot be listed do not prevent writing.
-        if (!(error instanceof FilesError) || error.kind !== "bad-name") throw error;
-      });
+      // Names that are not UTF-8 do not prevent writing, nor reading others.
+      await this.#files.list(bucket, { notText: () => {} });
     });
   }
 
@@ -74,7 +72,8 @@ export class DirectoryStore implements Store {
     const start = folders.pop()!;
     if (folders.includes("")) return;
     let page: ObjectInfo[] = [];
-    for await (const file of this.#walk(call, [bucket, ...folders].join("/"), start)) {
+    const notText: string[] = [];
+    for await (const file of this.#walk(call, [bucket, ...folders].join("/"), { start, notText })) {
       signal?.throwIfAborted();
       page.push(objectOf(bucket, file));
       if (page.length < PAGE) continue;
@@ -82,6 +81,11 @@ export class DirectoryStore implements Store {
       page = [];
     }
     if (page.length > 0) yield page;
+    const [one] = notText;
+    if (one === undefined) return;
+    const reason = `${notText.length} of its names are not UTF-8, such as ${JSON.stringify(one)} ` +
+      `(with \ufffd for the bytes that are wrong); rename them`;
+    throw storeError(call, { kind: "bad-name", reason });
   }
 
   async get(bucket: string, key: string, options: GetOptions = {}): Promise<StoredObject> {
@@ -203,13 +207,23 @@ export class DirectoryStore implements Store {
   }
 
   /** A folder sorts as the keys in it do, that is with its `/`: `a-b` comes before `a/b`. */
-  async *#walk(call: StoreCall, folder: string, start: string): AsyncGenerator<FileInfo> {
-    const found = await this.#attempt(call, () => this.#files.list(folder));
+  async *#walk(
+    call: StoreCall,
+    folder: string,
+    { start, notText }: { start: string; notText: string[] },
+  ): AsyncGenerator<FileInfo> {
+    const found = await this.#attempt(call, () =>
+      this.#files.list(folder, {
+        notText(name) {
+          const known = name.slice(0, name.indexOf("\ufffd"));
+          if (known.startsWith(start) || start.startsWith(known)) notText.push(`${folder}/${name}`);
+        },
+      }));
     const nameAt = folder.length + 1;
     const matching = found.filter((entry) => entry.path.startsWith(start, nameAt));
     matching.sort((a, b) => compareUtf8(sortName(a), sortName(b)));
     for (const entry of matching) {
-      if (entry.isDirectory) yield* this.#walk(call, entry.path, "");
+      if (entry.isDirectory) yield* this.#walk(call, entry.path, { start: "", notText });
       else yield entry;
     }
   }

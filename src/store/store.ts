@@ -107,7 +107,10 @@ export interface Store {
   readonly address: string;
   /** Resolves if the bucket is there and may be listed; else throws `StoreError` saying which and what to do. */
   check(bucket: string, signal?: AbortSignal): Promise<void>;
-  /** All objects whose key begins with `prefix`, in pages, sorted by the UTF-8 bytes of the key. */
+  /**
+   * All objects whose key begins with `prefix`, in pages, sorted by the UTF-8 bytes of the key. Objects that no key can name are left out; then the listing ends with
+   * `bad-name` after its last page.
+   */
   list(bucket: string, prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo[]>;
   /** The body ends with an error (`StoreError`) if it is shorter or longer than `size`. */
   get(bucket: string, key: string, options?: GetOptions): Promise<StoredObject>;

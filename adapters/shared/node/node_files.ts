@@ -46,7 +46,10 @@ class NodeFiles implements Files {
     });
   }
 
-  async list(path: string): Promise<FileInfo[]> {
+  async list(
+    path: string,
+    { notText }: { notText?: (name: string) => void } = {},
+  ): Promise<FileInfo[]> {
     return await this.#attempt("list", path, async () => {
       const place = await this.#place(path);
       if (place === undefined || !(await infoOf(place, path))?.isDirectory) return [];
@@ -65,7 +68,8 @@ class NodeFiles implements Files {
           else if (name.includes("\ufffd")) unreadable.push(name);
         });
       }
-      if (unreadable.length === 0) return found;
+      if (notText !== undefined) unreadable.forEach(notText);
+      if (notText !== undefined || unreadable.length === 0) return found;
       throw new FilesError(
         `Cannot list "${path}" in ${this.root}: ${unreadable.length} of its names are not UTF-8, such as ` +
           `${JSON.stringify(unreadable[0])}; rename them`,

@@ -1,7 +1,7 @@
 import type { TaskPlan } from "../../pipeline/plan/plan.ts";
 import type { OpenContext } from "../../api/context.ts";
 import type { SourceContext, SourceFunction } from "../../api/source_function.ts";
-import type { Store } from "../../store/store.ts";
+import { type ObjectInfo, type Store, StoreError } from "../../store/store.ts";
 import { ListedObjects } from "./listed_objects.ts";
 import { NOTIFIED, objectMessageId, objectRecord, objectVersion } from "./object_record.ts";
 import { aborted, waitAtMost } from "../../base/time/waiting.ts";
@@ -35,6 +35,8 @@ class FsSource implements SourceFunction {
   #remembers = false;
   /** Emitted by this process, done or not. */
   readonly #begun = new Set<string>();
+  /** What was last logged of objects that no key can name. */
+  #unnamed = "";
   #committing?: ReturnType<typeof setInterval>;
 
   constructor(task: TaskPlan, store: Store, now: () => number) {
@@ -89,12 +91,11 @@ class FsSource implements SourceFunction {
   async #pass(ctx: SourceContext, pass: Pass): Promise<void> {
     const { listed, checkpoint } = pass;
     const begun = this.#begun;
-    const { bucket, prefix } = this.#task.bucket!;
     const { signal, durable } = ctx;
     const all = new Set<string>();
     if (durable && checkpoint) await takeNotified(ctx, listed);
     let saidAt = this.#now();
-    for await (const page of this.#store.list(bucket, prefix, signal)) {
+    for await (const page of this.#pages(ctx)) {
       const emitted: string[] = [];
       for (const object of page) {
         const id = objectVersion(object);
@@ -118,10 +119,26 @@ class FsSource implements SourceFunction {
       if (signal.aborted) return;
       if (this.#now() - saidAt > SAY_EVERY_MS) {
         saidAt = this.#now();
+        const { bucket, prefix } = this.#task.bucket!;
         ctx.log.info("Still listing", { bucket, prefix, listed: all.size, sent: begun.size });
       }
     }
     if (this.#remembers) await listed.retain(all);
+  }
+
+  /** Lists the bucket. Objects that no key can name end a batch, after all others; a stream goes on without them. */
+  async *#pages({ batch, log, signal }: SourceContext): AsyncIterable<ObjectInfo[]> {
+    const { bucket, prefix } = this.#task.bucket!;
+    try {
+      yield* this.#store.list(bucket, prefix, signal);
+      this.#unnamed = "";
+    } catch (error) {
+      if (batch || !(error instanceof StoreError) || error.kind !== "bad-name") throw error;
+      if (this.#unnamed !== error.message) {
+        log.warning("Objects are left out", { reason: error.message });
+      }
+      this.#unnamed = error.message;
+    }
   }
 }
 
