@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { checkConformance } from "./check_conformance.ts";
 import { checkImports } from "./check_imports.ts";
 import { checkIntegrity } from "./check_integrity.ts";
+import { checkLinks } from "./check_links.ts";
 import { checkText } from "./check_text.ts";
 import { checkVersions } from "./check_versions.ts";
+import { readMarkdown } from "./markdown_files.ts";
 import { PROVEN_FILES } from "./read_conformance.ts";
 import type { Commands } from "./process.ts";
 import { readSources } from "./sources.ts";
@@ -74,6 +76,10 @@ export const CHECKS: readonly Check[] = [
       );
       return (await Promise.all(texts)).flat();
     },
+  },
+  {
+    name: "links: of documents lead to what is there",
+    run: async ({ root }) => checkLinks(await readMarkdown(root), root),
   },
   {
     name: "integrity: every locked package has one",

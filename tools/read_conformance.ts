@@ -1,7 +1,11 @@
 /** The table of the product document's behaviours, from the top of the repository. */
-export const CONFORMANCE_FILE = "docs/conformance.md";
+export const CONFORMANCE_FILE = "docs/internals/conformance.md";
 /** Documents that promise something, and name the tests that prove it. */
-export const PROVEN_FILES = [CONFORMANCE_FILE, "SECURITY.md", "docs/reliability.md"] as const;
+export const PROVEN_FILES = [
+  CONFORMANCE_FILE,
+  "SECURITY.md",
+  "docs/internals/reliability.md",
+] as const;
 
 /** A test that a row names: `tests/runtime/bulk_test.ts: bulk mode > is off with a warning`. */
 export interface NamedTest {
@@ -26,7 +30,7 @@ export interface ConformanceTable {
 const CODE = /`([^`]+)`/g;
 const TEST = /^(tests\/[\w/]+_test\.ts): (\S.*)$/;
 /** A link stands for all tests of the file. */
-const LINK = /\]\((?:\.\.\/)?(tests\/[\w/]+_test\.ts)\)/g;
+const LINK = /\]\((?:\.\.\/)*(tests\/[\w/]+_test\.ts)\)/g;
 /** The last column of a table whose rows are promises. */
 const PROOF = /^(tests|how it is tested)$/;
 /** A section in which everything is a promise. */

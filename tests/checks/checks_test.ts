@@ -104,15 +104,27 @@ const VIOLATIONS: Readonly<
       says: /SECURITY\.md:3: "It is none\." names no test/,
     },
     {
-      file: "docs/reliability.md",
-      text: "| fault | tests |\n| --- | --- |\n| One | [two_test.ts](../tests/two_test.ts) |\n",
+      file: "docs/internals/reliability.md",
+      text: "| fault | tests |\n| --- | --- |\n| One | [two_test.ts](../../tests/two_test.ts) |\n",
       says: /reliability\.md:3: "One" names tests\/two_test\.ts, which is not there/,
     },
     {
-      file: "docs/conformance.md",
+      file: "docs/internals/conformance.md",
       text:
         "| what | how | tests |\n| --- | --- | --- |\n| One | so | `tests/one_test.ts: is two` |\n",
       says: /conformance\.md:3: "One" names "is two", which tests\/one_test\.ts does not have/,
+    },
+  ],
+  "links: of documents lead to what is there": [
+    {
+      file: "docs/run/page.md",
+      text: "# Page\n\n[One](../gone.md)\n",
+      says: /docs\/run\/page\.md:3: \(\.\.\/gone\.md\) leads nowhere: no "docs\/gone\.md"/,
+    },
+    {
+      file: "README.md",
+      text: "# Page\n\n[One](SECURITY.md#one), [two](#two)\n\n## One\n",
+      says: /README\.md:3: \(SECURITY\.md#one\) leads to no heading of "SECURITY\.md"[^]*\(#two\)/,
     },
   ],
   "integrity: every locked package has one": [

@@ -195,7 +195,10 @@ describe("unprovenRows", () => {
     it(`names the row whose test ${what}`, () => {
       const found = unproven({ deno: WHOLE, bun });
       assert.equal(found.length, 1);
-      assert.match(found[0]!, /^docs\/conformance\.md:5: "It works" is not proven on bun: /);
+      assert.match(
+        found[0]!,
+        /^docs\/internals\/conformance\.md:5: "It works" is not proven on bun: /,
+      );
       assert.match(found[0]!, says);
     });
   }
@@ -245,7 +248,7 @@ it("is skipped", { skip: true }, () => {});
       const { rows } = readConformance(table(...names.map((name) => `tests/a_test.ts: ${name}`)));
       const reports = new Map([[runtime, new Map([["tests/a_test.ts", report]])]]);
       const start =
-        `docs/conformance.md:5: "It works" is not proven on ${runtime}: tests/a_test.ts`;
+        `docs/internals/conformance.md:5: "It works" is not proven on ${runtime}: tests/a_test.ts`;
       const [fails, inSkipped, ...rest] = unprovenRows(rows, reports);
       assert.equal(fails, `${start}: "a suite, on the embedded broker > fails" failed`);
       // Bun says nothing of a suite that was skipped as a whole.

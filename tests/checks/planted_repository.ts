@@ -23,9 +23,9 @@ const CLEAN: Readonly<Record<string, string>> = {
   "tools/one.ts": `export const ONE = 1;\n`,
   "tests/one_test.ts":
     `import { it } from "node:test";\n\nit("is a promise that the test runner awaits", () => {});\n`,
-  "docs/conformance.md":
+  "docs/internals/conformance.md":
     "- It is one. `tests/one_test.ts: is a promise that the test runner awaits`\n",
-  "docs/reliability.md": "- [It is](../tests/one_test.ts).\n",
+  "docs/internals/reliability.md": "- [It is](../../tests/one_test.ts).\n",
   "SECURITY.md": "- [It is](tests/one_test.ts).\n",
 };
 

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -93,32 +93,11 @@ describe("docs/reference.md", () => {
   });
 });
 
-/** Places that `#…` can name in a Markdown file. */
-function anchorsOf(markdown: string): Set<string> {
-  const headings = [...markdown.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!);
-  const ids = [...markdown.matchAll(/<a id="([^"]*)">/g)].map((match) => match[1]!);
-  return new Set([
-    ...ids,
-    ...headings.map((heading) =>
-      heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
-    ),
-  ]);
-}
-
 describe("docs", () => {
   const folder = join(root, "docs");
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
   for (const name of names.filter((each) => each.endsWith(".md"))) {
     const text = readFileSync(join(folder, name), "utf8");
-
-    it(`${name} links to what is there`, () => {
-      for (const [link, path = "", anchor] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
-        const target = path === "" ? join(folder, name) : join(folder, dirname(name), path);
-        assert.ok(existsSync(target), `${link} leads nowhere`);
-        if (anchor === undefined) continue;
-        assert.ok(anchorsOf(readFileSync(target, "utf8")).has(anchor), `${link} has no heading`);
-      }
-    });
 
     it(`${name} names no variable that is not read`, () => {
       const named = text.match(/\b(KFLOW|OTEL)_[A-Z_]*[A-Z]\b/g) ?? [];
