@@ -112,6 +112,7 @@ export async function createTestKit<O = RecordValue>(options: TestKitOptions): P
 export interface HandlerOptions extends HandlerSource {
   /**
    * Bearer token for all that changes something. Without one nobody may do that, unless `local` is true.
+   * `TypeError` if it has other characters than visible ASCII, which no client can send.
    * @default `KFLOW_HTTP_TOKEN` of `env`, or what is in the file of its `KFLOW_HTTP_TOKEN_FILE`
    */
   token?: string | Secret;
@@ -147,6 +148,12 @@ export function createHandler(options: HandlerOptions): Handler {
   const env = variablesIn(options.env ?? {});
   const given = options.token ?? env("KFLOW_HTTP_TOKEN");
   const token = typeof given === "string" ? new Secret(given) : given;
+  const text = token?.reveal() ?? "";
+  if (/[^\x21-\x7e]/.test(text)) {
+    throw new TypeError(
+      "The token of a handler needs visible ASCII characters without blanks or line breaks: no client can send others",
+    );
+  }
   const inFile = !given && Boolean(env("KFLOW_HTTP_TOKEN_FILE"));
   const loading = Promise.all([
     import("./src/handler/handler.ts"),

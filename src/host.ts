@@ -91,6 +91,8 @@ export interface Host {
   /** The folder of kflow itself, where a Worker has to be permitted to read the modules of kflow. */
   readonly ownFolder?: string | undefined;
   env(name: string): string | undefined;
+  /** Names of all variables, as far as they may be known. @default none */
+  variableNames?(): readonly string[];
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
   /** Absolute path of `path`, seen from the folder `from` (default: the current one). */

@@ -34,6 +34,17 @@ describe("createLogger()", () => {
     assert.equal(written[0], '10:20:30.456 INFO    two | lines key="a b" n=1\n');
   });
 
+  it("cuts a value that is too long for a line, between two characters", () => {
+    for (const format of ["json", "text"] as const) {
+      const { log, written } = lines({ format });
+      const text = "😀".repeat(100_000);
+      log.warning(text, { error: text, cause: new Error(text), list: [text] });
+      assert.ok(written[0]!.length < 17_000, `${written[0]!.length}`);
+      assert.ok(written[0]!.isWellFormed());
+      assert.match(written[0]!, /😀.?…/u);
+    }
+  });
+
   for (const [at, level] of LOG_LEVELS.entries()) {
     it(`at ${level} writes what is at least as severe`, () => {
       const { log, written } = lines({ level });

@@ -2,6 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { formatFinding } from "../src/base/errors.ts";
 import { readSettings } from "../src/settings/settings.ts";
+import { unknownVariables } from "../src/settings/unknown_variables.ts";
 import { newSecret } from "./support/run_record.ts";
 
 function read(env: Record<string, string>) {
@@ -131,6 +132,19 @@ describe("readSettings()", () => {
     assert.equal(settings.shutdownGraceMs, 25_000);
   });
 
+  it("refuses secrets that no request can carry, without showing them", () => {
+    for (const name of ["KFLOW_HTTP_TOKEN", "KFLOW_STORE_USER", "KFLOW_STORE_PASSWORD"]) {
+      for (const text of ["secret\n", "sec\0ret", "\r\nsecret"]) {
+        const { findings } = read({ [name]: text });
+        assert.equal(findings.length, 1, name);
+        assert.match(findings[0]!, new RegExp(`^environment ${name}: expected .* line breaks`));
+        assert.doesNotMatch(findings[0]!, /sec.?ret/);
+      }
+    }
+    assert.equal(read({ KFLOW_HTTP_TOKEN: "two words" }).findings.length, 1);
+    assert.deepEqual(read({ KFLOW_STORE_PASSWORD: "zwei Wörter" }).findings, []);
+  });
+
   for (const text of ["0", "101", "abc", "-5", "5.5", "1e1", "0x10"]) {
     it(`KFLOW_DL_UP_PROGRESS cannot be ${text}`, () => {
       const { settings, findings } = read({ KFLOW_DL_UP_PROGRESS: text });
@@ -217,5 +231,24 @@ describe("readSettings()", () => {
     for (const endpoint of ["collector:4318", "ftp://collector", "http://", "/v1"]) {
       assert.equal(read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).findings.length, 1, endpoint);
     }
+  });
+});
+
+describe("unknownVariables()", () => {
+  const found = (names: string[], used: string[] = []) =>
+    unknownVariables(names, new Set(used)).map(({ path, hint }) => `${path}: ${hint}`);
+
+  it("finds what looks like a misspelt variable of kflow", () => {
+    assert.deepEqual(found(["KFLOW_NATS_ADR", "kflow_task", "KFLOW_HTTP_TOKEN_FIEL", "PATH"]), [
+      "KFLOW_NATS_ADR: did you mean KFLOW_NATS_ADDR?",
+      "kflow_task: did you mean KFLOW_TASK?",
+      "KFLOW_HTTP_TOKEN_FIEL: did you mean KFLOW_HTTP_TOKEN_FILE?",
+    ]);
+  });
+
+  it("leaves alone what is known, what the file uses and what Kubernetes adds for a service", () => {
+    const names = ["KFLOW_TASK", "KFLOW_STORE_USER_FILE", "KFLOW_TASKS", "KFLOW_SERVICE_HOST"];
+    const others = ["KFLOW_PORT", "KFLOW_PORT_8080_TCP_ADDR", "KFLOW_SERVICE_PORT"];
+    assert.deepEqual(found([...names, ...others], ["KFLOW_TASKS"]), []);
   });
 });

@@ -11,6 +11,15 @@ const KEYS = { net: "host", read: "path", write: "path", sys: "kind", env: "vari
 
 /** `Host.isPermitted` of Deno: what its flags allow. What Deno would have to ask for is not permitted, since nobody may be there to answer. */
 export function isPermitted({ name, what }: Permission): boolean {
+  return isGranted({ name, [KEYS[name]]: what });
+}
+
+/** Whether reading the names of all variables neither fails nor makes Deno ask. */
+export function mayReadAllVariables(): boolean {
+  return isGranted({ name: "env" });
+}
+
+function isGranted(descriptor: Readonly<Record<string, string>>): boolean {
   const { Deno } = globalThis as unknown as { Deno: { permissions: Permissions } };
-  return Deno.permissions.querySync({ name, [KEYS[name]]: what }).state === "granted";
+  return Deno.permissions.querySync(descriptor).state === "granted";
 }

@@ -8,7 +8,7 @@ import { notPermitted } from "../shared/node/not_permitted.ts";
 import type { BasicRuntime } from "../../mod.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/cli/run_function.ts";
 import { createLeanFetch } from "./lean_fetch.ts";
-import { isPermitted } from "./is_permitted.ts";
+import { isPermitted, mayReadAllVariables } from "./is_permitted.ts";
 import { loadModule } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";
 import { writeText } from "./write_text.ts";
@@ -51,6 +51,7 @@ function createHost(): NodeHost {
     loadModule,
     startThread,
     isPermitted,
+    variableNames: () => mayReadAllVariables() ? Object.keys(process.env) : [],
     ownFolder: dirname(dirname(import.meta.dirname!)),
     // Loaded when it is needed: a pipeline without a server has no use for it.
     openSocket: async (url) => (await import("./open_socket.ts")).openSocket(url),

@@ -1,4 +1,8 @@
 import { printable, printableLine } from "./text/printable.ts";
+import { shortened } from "./text/shortened.ts";
+
+/** Characters of one value. Collectors of logs split or drop lines of more than 16 KiB, and an error is logged at each attempt. */
+const MAX_VALUE = 4_000;
 
 /** A level of `KFLOW_RUNTIME_LOG_LEVEL` (product document, "Logging level"). */
 export type LogLevel = "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
@@ -6,7 +10,7 @@ export type LogLevel = "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL";
 /** All levels, least severe first. */
 export const LOG_LEVELS: readonly LogLevel[] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 
-/** What a line says beyond its text. Values are printed as they are; a Secret prints as `***`. */
+/** What a line says beyond its text. Values are printed up to 4,000 characters each; a Secret prints as `***`. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
@@ -95,12 +99,12 @@ function renderText(time: Date, level: LogLevel, message: string, fields: LogFie
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => ` ${textValue(key)}=${textValue(value)}`)
     .join("");
-  return printableLine(`${clock} ${level.padEnd(7)} ${message}${rest}`);
+  return printableLine(`${clock} ${level.padEnd(7)} ${shortened(message, MAX_VALUE)}${rest}`);
 }
 
 function textValue(value: unknown): string {
   const text = typeof value === "string"
-    ? value
+    ? shortened(value, MAX_VALUE)
     : JSON.stringify(value, jsonValue) ?? String(value);
   return /^[^\s="]+$/.test(text) ? text : JSON.stringify(text);
 }
@@ -116,6 +120,6 @@ export function plainFields(fields: LogFields): LogFields {
 
 function jsonValue(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Error) return value.message;
-  return value;
+  if (value instanceof Error) return shortened(value.message, MAX_VALUE);
+  return typeof value === "string" ? shortened(value, MAX_VALUE) : value;
 }

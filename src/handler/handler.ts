@@ -65,14 +65,17 @@ export class PipelineHandler {
       notReady: () => this.#notReady(),
       about: async () => (await this.open()).about(),
       routes: [
-        { path: "/tasks/:id", post: this.#post(postTask) },
+        {
+          path: "/tasks/:id",
+          post: this.#post(postTask, { query: ["from", "output", "publish"] }),
+        },
         { path: "/events/s3", post: this.#post(postS3Event) },
         {
           path: "/drain",
-          post: this.#post(
-            (service, { url }) => postDrain(service, drainLimits(url)),
-            ({ url }) => drainLimits(url).budgetMs + OVERTIME_MS,
-          ),
+          post: this.#post((service, { url }) => postDrain(service, drainLimits(url)), {
+            query: ["max", "budget_ms"],
+            timeOf: ({ url }) => drainLimits(url).budgetMs + OVERTIME_MS,
+          }),
         },
       ],
     });
@@ -129,14 +132,21 @@ export class PipelineHandler {
     return this.#closing !== undefined ? "stopping" : this.#service?.nats.problem;
   }
 
-  /** @param timeOf How long the request may take, ms, where that is not as for others. */
+  /**
+   * @param options.query Parameters that the path understands; without it any are ignored, as a service that notifies may add its own.
+   * @param options.timeOf How long the request may take, ms, where that is not as for others.
+   */
   #post(
     work: Work,
-    timeOf?: (routed: RoutedRequest) => number,
+    { query, timeOf }: {
+      query?: readonly string[];
+      timeOf?: (routed: RoutedRequest) => number;
+    } = {},
   ): (routed: RoutedRequest) => Promise<Response> {
     const limits = this.#limits;
     return async (routed) => {
       await (await this.#accessible()).check(routed.request, routed.info);
+      if (query !== undefined) mustBeUnderstood(routed.url, query);
       if (this.#closing !== undefined) throw unavailable("The handler is closed");
       return await limits.within(async (signal) => {
         this.#begins();
@@ -193,5 +203,15 @@ export class PipelineHandler {
     const log = this.#service?.parts.log ?? this.#log;
     log.error("Cannot answer a request", { reason: reasonOf(error) });
     return error;
+  }
+}
+
+/** @throws {HttpError} for a parameter that would have no effect: it is a misspelt one. */
+function mustBeUnderstood(url: URL, query: readonly string[]): void {
+  for (const name of url.searchParams.keys()) {
+    if (query.includes(name)) continue;
+    throw new HttpError(400, `There is no parameter ${JSON.stringify(name)} here`, {
+      hint: `there is ${query.map((each) => `?${each}=`).join(", ")}`,
+    });
   }
 }

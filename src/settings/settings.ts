@@ -52,6 +52,10 @@ const SHUTDOWN_GRACE_MS = 25_000;
 const DAY_MS = 86_400_000;
 const LEAST_STREAM_BYTES = 65_536;
 const STREAM_BYTES_TEXT = `integer ${LEAST_STREAM_BYTES}..${Number.MAX_SAFE_INTEGER}`;
+const VISIBLE = /^[\x21-\x7e]+$/;
+const VISIBLE_TEXT = "visible ASCII characters without blanks or line breaks";
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\0-\x1f\x7f]/;
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   "1": true,
@@ -106,13 +110,13 @@ export const VARIABLES = {
     secret: true,
   },
   KFLOW_STORE_USER: {
-    wanted: "string",
+    wanted: VISIBLE_TEXT,
     meaning: "User at a store for which the file names none",
     fallback: "none",
     secret: true,
   },
   KFLOW_STORE_PASSWORD: {
-    wanted: "string",
+    wanted: "string without line breaks and other control characters",
     meaning: "Password at a store for which the file has none",
     fallback: "none",
     secret: true,
@@ -150,7 +154,7 @@ export const VARIABLES = {
     fallback: "`.kflow` beside the pipeline file",
   },
   KFLOW_HTTP_TOKEN: {
-    wanted: "string",
+    wanted: VISIBLE_TEXT,
     meaning: "Bearer token that requests to `serve` need to change anything",
     fallback: "none: only programs on the same machine may",
     secret: true,
@@ -241,6 +245,11 @@ export const VARIABLES = {
 } as const satisfies Readonly<Record<string, Variable>>;
 export type VariableName = keyof typeof VARIABLES;
 
+/** What a header can have. */
+function visibleText(value: string): string | undefined {
+  return VISIBLE.test(value) ? value : undefined;
+}
+
 /** Variables that may be given by a file instead, whose path is in the variable with `_FILE` at its end: as containers have secrets. */
 export const FILE_VARIABLES: readonly VariableName[] = Object.entries<Variable>(VARIABLES)
   .filter(([, { secret }]) => secret === true).map(([name]) => name as VariableName);
@@ -295,9 +304,12 @@ export function readSettings(
   const flowId = text("KFLOW_FLOW_ID");
   const natsAddr = text("KFLOW_NATS_ADDR");
   const storeAddr = text("KFLOW_STORE_ADDR");
-  const storeUser = text("KFLOW_STORE_USER");
-  const storePassword = text("KFLOW_STORE_PASSWORD");
-  const httpToken = text("KFLOW_HTTP_TOKEN");
+  const storeUser = read("KFLOW_STORE_USER", visibleText);
+  const storePassword = read(
+    "KFLOW_STORE_PASSWORD",
+    (value) => CONTROL.test(value) ? undefined : value,
+  );
+  const httpToken = read("KFLOW_HTTP_TOKEN", visibleText);
   const bytes = (name: VariableName) => integer(name, LEAST_STREAM_BYTES, Number.MAX_SAFE_INTEGER);
   const streamBytes = bytes("KFLOW_STREAM_BYTES");
   const deadLetterBytes = bytes("KFLOW_DEAD_LETTER_BYTES");

@@ -81,6 +81,16 @@ describe("kflow without running anything", () => {
     for (const { stderr } of ends.slice(1)) assert.match(stderr, /: cannot read \(EISDIR\); /);
   });
 
+  it("warns of a variable that looks like a misspelt one", SLOW, async () => {
+    const env = { ...NOWHERE, KFLOW_SHUTDOWN_GRACEMS: "1" };
+    const { status, stderr } = await kflow.run(["validate", `${FIXTURES}side-outs.yaml`], { env });
+    assert.equal(status, 0, stderr);
+    assert.equal(
+      stderr,
+      "warning: environment KFLOW_SHUTDOWN_GRACEMS: there is no such variable; did you mean KFLOW_SHUTDOWN_GRACE_MS?\n",
+    );
+  });
+
   it("draws a pipeline as Mermaid", SLOW, async () => {
     const file = `${FIXTURES}side-outs.yaml`;
     const { status, stdout } = await kflow.run(["graph", file], { env: NOWHERE });

@@ -174,7 +174,7 @@ onServers("POST /drain", (given) => {
 
   it("answers 400 for limits that are none, 501 without a NATS server", async () => {
     const { handler } = await flow(0, () => undefined);
-    for (const query of ["?max=0", "?max=x", "?budget_ms=-1", "?budget_ms=1e9"]) {
+    for (const query of ["?max=0", "?max=x", "?budget_ms=-1", "?budget_ms=1e9", "?budget=5"]) {
       assert.equal((await drain(handler, query)).status, 400, query);
     }
     const alone = handlers.make({

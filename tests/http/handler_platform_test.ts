@@ -1,7 +1,7 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import type { Context } from "../../mod.ts";
+import { type Context, createHandler } from "../../mod.ts";
 import { PipelineHandler } from "../../src/handler/handler.ts";
 import { type HandlerSource, loadHandlerParts } from "../../src/handler/handler_source.ts";
 import { Secret } from "../../src/base/secret.ts";
@@ -27,6 +27,16 @@ const work = (record: unknown) => record;
 describe("a handler on this runtime", () => {
   const handlers = new Handlers();
   after(() => handlers.closeAll());
+
+  it("refuses a token that no client can send, from wherever it is", () => {
+    const source = { pipeline: JSON.stringify(pipeline()), functions: { work } };
+    const refusal = { name: "TypeError", message: /visible ASCII characters/ };
+    for (const token of ["a\n", "two words", "schlüssel"]) {
+      assert.throws(() => createHandler({ ...source, token }), refusal);
+      assert.throws(() => createHandler({ ...source, token: new Secret(token) }), refusal);
+      assert.throws(() => createHandler({ ...source, env: { KFLOW_HTTP_TOKEN: token } }), refusal);
+    }
+  });
 
   it("takes its token from the file that KFLOW_HTTP_TOKEN_FILE names", async () => {
     const folder = await FlowFolder.make();

@@ -240,6 +240,14 @@ describe("POST /tasks/:id", () => {
     assert.ok(json.hint);
   });
 
+  it("answers 400 naming a query parameter that it does not know", async () => {
+    const request = post("/tasks/double?sync=true", { json: [{ value: 1 }] });
+    const { status, json } = await ask(handler, request);
+    assert.equal(status, 400);
+    assert.equal(json.error, 'There is no parameter "sync" here');
+    assert.equal(json.hint, "there is ?from=, ?output=, ?publish=");
+  });
+
   it("answers 400 saying where the body is no JSON", async () => {
     const headers = { "Content-Type": "application/json" };
     const whole = await ask(handler, post("/tasks/double", { headers, body: '{"value":\n}' }));

@@ -10,6 +10,7 @@ import { schemaCheck } from "../../../src/codec/schema_check.ts";
 import { loadPlan } from "../../../src/pipeline/load_plan.ts";
 import type { Plan } from "../../../src/pipeline/plan/plan.ts";
 import { readSettings, type Settings } from "../../../src/settings/settings.ts";
+import { unknownVariables } from "../../../src/settings/unknown_variables.ts";
 import { isToken } from "../../../src/broker/subjects.ts";
 import type { BatchOptions, FileOptions } from "./command_options.ts";
 
@@ -32,18 +33,25 @@ export async function loadPipeline(
       hint: /UTF-8/.test(reasonOf(error)) ? undefined : "give the path of a pipeline file",
     }, ...findings]);
   }
+  const used = new Set<string>();
   const { plan, errors, warnings } = await loadPlan({
     file,
     content: text,
     folder: host.resolvePath("..", path),
-    env: (name) => host.env(name),
+    env: (name) => {
+      used.add(name);
+      return host.env(name);
+    },
     readText: (each) => host.readText(each),
     resolvePath: (each, from) => host.resolvePath(each, from),
     set: options.set,
     modules: options.module,
     checkSchema: schemaCheck(new AvroCodec()),
   });
-  for (const warning of warnings) host.stderr.write(`warning: ${formatFinding(warning)}\n`);
+  const unknown = unknownVariables(host.variableNames?.() ?? [], used);
+  for (const warning of [...warnings, ...unknown]) {
+    host.stderr.write(`warning: ${formatFinding(warning)}\n`);
+  }
   const mistakes = [...errors, ...findings];
   if (plan === undefined || mistakes.length > 0) throw new ConfigurationError(mistakes);
   return { plan, settings };

@@ -25,6 +25,8 @@ export interface NodeHostOptions {
   startThread: Host["startThread"];
   isPermitted?: Host["isPermitted"];
   ownFolder?: string;
+  /** @default those of the environment */
+  variableNames?: Host["variableNames"];
   openSocket?: Host["openSocket"];
   fetch?: Host["fetch"];
   /** Writes without blocking the thread, where `node:process` blocks it. Resolves when the system has taken all of the text. */
@@ -98,6 +100,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     isPermitted: options.isPermitted,
     ownFolder: options.ownFolder,
     env: environment,
+    variableNames: options.variableNames ?? (() => Object.keys(process.env)),
     stdout,
     stderr,
     resolvePath: (path, from = process.cwd()) => nodePath.resolve(from, path),

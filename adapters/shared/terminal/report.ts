@@ -1,10 +1,13 @@
 import type { Plan } from "../../../src/pipeline/plan/plan.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { printableLine } from "../../../src/base/text/printable.ts";
+import { shortened } from "../../../src/base/text/shortened.ts";
 import type { RunReport } from "../../../src/runtime/run/runner.ts";
 import { deadLettersByTask } from "../cli/exit_status.ts";
 import { textTable } from "./text_table.ts";
 
+/** Characters of one error. The dead letter and the file of `--report` have the whole of it. */
+const MAX_ERROR = 1_000;
 const COLUMNS = ["task", "in", "out", "errors", "redelivered", "dead", "time"] as const;
 
 /** The report by task that `run` ends with, and the dead letters by name. */
@@ -24,13 +27,13 @@ export function formatReport(plan: Plan, report: RunReport): string {
     "",
     ...letters.map((letter) =>
       `dead: ${letter.task} ${letter.record ?? `${letter.edge} #${letter.sequence}`} ` +
-      `after ${letter.attempts} attempts: ${letter.error}`
+      `after ${letter.attempts} attempts: ${shortened(letter.error, MAX_ERROR)}`
     ),
     ...[...dead].flatMap(([task, count]) => {
       const unnamed = count - letters.filter((letter) => letter.task === task).length;
       return unnamed > 0 ? [`dead: ${task} ${unnamed} more`] : [];
     }),
-    ...report.tasks.flatMap((task) => task.failures),
+    ...report.tasks.flatMap((task) => task.failures.map((each) => shortened(each, MAX_ERROR))),
     ...(dead.size > 0 ? [`Dead letters are kept in ${report.deadLetterPlace}`] : []),
     `${plan.flowId}: ${state} in ${seconds(report.milliseconds)}`,
     "",

@@ -1,10 +1,17 @@
 const LONGEST = 128;
 
-/** The candidate that a slip of the fingers turns into `word`, if there is one. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/**
+ * Finds the candidate that a slip of the fingers turns into `word`, if there is one.
+ * @param maxEdits Letters that may be wrong. @default a third of the word's
+ */
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  maxEdits: number = Math.max(1, Math.floor(word.length / 3)),
+): string | undefined {
   if (word.length > LONGEST) return undefined;
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let least = maxEdits + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= least) continue;
     const edits = editDistance(word.toLowerCase(), candidate.toLowerCase());

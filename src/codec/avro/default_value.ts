@@ -1,3 +1,4 @@
+import { shortened } from "../../base/text/shortened.ts";
 import { SchemaError } from "../codec.ts";
 import { show } from "./mismatch.ts";
 import { branchName, type SchemaNode } from "./schema_node.ts";
@@ -61,7 +62,7 @@ function read(node: SchemaNode, json: unknown, scope: Scope): unknown {
   if (budget.values < 0 || budget.characters < 0 || depth > MAX_DEPTH) {
     throw new SchemaError(
       `schema ${
-        shortened(place)
+        shortened(place, 80)
       }: the defaults come to too many values; defaults of records fill in ` +
         "the defaults of their fields",
     );
@@ -175,8 +176,4 @@ function showJson(value: unknown): string {
 
 function aOrAn(kind: string): string {
   return /^[aei]/.test(kind) ? `an ${kind}` : kind === "null" ? kind : `a ${kind}`;
-}
-
-function shortened(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

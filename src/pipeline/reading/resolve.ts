@@ -1,3 +1,4 @@
+import { shortened } from "../../base/text/shortened.ts";
 import { reasonOf } from "../../base/errors.ts";
 import type { Path } from "./places.ts";
 import type { Report } from "./findings.ts";
@@ -127,13 +128,9 @@ async function readFile(path: string, sources: ResolveSources): Promise<string> 
     return (await sources.readText(sources.resolvePath(path))).replace(/\r?\n$/, "");
   } catch (error) {
     throw new ExpandError(
-      `cannot read file ${JSON.stringify(shorten(path))} (${
+      `cannot read file ${JSON.stringify(shortened(path, 60))} (${
         reasonOf(error)
       }); check the path and its permissions`,
     );
   }
-}
-
-function shorten(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -1,3 +1,4 @@
+import { shortened } from "../../base/text/shortened.ts";
 import type { Delivery } from "../../broker/broker.ts";
 import type { RecordSchema } from "../../codec/codec.ts";
 import { reasonOf, stackOf } from "../../base/errors.ts";
@@ -139,10 +140,6 @@ function asksForJson(error: AckError): boolean {
   } catch {
     return false;
   }
-}
-
-function shortened(text: string, most: number): string {
-  return text.length <= most ? text : wellFormed(text.slice(0, Math.max(0, most - 1))) + "…";
 }
 
 /** Half a surrogate pair has no bytes. */
