@@ -1,5 +1,5 @@
 import type { BasicRuntime } from "../../mod.ts";
-import { guardExit } from "../shared/cli/guard_exit.ts";
+import { guardProcess } from "../shared/cli/guard_process.ts";
 import { runCommandLine } from "../shared/cli/command_line.ts";
 import { dialTcp } from "../shared/node/nats_tcp.ts";
 import { createNodeHost, type NodeHost } from "../shared/node/node_host.ts";
@@ -14,7 +14,7 @@ export { temporaryFiles } from "../shared/node/temporary_files.ts";
 export async function main(): Promise<void> {
   provideKflow();
   const host = createHost();
-  guardExit(host);
+  guardProcess(host);
   await host.exitWhenPrinted(await runCommandLine(host, bun().argv.slice(2)));
 }
 

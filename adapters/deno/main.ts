@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import process from "node:process";
-import { guardExit } from "../shared/cli/guard_exit.ts";
+import { guardProcess } from "../shared/cli/guard_process.ts";
 import { runCommandLine } from "../shared/cli/command_line.ts";
 import { dialTcp } from "../shared/node/nats_tcp.ts";
 import { createNodeHost, type NodeHost } from "../shared/node/node_host.ts";
@@ -27,7 +27,7 @@ export async function main(): Promise<void> {
     console.error(denied);
     process.exit(2);
   }
-  guardExit(host);
+  guardProcess(host, isLateReset);
   await host.exitWhenPrinted(await runCommandLine(host, process.argv.slice(2)));
 }
 
@@ -60,11 +60,16 @@ function createHost(): NodeHost {
   });
 }
 
-/**
- * Deno's `node:net` reports a connection reset on a socket that was destroyed before, when its owner listens no more; without this it would
- * end the process. The NATS client destroys its socket whenever it closes a connection.
- */
+/** Without this a late reset would end the process. */
 function ignoreLateReset(event: ErrorEvent): void {
-  const { code, syscall } = (event.error ?? {}) as { code?: unknown; syscall?: unknown };
-  if (code === "ECONNRESET" && syscall === "read") event.preventDefault();
+  if (isLateReset(event.error)) event.preventDefault();
+}
+
+/**
+ * Tells a connection reset that Deno's `node:net` reports on a socket that was destroyed before, when its owner listens no more. The NATS client destroys its socket
+ * whenever it closes a connection.
+ */
+function isLateReset(error: unknown): boolean {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  return code === "ECONNRESET" && syscall === "read";
 }

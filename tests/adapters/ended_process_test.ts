@@ -47,6 +47,26 @@ describe("a function that ends the process", () => {
     });
   }
 
+  const errors = {
+    "a promise that is not awaited":
+      'export default () => { Promise.reject(new TypeError("left behind")); };',
+    "a timer":
+      'export default () => new Promise(() => setTimeout(() => { throw new TypeError("left behind"); }, 1));',
+  };
+  for (const [way, code] of Object.entries(errors)) {
+    it(`by an error of ${way} is named, with its class and place`, SLOW, async () => {
+      await folder.write("work.ts", `${code}\n`);
+      const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+      assert.equal(status, 1, stderr);
+      const critical = stderr.split("\n").filter((line) => line.includes('"CRITICAL"'));
+      assert.equal(critical.length, 1, stderr);
+      const { message, error, class: name, at } = JSON.parse(critical[0]!);
+      assert.match(message, /^An error that no code handles ends the process/);
+      assert.deepEqual([error, name], ["left behind", "TypeError"]);
+      assert.match(at, /^work\.ts:1:\d+$/);
+    });
+  }
+
   it("has no part in the status of one that does not", SLOW, async () => {
     await folder.write("work.ts", "export default () => {};\n");
     const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
