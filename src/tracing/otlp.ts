@@ -1,6 +1,6 @@
 import { answerText } from "../base/text/answer_text.ts";
 import { Attempt } from "../base/data/request_attempt.ts";
-import { certificateProblem } from "../base/certificate_problem.ts";
+import { tlsProblem } from "../base/tls_problem.ts";
 import { reasonOf } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { retryAfter } from "../base/time/retry_after.ts";
@@ -179,7 +179,7 @@ export class OtlpSpans implements Spans {
       return refusalIn(response, this.#mask.apply(text));
     } catch (error) {
       // Errors of some platforms name the whole URL.
-      const reason = certificateProblem(error) ?? reasonOf(error).replaceAll(url, this.#place);
+      const reason = tlsProblem(error) ?? reasonOf(error).replaceAll(url, this.#place);
       return { reason: this.#mask.apply(reason), retryMs: 0 };
     } finally {
       attempt.end();

@@ -1,5 +1,6 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { createServer as createPlainServer, type Server as PlainServer } from "node:http";
 import { createServer, type Server } from "node:https";
 import { CommandLine } from "../support/command.ts";
 import { FlowFolder } from "../support/flow_folder.ts";
@@ -84,6 +85,21 @@ describe("a server with a certificate", { skip: serverSkip("nats-server") }, () 
       }
     });
   }
+
+  it("is told from one that does not speak TLS", SLOW, async () => {
+    const web = createPlainServer(answer);
+    await new Promise<void>((resolve) => web.listen(0, resolve));
+    open.push(() => closed(web));
+    const nats = await startNats();
+    open.push(() => nats.stop());
+    const { port } = web.address() as { port: number };
+    const ports = [port, nats.tcpPort, nats.wsPort].map(String);
+    const { stdout } = await kflow.run(ports, { main: "tests/support/ask_over_tls.ts" });
+    for (const who of ["s3", "elastic", "otlp", "websocket"]) {
+      const line = stdout.split("\n").find((each) => each.startsWith(`${who}: `)) ?? stdout;
+      assert.match(line, /the server does not speak TLS at this port; give the port that does/);
+    }
+  });
 });
 
 /** An answer that suits Elasticsearch, an empty listing and a collector. */
@@ -98,7 +114,7 @@ function answer(
   );
 }
 
-function closed(server: Server): Promise<void> {
+function closed(server: Server | PlainServer): Promise<void> {
   server.closeAllConnections();
   return new Promise((resolve) => server.close(() => resolve()));
 }

@@ -1,5 +1,5 @@
 import { AttemptTimeout } from "../../base/data/request_attempt.ts";
-import { certificateProblem } from "../../base/certificate_problem.ts";
+import { tlsProblem } from "../../base/tls_problem.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { retryAfter } from "../../base/time/retry_after.ts";
 import type { SecretMask } from "../../base/secret_mask.ts";
@@ -156,7 +156,7 @@ export function failureOfConnection(cause: unknown): S3Failure {
     const message = `${cause.message}; check the address and that the server is well`;
     return new S3Failure(message, { kind: "unavailable", retry: true, cause });
   }
-  const certificate = certificateProblem(cause);
+  const certificate = tlsProblem(cause);
   // Ends a start, which somebody has to correct. A worker at work holds its records: the server's certificate may be renewed.
   if (certificate !== undefined) {
     return new S3Failure(certificate, { kind: "unauthenticated", cause });

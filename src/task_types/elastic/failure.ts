@@ -1,5 +1,5 @@
 import { AttemptTimeout } from "../../base/data/request_attempt.ts";
-import { certificateProblem } from "../../base/certificate_problem.ts";
+import { tlsProblem } from "../../base/tls_problem.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { retryAfter } from "../../base/time/retry_after.ts";
 import type { SecretMask } from "../../base/secret_mask.ts";
@@ -37,7 +37,7 @@ interface Asked {
 
 /** What a connection that broke, or an answer that did not come in time, means. */
 export function unreachable(cause: unknown, address: string): ElasticFailure {
-  const certificate = certificateProblem(cause);
+  const certificate = tlsProblem(cause);
   const reason = certificate !== undefined
     ? certificate
     : cause instanceof AttemptTimeout

@@ -1,5 +1,5 @@
 import { connect, type ConnectionOptions, NatsError } from "nats.ws";
-import { certificateProblem } from "../../../base/certificate_problem.ts";
+import { tlsProblem } from "../../../base/tls_problem.ts";
 import { reasonOf, StartError } from "../../../base/errors.ts";
 import type { Secret } from "../../../base/secret.ts";
 import { SecretMask } from "../../../base/secret_mask.ts";
@@ -114,7 +114,7 @@ function translate(error: unknown, address: NatsAddress): StartError {
   if (code === "AUTHENTICATION_EXPIRED" || code === "ACCOUNT_AUTHENTICATION_EXPIRED") {
     return fail(`the credentials have expired; give new ones`);
   }
-  const certificate = certificateProblem(error);
+  const certificate = tlsProblem(error);
   if (certificate !== undefined) return fail(certificate);
   const other = kind === "websocket"
     ? "its TCP port speaks another protocol; give the websocket address or, on hosts with sockets, nats://host:port"

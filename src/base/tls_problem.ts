@@ -47,17 +47,23 @@ const REMEDIES = {
   name: "give the address with a name that the certificate has",
 } as const;
 
+const NOT_TLS_REMEDY = "give the port that does, or an address without TLS (http, ws or nats)";
+
 /** Causes of causes that are looked at. */
 const DEPTH = 5;
 
+/** What rustls, Bun and OpenSSL say of an answer that is not TLS. */
+const NOT_TLS = /InvalidContentType|does the server speak TLS|wrong.version.number/i;
+
 /**
- * Says that the certificate of a server is not trusted, why, and what to do; undefined for any other error. Platforms put it into errors of a connection, where it looks like a server that is
- * away.
+ * Says why no TLS connection is made that would work a moment later: the certificate of the server is not trusted, or it does not speak TLS; undefined for any other error. Platforms put
+ * it into errors of a connection, where it looks like a server that is unreachable.
  */
-export function certificateProblem(error: unknown): string | undefined {
+export function tlsProblem(error: unknown): string | undefined {
   let each = error;
   for (let i = 0; i < DEPTH && each instanceof Error; i++) {
     const text = `${"code" in each ? String(each.code) : ""} ${each.message}`;
+    if (NOT_TLS.test(text)) return `the server does not speak TLS at this port; ${NOT_TLS_REMEDY}`;
     const problem = PROBLEMS.find(({ found }) => found.test(text));
     if (problem !== undefined) {
       return `the certificate of the server is not trusted: ${problem.what}; ${
