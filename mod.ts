@@ -136,7 +136,7 @@ export interface Handler {
 
 /**
  * A pipeline that HTTP requests trigger: `POST /tasks/ID` runs one task on the records in the body, `POST /drain` works off what waits, `POST /events/s3` takes
- * bucket notifications (guide, "HTTP"). Made of fetch types only. The pipeline is read with the first request; a mistake in it is answered with 500 and logged.
+ * bucket notifications (docs/run/http.md). Made of fetch types only. The pipeline is read with the first request; a mistake in it is answered with 500 and logged.
  *
  * ```ts
  * const handler = createHandler({ pipeline: await Deno.readTextFile("pipeline.yaml"), functions: { double }, token });

@@ -4,6 +4,7 @@ export const CONFORMANCE_FILE = "docs/internals/conformance.md";
 export const PROVEN_FILES = [
   CONFORMANCE_FILE,
   "SECURITY.md",
+  "docs/guarantees.md",
   "docs/internals/reliability.md",
 ] as const;
 

@@ -24,7 +24,7 @@ export async function makeReference(): Promise<string> {
 
 # Reference
 
-How things work together is in the [guide](guide.md).
+How things work together is in the [documents](README.md).
 
 1. [Command line](#command-line)
 2. [The file](#the-file)

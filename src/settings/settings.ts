@@ -129,7 +129,7 @@ export const VARIABLES = {
   KFLOW_TAKE_OVER: {
     wanted: BOOLEAN_TEXT,
     meaning:
-      "On a NATS server the flow id is taken from another pipeline that still uses it: see [names](guide.md#names-on-a-server)",
+      "On a NATS server the flow id is taken from another pipeline that still uses it: see [names](run/where-state-lies.md#names-on-a-server)",
     fallback: "false: the start is refused",
   },
   KFLOW_PIPELINE: {

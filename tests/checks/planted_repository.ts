@@ -25,6 +25,7 @@ const CLEAN: Readonly<Record<string, string>> = {
     `import { it } from "node:test";\n\nit("is a promise that the test runner awaits", () => {});\n`,
   "docs/internals/conformance.md":
     "- It is one. `tests/one_test.ts: is a promise that the test runner awaits`\n",
+  "docs/guarantees.md": "- [It is](../tests/one_test.ts).\n",
   "docs/internals/reliability.md": "- [It is](../../tests/one_test.ts).\n",
   "SECURITY.md": "- [It is](tests/one_test.ts).\n",
 };

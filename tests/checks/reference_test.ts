@@ -105,12 +105,29 @@ describe("docs", () => {
     });
   }
 
-  it("guide.md names no meta key that is not known", () => {
+  it("run/queues.md names no meta key that is not known", () => {
     const known = new Set(Object.values(META_RULES).flatMap((rules) => Object.keys(rules)));
-    const guide = readFileSync(join(folder, "guide.md"), "utf8");
-    const settings = guide.split("## Settings of a delivery")[1]!.split("## ")[0]!;
+    const page = readFileSync(join(folder, "run/queues.md"), "utf8");
+    const settings = page.split("## Settings of a delivery")[1]!.split("## ")[0]!;
     const named = [...settings.matchAll(/`((?:[a-z]+\.)+[a-z]+)`/g)].map((match) => match[1]!);
     assert.ok(named.length >= 6);
     assert.deepEqual(named.filter((key) => !known.has(key)), []);
+  });
+
+  it("troubleshoot.md quotes only messages that the code has", () => {
+    const own = sources.filter(({ path }) => /^(src|adapters)\//.test(path));
+    const cells = readFileSync(join(folder, "troubleshoot.md"), "utf8")
+      .split("## Nothing happens")[0]!
+      .split("\n")
+      .filter((line) => line.startsWith("| ") && !line.includes("the runtime prints this"))
+      .map((line) => line.split(" | ")[0]!);
+    const quoted = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)]).map(([, text]) =>
+      text!
+    );
+    assert.ok(quoted.length > 40);
+    const isIn = (text: string, message: string) =>
+      message.split(/…|": |, /).every((part) => text.includes(part.trim().replace(/[:;,]$/, "")));
+    const missing = quoted.filter((message) => !own.some(({ text }) => isIn(text, message)));
+    assert.deepEqual(missing, []);
   });
 });

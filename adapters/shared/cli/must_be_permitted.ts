@@ -48,7 +48,7 @@ export function mustBePermitted(
   throw new ConfigurationError([{
     file: plan.file,
     problem: `Deno does not permit what it needs: ${flags.join(" ")}`,
-    hint: "add them; the guide has the flags for each way of running",
+    hint: "add them; docs/run/deno-permissions.md has the flags for each way of running",
   }]);
 }
 

@@ -13,7 +13,7 @@ export function notPermitted(error: unknown): string | undefined {
       ? `Deno does not permit it: ${printableLine(each.message)}`
       : `Deno does not permit ${
         printableLine(needed)
-      }: add ${flag} for it; the guide has the flags for each way of running`;
+      }: add ${flag} for it; docs/run/deno-permissions.md has the flags for each way of running`;
   }
   return undefined;
 }

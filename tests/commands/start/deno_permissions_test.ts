@@ -12,7 +12,7 @@ import { onServers } from "../../support/on_servers.ts";
 const SLOW = { timeout: 120_000 };
 const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 
-/** A command line of the guide, taken apart. */
+/** A command line of the page, taken apart. */
 interface Documented {
   readonly deno: readonly string[];
   readonly permissions: readonly string[];
@@ -20,11 +20,10 @@ interface Documented {
   readonly args: readonly string[];
 }
 
-const guide = await readFile(join(ROOT, "docs/guide.md"), "utf8");
-const section = guide.split("## Permissions of Deno\n")[1]!.split("\n## ")[0]!;
-const LINES = section.split("\n").filter((line) => line.startsWith("deno "));
+const page = await readFile(join(ROOT, "docs/run/deno-permissions.md"), "utf8");
+const LINES = page.split("\n").filter((line) => line.startsWith("deno "));
 
-/** The one line of the guide that fits, with what stands for the user's own put in its place. */
+/** The one line of the page that fits, with what stands for the user's own put in its place. */
 function documented(pattern: RegExp, places: Readonly<Record<string, string>>): Documented {
   const found = LINES.filter((line) => pattern.test(line));
   assert.equal(found.length, 1, `${found.length} lines with ${pattern}`);
@@ -82,7 +81,7 @@ async function makeFolder(example: string): Promise<FlowFolder> {
   return await FlowFolder.make(example, await realpath("/var/tmp"));
 }
 
-describe("the permissions of Deno that the guide documents", () => {
+describe("the permissions of Deno that the documents name", () => {
   const kflow = new CommandLine();
   const folders: FlowFolder[] = [];
   after(async () => {
@@ -223,7 +222,7 @@ dag:
   }
 });
 
-onServers("the permissions of Deno that the guide documents, for workers", (given) => {
+onServers("the permissions of Deno that the documents name, for workers", (given) => {
   let folder: FlowFolder;
   before(async () => {
     folder = await makeFolder("quickstart");
