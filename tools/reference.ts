@@ -10,6 +10,7 @@ import {
   taskTypeTable,
   variableTable,
 } from "./reference_tables.ts";
+import { PAGE_TYPES, taskPageFile, withSettings } from "./task_pages.ts";
 import { FILE_VARIABLES } from "../src/settings/settings.ts";
 
 export const REFERENCE_FILE = fileURLToPath(new URL("../docs/reference.md", import.meta.url));
@@ -58,12 +59,13 @@ ${helps.map((help) => "```text\n" + help + "\n```").join("\n\n")}
 | 3 | the run has dead letters, also those of other workers and of an earlier start of the same run; in streaming mode those of this process |
 | 130, 143 | SIGINT or SIGTERM stopped a batch before its end, came a second time, or the grace was over: what is left is delivered again |
 
-Mistakes are reported all at once on standard error, each as \`file:line:column path: problem; hint\`; warnings begin with \`warning:\` and change nothing.
+Mistakes are reported all at once on standard error. Those of the file are \`file:line:column path: problem; hint\`, with a hint where there is one; those of
+\`--set\`, \`--module\` and the environment name the option or the variable instead. Warnings begin with \`warning:\` and do not stop anything.
 The report by task, drawings and printed records go to standard output, logs to standard error.
 
 ## The file
 
-YAML with one document, at most 1 MiB and 1,000 tasks. Tags and merge keys are not supported; unknown keys are mistakes.
+YAML with one document, at most 1 MiB and 1,000 tasks. Tags other than YAML's own, and merge keys, are not supported; unknown keys are mistakes.
 
 ${keyTable("file")}
 
@@ -123,7 +125,8 @@ ${addressTable()}
 
 ## Variables in the file
 
-\`\${…}\` is expanded in every string value of the file, after YAML was read, never in keys or comments. What is put in stays text and is not expanded again. Files are named
+\`\${…}\` is expanded in every string value of the file, after YAML was read, never in keys or comments. What is put in stays text and is not expanded again: a key that wants a number
+or a boolean takes it from the command line, as in \`--set dag.ID.meta.concurrency=4\`. Files are named
 from the pipeline file's folder; a line break at their end is left out. Where HOST is \`minio\`, EMPTY is empty and nothing else is set:
 
 ${await expansionTable()}
@@ -145,10 +148,21 @@ function listFieldTable(): string {
 }
 
 async function main(): Promise<void> {
-  const text = await makeReference();
-  const before = await readFile(REFERENCE_FILE, "utf8").catch(() => "");
-  if (text !== before) await writeFile(REFERENCE_FILE, text);
-  console.log(text === before ? "docs/reference.md is up to date" : "docs/reference.md is written");
+  await update(REFERENCE_FILE, makeReference);
+  for (const type of PAGE_TYPES) {
+    await update(taskPageFile(type), (before) => withSettings(before, type));
+  }
+}
+
+async function update(
+  file: string,
+  make: (before: string) => string | Promise<string>,
+): Promise<void> {
+  const before = await readFile(file, "utf8").catch(() => "");
+  const text = await make(before);
+  if (text !== before) await writeFile(file, text);
+  const name = file.slice(file.lastIndexOf("docs/"));
+  console.log(`${name} is ${text === before ? "up to date" : "written"}`);
 }
 
 if (import.meta.main) await main();

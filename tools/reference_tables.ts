@@ -4,11 +4,12 @@ import { META_RULES, type MetaRule } from "../src/pipeline/checking/meta_rules.t
 import { kindOf, TASK_TYPES, type TaskType } from "../src/pipeline/plan/plan.ts";
 import { VARIABLES } from "../src/settings/settings.ts";
 
-const WHAT: Readonly<Record<TaskType, string>> = {
+/** What each type does, as the rest of a sentence. */
+export const WHAT: Readonly<Record<TaskType, string>> = {
   "fs-source": "emits a record for each object of a bucket, in streaming mode also for later ones",
-  "raw-source": "your code makes records",
+  "raw-source": "emits the records that your code makes",
   "nats-source": "emits the records of a JetStream subject",
-  "raw": "your function takes records and emits records",
+  "raw": "gives records to your function and emits what it returns",
   "s3-sink": "writes one object for each record",
   "elastic-sink": "writes one document of Elasticsearch or OpenSearch for each record",
   "print": "writes each record as a line of JSON to standard output",
@@ -62,7 +63,8 @@ function valueText(schema: JsonSchema): string {
   return type === "object" ? "mapping" : "see there";
 }
 
-function fallbackText(fallback = ""): string {
+/** What holds without a key or variable, as it stands in a table. */
+export function fallbackText(fallback = ""): string {
   return LITERAL.test(fallback) ? code(fallback) : fallback;
 }
 

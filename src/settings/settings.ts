@@ -156,7 +156,7 @@ export const VARIABLES = {
   KFLOW_HTTP_TOKEN: {
     wanted: VISIBLE_TEXT,
     meaning: "Bearer token that requests to `serve` need to change anything",
-    fallback: "none: only programs on the same machine may",
+    fallback: "none: only requests over loopback are accepted",
     secret: true,
   },
   KFLOW_RUNTIME_LOG_LEVEL: {

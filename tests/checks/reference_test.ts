@@ -12,6 +12,7 @@ import { deliveryMeta, queueOf } from "../../src/runtime/run/queues.ts";
 import { FILE_VARIABLES, VARIABLES } from "../../src/settings/settings.ts";
 import { makeReference, REFERENCE_FILE } from "../../tools/reference.ts";
 import { keyTable } from "../../tools/reference_tables.ts";
+import { PAGE_TYPES, taskPageFile, withSettings } from "../../tools/task_pages.ts";
 import { readSources } from "../../tools/sources.ts";
 import { loadGood } from "../pipeline/support/load.ts";
 import { base } from "../pipeline/support/pipeline_text.ts";
@@ -35,6 +36,15 @@ describe("docs/reference.md", () => {
       "run `npm run reference` and commit docs/reference.md",
     );
   });
+
+  for (const type of PAGE_TYPES) {
+    it(`shares the settings of ${type} with its page`, async () => {
+      const page = await readFile(taskPageFile(type), "utf8");
+      const problem = "run `npm run reference` and commit docs/tasks";
+      assert.equal(page, withSettings(page, type), problem);
+      assert.throws(() => withSettings("# A page\n", type), /lacks "<!-- settings of/);
+    });
+  }
 
   it("tells the meaning and the default of every meta key", () => {
     for (const [type, rules] of Object.entries(META_RULES)) {

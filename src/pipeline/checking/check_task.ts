@@ -14,12 +14,14 @@ export const NEEDED: Readonly<Record<string, readonly ("topics" | "addr" | "sche
   "s3-sink": ["topics"],
   "elastic-sink": ["addr", "topics"],
 };
-const FORMATS: Readonly<Record<string, readonly string[]>> = {
+/** What `format` of a task may be; the first holds without it. */
+export const FORMATS: Readonly<Record<string, readonly string[]>> = {
   "fs-source": ["list"],
   "nats-source": ["avro", "json"],
   "s3-sink": ["json", "ndjson", "avro"],
 };
-const TOPICS: Readonly<Record<string, string>> = {
+/** What `topics` of a task looks like. */
+export const TOPICS: Readonly<Record<string, string>> = {
   "fs-source": "s3a://bucket/prefix",
   "s3-sink": "s3a://bucket/prefix",
   "nats-source": "stream.subject",

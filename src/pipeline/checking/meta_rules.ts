@@ -35,7 +35,7 @@ const folder: Values = { wanted: "string: a folder below /tmp", check: checkDown
 const DELIVERIES: Readonly<Record<string, MetaRule>> = {
   "max.poll.interval.ms": rule(
     integer(1000, DAY_MS),
-    "The ack wait, ms: a record that is not acknowledged so long after it was handed over is handed over again. Under 11000 is warned of",
+    "Ack wait in ms. A record that is not acknowledged within it is redelivered. Values below 11000 trigger a warning",
     String(DEFAULT_POLL_MS),
   ),
   "max.attempts": rule(
@@ -50,7 +50,7 @@ const DELIVERIES: Readonly<Record<string, MetaRule>> = {
   ),
   "max.in.flight": rule(
     integer(1, 65_536),
-    "Records that one worker holds unacknowledged at most. It begins with as many as it may call at once and takes more while the function is fast. In bulk mode at least two bulks; with manual acknowledgement that many inputs without `requestAck()` end the worker with an error",
+    "Limit of the records that one worker holds unacknowledged. It starts with `concurrency` and takes more while the function is fast. In bulk mode at least two bulks; with manual acknowledgement this many inputs without `requestAck()` end the worker with an error",
     "1024",
   ),
 };
@@ -65,7 +65,7 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
   ),
   "duplicate.window.ms": rule(
     integer(1000, YEAR_MS),
-    "How long the input queue remembers message ids, ms. On a NATS server it takes about 210 bytes of memory per message within the window",
+    "How long the input queue remembers message ids, in ms. On a NATS server it takes about 210 bytes of memory per message within the window",
     "the larger of 600000 and 5 × the longest `max.poll.interval.ms` of this task and of those that feed it",
   ),
 };
@@ -74,7 +74,7 @@ const CONSUMER: Readonly<Record<string, MetaRule>> = {
 export const BULK_RULES: Readonly<Record<string, MetaRule>> = {
   "bulk.enabled": rule(
     flag,
-    "Writes many records at once; needs both keys below. For sinks; of your own those with `flush(records, ctx)`",
+    "Writes many records at once; needs both keys below. For sinks, and for functions of your own with `flush(records, ctx)`",
     "false",
   ),
   "bulk.flush.timer": rule(
@@ -143,7 +143,7 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
     ),
     "max.processing.ms": rule(
       integer(1, DAY_MS),
-      "With `isolate: true` a call of the function is ended after so long, ms, and counts as failed. Until then its record is not handed over again",
+      "With `isolate: true` a call of the function is ended after this time in ms, and counts as failed. Until then its record is not redelivered",
       "none",
     ),
     "download.directory": rule(
@@ -159,7 +159,7 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
     "key": rule(
       text,
       "Template of the object's key below the prefix of `topics`, such as `{bucket}/{key}.json`: fields of the record in braces",
-      "the message id and `.json`",
+      "the message id, which another run does not have, and the extension of the format",
     ),
     "format": rule(
       values("one of json, ndjson, avro", isOneOf(["json", "ndjson", "avro"])),
