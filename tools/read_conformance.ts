@@ -8,7 +8,7 @@ export const PROVEN_FILES = [
   "docs/internals/reliability.md",
 ] as const;
 
-/** A test that a row names: `tests/runtime/bulk_test.ts: bulk mode > is off with a warning`. */
+/** A test that a row names: `tests/runtime/calls/bulk_test.ts: bulk mode > is off with a warning`. */
 export interface NamedTest {
   readonly file: string;
   /** Its suites and its own name, outermost first; empty where all of the file is meant. */

@@ -48,7 +48,7 @@ const TIMED: readonly Timed[] = [
   },
   {
     what: "30,000 records at 20,000 a second",
-    file: "tests/functions/pacer_test.ts",
+    file: "tests/task_types/pacer_test.ts",
     tests: /20,000 a second in real time/,
     atMostMs: 1_600,
   },

@@ -29,7 +29,7 @@ const ALLOWED: readonly [path: string, specifier: string][] = [
   ["src/codec/avro/avro_codec.ts", "node:buffer"],
   ["src/pipeline/reading/schema.ts", "zod"],
   ["tests/broker/nats_test.ts", "nats.ws"],
-  ["tests/runtime/task_test.ts", "../../src/broker/memory/memory_broker.ts"],
+  ["tests/runtime/worker/task_test.ts", "../../src/broker/memory/memory_broker.ts"],
   ["examples/quickstart/describe.ts", "kflow"],
   ["bench/bench.ts", "../tests/support/nats_server.ts"],
 ];
