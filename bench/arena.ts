@@ -1,6 +1,6 @@
 import { connect, headers, type JetStreamManager, type NatsConnection } from "nats.ws";
 import { AvroCodec } from "../src/codec/avro/avro_codec.ts";
-import { type NatsServer, startNats } from "../tests/support/nats_server.ts";
+import { type NatsServer, startNats } from "../tests/support/servers/nats_server.ts";
 import {
   FLOW,
   INPUT_STREAM,

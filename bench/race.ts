@@ -6,7 +6,7 @@ import { Program } from "./program.ts";
 import type { Row } from "./results.ts";
 import { scrape } from "./scrape.ts";
 import { type Job, OUTPUT_TASKS, type Result } from "./setting.ts";
-import { freePort } from "../tests/support/free_port.ts";
+import { freePort } from "../tests/support/servers/free_port.ts";
 
 /** Deliveries that a contender may hold unsettled. */
 const IN_FLIGHT = 1024;

@@ -9,8 +9,8 @@ import type { SourceContext } from "../../src/api/source_function.ts";
 import { runTasks } from "../../src/runtime/run/runner.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { planOf } from "../../tests/support/flow.ts";
-import { taskStoreOf } from "../../tests/support/task_store.ts";
+import { planOf } from "../../tests/support/in_process/flow.ts";
+import { taskStoreOf } from "../../tests/support/in_process/task_store.ts";
 import { recordOf, type S3List, SCHEMA, work } from "../setting.ts";
 
 const records = Number(process.argv[2] ?? 300_000);

@@ -1,5 +1,5 @@
 import type { Plan } from "../../src/pipeline/plan/plan.ts";
-import { planOf } from "../../tests/support/flow.ts";
+import { planOf } from "../../tests/support/in_process/flow.ts";
 import { FLOW, type Job, SCHEMA } from "../setting.ts";
 
 /** The plan of our worker: the task `work` between what has filled its queue and those whose queues it fills. */

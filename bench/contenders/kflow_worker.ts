@@ -13,7 +13,7 @@ import { toProcessFunction } from "../../src/api/function.ts";
 import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { runTasks } from "../../src/runtime/run/runner.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { taskStoreOf } from "../../tests/support/task_store.ts";
+import { taskStoreOf } from "../../tests/support/in_process/task_store.ts";
 import { FLOW, type Job, type Result, type S3List, STREAM_BYTES, work } from "../setting.ts";
 import { adapterSocket } from "./adapter_socket.ts";
 import { loadJob } from "./job_pipeline.ts";

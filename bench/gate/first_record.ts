@@ -1,5 +1,5 @@
-import { Command, CommandLine } from "../../tests/support/command.ts";
-import { FlowFolder } from "../../tests/support/flow_folder.ts";
+import { Command, CommandLine } from "../../tests/support/commands/command.ts";
+import { FlowFolder } from "../../tests/support/commands/flow_folder.ts";
 import { buildBinary } from "../../tools/build_binary.ts";
 import { Commands } from "../../tools/process.ts";
 import type { Measure } from "./measure.ts";

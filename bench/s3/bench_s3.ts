@@ -1,8 +1,8 @@
 // `npm run bench:s3`: starts a MinIO of its own, puts objects into it once, and lets kflow's store and the AWS SDK list them and put small ones in turn, on
 // Deno and on Bun; and a whole `run` that ends in an s3-sink. Options: --listed N (100000), --sunk N (10000), --concurrency N (16), --rounds N (5).
 import { parseArgs } from "node:util";
-import { startMinio } from "../../tests/support/minio_server.ts";
-import { makeBucket } from "../../tests/support/s3_requests.ts";
+import { startMinio } from "../../tests/support/servers/minio_server.ts";
+import { makeBucket } from "../../tests/support/servers/s3_requests.ts";
 import { Measurements } from "../measuring/measurements.ts";
 import { runScript, type Runtime, RUNTIME_NAMES } from "../measuring/run_script.ts";
 import { fillBucket } from "./fill_bucket.ts";

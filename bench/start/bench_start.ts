@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { connect } from "nats";
-import { startNats } from "../../tests/support/nats_server.ts";
+import { startNats } from "../../tests/support/servers/nats_server.ts";
 import { buildBinary } from "../../tools/build_binary.ts";
 import { Commands } from "../../tools/process.ts";
 import { Measurements } from "../measuring/measurements.ts";

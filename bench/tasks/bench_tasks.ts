@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { connect } from "nats";
-import { startNats } from "../../tests/support/nats_server.ts";
+import { startNats } from "../../tests/support/servers/nats_server.ts";
 import { Measurements } from "../measuring/measurements.ts";
 import { runReport } from "../measuring/run_report.ts";
 import { ROOT, type Runtime, RUNTIME_NAMES } from "../measuring/run_script.ts";

@@ -1,8 +1,8 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { decodeText } from "../../adapters/shared/node/decode_text.ts";
-import { CommandLine } from "../support/command.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
+import { CommandLine } from "../support/commands/command.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
 
 const SLOW = { timeout: 60_000 };
 const utf8 = (text: string) => new TextEncoder().encode(text);

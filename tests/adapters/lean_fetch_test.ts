@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createLeanFetch } from "../../adapters/deno/lean_fetch.ts";
-import { CommandLine } from "../support/command.ts";
+import { CommandLine } from "../support/commands/command.ts";
 
 const ROUNDS = 4;
 const SLOW = { timeout: 60_000 };
@@ -55,7 +55,7 @@ describe("createLeanFetch()", () => {
     // The collector may come late on a busy machine: the least of some rounds shows what is needed.
     for (let i = 0; i < ROUNDS && !(i > 0 && isHalf()); i++) {
       for (const kind of ["plain", "lean"] as const) {
-        const main = "tests/support/send_bodies.ts";
+        const main = "tests/support/commands/send_bodies.ts";
         const { status, stdout, stderr } = await kflow.start([kind, url], { runtime: "deno", main })
           .end();
         assert.equal(status, 0, stderr);

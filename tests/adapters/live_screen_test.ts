@@ -4,7 +4,7 @@ import { LiveScreen } from "../../adapters/shared/terminal/live_screen.ts";
 import { progressTable, type TableOptions } from "../../adapters/shared/terminal/progress_table.ts";
 import { ProgressRates } from "../../adapters/shared/terminal/progress_rates.ts";
 import { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
-import { Terminal } from "../support/terminal.ts";
+import { Terminal } from "../support/commands/terminal.ts";
 
 describe("LiveScreen", () => {
   it("draws its lines again in their place", () => {

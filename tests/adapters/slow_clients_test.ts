@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { serveNode } from "../../adapters/shared/http/node_serve.ts";
 import type { FetchHandler, ServeOptions } from "../../src/host.ts";
 import { pause } from "../support/pause.ts";
-import { RawClient } from "../support/raw_client.ts";
+import { RawClient } from "../support/commands/raw_client.ts";
 
 const LIMIT = { timeout: 5_000 };
 const REQUEST_MS = 400;

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryState } from "../../src/broker/memory/memory_state.ts";
-import { StateFileOfTest } from "../support/state_file.ts";
+import { StateFileOfTest } from "../support/in_process/state_file.ts";
 
 const LARGE = "x".repeat(2000);
 

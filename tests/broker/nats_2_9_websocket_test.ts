@@ -1,5 +1,5 @@
 import { openSocket } from "../../adapters/deno/open_socket.ts";
-import { testNats } from "../support/nats_contract.ts";
+import { testNats } from "../support/in_process/nats_contract.ts";
 
 const open = (url: string) => Promise.resolve(openSocket(url));
 

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { StartError } from "../../src/base/errors.ts";
-import { freePort } from "../support/free_port.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { freePort } from "../support/servers/free_port.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 30_000 };
 

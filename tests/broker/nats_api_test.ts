@@ -8,9 +8,9 @@ import { dialNats } from "../../src/broker/nats/wire/client.ts";
 import { tidyStream } from "../../src/broker/nats/janitor.ts";
 import { NatsLink } from "../../src/broker/nats/wire/link.ts";
 import { NatsState } from "../../src/broker/nats/state.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 30_000 };
 const CALL_MS = 600;

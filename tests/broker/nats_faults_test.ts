@@ -4,11 +4,17 @@ import { after, before, describe, it } from "@std/testing/bdd";
 import type { Broker, Delivery } from "../../src/broker/broker.ts";
 import { connectNats, type NatsOptions } from "../../src/broker/nats/nats_broker.ts";
 import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
-import { eventually, numbered, Place, publish, within } from "../support/broker_probes.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { startTcpProxy, type TcpProxy } from "../support/tcp_proxy.ts";
+import {
+  eventually,
+  numbered,
+  Place,
+  publish,
+  within,
+} from "../support/in_process/broker_probes.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
+import { startTcpProxy, type TcpProxy } from "../support/servers/tcp_proxy.ts";
 
 const LONG = { timeout: 40_000 };
 

@@ -4,7 +4,7 @@ import { joinChunks } from "../../src/base/data/body_chunks.ts";
 import { NatsFrames } from "../../src/broker/nats/wire/frames.ts";
 import type { NatsMessage } from "../../src/broker/nats/wire/message.ts";
 import { pick, type Random, randomBytes, seededRandom } from "../codec/random_avro.ts";
-import { testSeed } from "../support/test_seed.ts";
+import { testSeed } from "../support/data/test_seed.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);

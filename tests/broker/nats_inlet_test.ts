@@ -4,10 +4,10 @@ import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import { dialNats } from "../../src/broker/nats/wire/client.ts";
 import { NatsLink } from "../../src/broker/nats/wire/link.ts";
 import type { NatsMessage } from "../../src/broker/nats/wire/message.ts";
-import { eventually } from "../support/broker_probes.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { eventually } from "../support/in_process/broker_probes.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const LONG = { timeout: 60_000 };
 

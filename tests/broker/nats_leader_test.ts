@@ -6,11 +6,17 @@ import type { Broker, Consumer, Delivery } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { createLogger } from "../../src/base/log.ts";
 import { Secret } from "../../src/base/secret.ts";
-import { eventually, Place, publish, receiveOne, within } from "../support/broker_probes.ts";
-import { NatsCluster } from "../support/nats_cluster.ts";
-import type { NatsServer } from "../support/nats_server.ts";
+import {
+  eventually,
+  Place,
+  publish,
+  receiveOne,
+  within,
+} from "../support/in_process/broker_probes.ts";
+import { NatsCluster } from "../support/servers/nats_cluster.ts";
+import type { NatsServer } from "../support/servers/nats_server.ts";
 import { newSecret } from "../support/run_record.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
 /** A request that no server has taken is noticed by its silence, after 11 s. */

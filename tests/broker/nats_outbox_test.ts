@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { NatsConnection } from "../../src/broker/nats/wire/client.ts";
 import { NatsOutbox } from "../../src/broker/nats/wire/outbox.ts";
 import { pick, seededRandom } from "../codec/random_avro.ts";
-import { testSeed } from "../support/test_seed.ts";
+import { testSeed } from "../support/data/test_seed.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 

@@ -14,10 +14,10 @@ import {
   publish,
   receiveOne,
   within,
-} from "../support/broker_probes.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+} from "../support/in_process/broker_probes.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const SECOND = 1_000_000_000;
 

@@ -5,12 +5,12 @@ import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { Secret } from "../../src/base/secret.ts";
-import { Place } from "../support/broker_probes.ts";
-import { NatsCluster } from "../support/nats_cluster.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
+import { Place } from "../support/in_process/broker_probes.ts";
+import { NatsCluster } from "../support/servers/nats_cluster.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
 import { newSecret } from "../support/run_record.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
 const ERRORS = { maxBytes: 1 << 20, duplicateWindowMs: 120_000 };

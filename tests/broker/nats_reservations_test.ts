@@ -5,9 +5,9 @@ import type { Broker, QueueSpec } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { StartError } from "../../src/base/errors.ts";
 import { Secret } from "../../src/base/secret.ts";
-import { eventually, Place, publish } from "../support/broker_probes.ts";
-import { onNats } from "../support/on_nats.ts";
-import { quiet } from "../support/quiet_log.ts";
+import { eventually, Place, publish } from "../support/in_process/broker_probes.ts";
+import { onNats } from "../support/in_process/on_nats.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
 
 const MIB = 2 ** 20;
 const LONG = { timeout: 60_000 };

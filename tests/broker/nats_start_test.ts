@@ -5,11 +5,11 @@ import { connectNats, type NatsOptions } from "../../src/broker/nats/nats_broker
 import { StartError } from "../../src/base/errors.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
-import { freePort } from "../support/free_port.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
+import { freePort } from "../support/servers/free_port.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
 import { newSecret } from "../support/run_record.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const LONG = { timeout: 20_000 };
 

@@ -4,8 +4,8 @@ import { ensureStream } from "../../src/broker/nats/stream.ts";
 import type { NatsLink } from "../../src/broker/nats/wire/link.ts";
 import { NatsState } from "../../src/broker/nats/state.ts";
 import { StartError } from "../../src/base/errors.ts";
-import { Place } from "../support/broker_probes.ts";
-import { quiet } from "../support/quiet_log.ts";
+import { Place } from "../support/in_process/broker_probes.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
 
 const NOT_FOUND = { error: { err_code: 10059, description: "stream not found" } };
 const NAME_IN_USE = { error: { err_code: 10058, description: "stream name already in use" } };

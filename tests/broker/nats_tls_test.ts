@@ -1,10 +1,10 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine } from "../support/command.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { serverSkip } from "../support/server_binary.ts";
-import { makeCertificates } from "../support/test_certificates.ts";
+import { CommandLine } from "../support/commands/command.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
+import { makeCertificates } from "../support/servers/test_certificates.ts";
 
 const SLOW = { timeout: 60_000 };
 const TIMES = 40;

@@ -3,10 +3,10 @@ import { after, before, describe, it } from "@std/testing/bdd";
 import { connect, type NatsConnection, RetentionPolicy, type StreamAPI } from "nats";
 import type { Broker } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
-import { eventually, receive, textOf } from "../support/broker_probes.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { quiet } from "../support/quiet_log.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { eventually, receive, textOf } from "../support/in_process/broker_probes.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const LONG = { timeout: 60_000 };
 

@@ -31,7 +31,7 @@ const ALLOWED: readonly [path: string, specifier: string][] = [
   ["tests/broker/nats_test.ts", "nats.ws"],
   ["tests/runtime/worker/task_test.ts", "../../src/broker/memory/memory_broker.ts"],
   ["examples/quickstart/describe.ts", "kflow"],
-  ["bench/bench.ts", "../tests/support/nats_server.ts"],
+  ["bench/bench.ts", "../tests/support/servers/nats_server.ts"],
 ];
 
 const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [

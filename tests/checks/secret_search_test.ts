@@ -11,8 +11,8 @@ const supportUrl = (name: string) => fileURLToPath(new URL(`../support/${name}`,
 const HEAD = `
 import { it } from "node:test";
 import { newSecret, recordLogged } from "${supportUrl("run_record.ts")}";
-import { Command } from "${supportUrl("command.ts")}";
-import { runFlow } from "${supportUrl("flow.ts")}";
+import { Command } from "${supportUrl("commands/command.ts")}";
+import { runFlow } from "${supportUrl("in_process/flow.ts")}";
 const secret = newSecret();
 void [recordLogged, Command, runFlow];
 `;

@@ -1,8 +1,8 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
-import { freePort, freePortBelow } from "../support/free_port.ts";
-import { onFreePorts, PortTaken, ServerProcess } from "../support/server_process.ts";
+import { freePort, freePortBelow } from "../support/servers/free_port.ts";
+import { onFreePorts, PortTaken, ServerProcess } from "../support/servers/server_process.ts";
 
 const LISTEN = `require("node:net").createServer().listen(Number(process.argv[1]), "127.0.0.1",
   () => console.log("listens"));`;

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { DecodeError, type RecordReader, type RecordSchema } from "../../src/codec/codec.ts";
-import { AVRO_SAMPLES } from "../support/avro_samples.ts";
-import { mutateBytes } from "../support/mutate_bytes.ts";
-import { testSeed } from "../support/test_seed.ts";
+import { AVRO_SAMPLES } from "../support/data/avro_samples.ts";
+import { mutateBytes } from "../support/data/mutate_bytes.ts";
+import { testSeed } from "../support/data/test_seed.ts";
 import { pick, type Random, randomRecord, seededRandom } from "./random_avro.ts";
 
 const MESSAGES = 10_000;

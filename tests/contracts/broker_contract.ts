@@ -10,7 +10,7 @@ import {
   receive,
   receiveOne,
   within,
-} from "../support/broker_probes.ts";
+} from "../support/in_process/broker_probes.ts";
 import { testPublisher } from "./publisher_contract.ts";
 import { testTopics } from "./topic_contract.ts";
 import { testDurableBroker } from "./durable_broker_contract.ts";

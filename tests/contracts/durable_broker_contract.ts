@@ -9,7 +9,7 @@ import {
   publish,
   receive,
   within,
-} from "../support/broker_probes.ts";
+} from "../support/in_process/broker_probes.ts";
 import type { BrokerUnderTest } from "./broker_contract.ts";
 
 const LONG = { timeout: 60_000 };

@@ -9,7 +9,7 @@ import {
   receiveOne,
   textOf,
   within,
-} from "../support/broker_probes.ts";
+} from "../support/in_process/broker_probes.ts";
 
 /** What publishers of every Broker have in common. */
 export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): void {

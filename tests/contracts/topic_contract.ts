@@ -10,7 +10,7 @@ import {
   receiveOne,
   textOf,
   within,
-} from "../support/broker_probes.ts";
+} from "../support/in_process/broker_probes.ts";
 import type { BrokerFeatures } from "./broker_contract.ts";
 
 /** What every Broker has in common about streams that somebody else may have made. */

@@ -1,14 +1,14 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { eventually } from "../support/broker_probes.ts";
-import { CommandLine, OWN_RUNTIME } from "../support/command.ts";
-import { runWithFastavro } from "../support/fastavro.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
-import { freePort } from "../support/free_port.ts";
-import { type NatsServer, startNats } from "../support/nats_server.ts";
-import { countsOf, resultsIn } from "../support/quickstart.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { eventually } from "../support/in_process/broker_probes.ts";
+import { CommandLine, OWN_RUNTIME } from "../support/commands/command.ts";
+import { runWithFastavro } from "../support/data/fastavro.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
+import { freePort } from "../support/servers/free_port.ts";
+import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
+import { countsOf, resultsIn } from "../support/commands/quickstart.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
 

@@ -7,7 +7,7 @@ import { createLogger } from "../../src/base/log.ts";
 import { PrometheusMetrics } from "../../src/metrics/prometheus.ts";
 import type { Plan } from "../../src/pipeline/plan/plan.ts";
 import { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
-import { planOf } from "../support/flow.ts";
+import { planOf } from "../support/in_process/flow.ts";
 
 const OVERVIEW = new URL("../pipeline/fixtures/overview.yaml", import.meta.url);
 

@@ -5,12 +5,12 @@ import { connect } from "nats";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { seededRandom } from "../codec/random_avro.ts";
-import { BareNatsClient } from "../support/bare_nats_client.ts";
-import { within } from "../support/broker_probes.ts";
-import { runFlow } from "../support/flow.ts";
-import { onNats } from "../support/on_nats.ts";
-import { strangeHeaders } from "../support/strange_headers.ts";
-import { testSeed } from "../support/test_seed.ts";
+import { BareNatsClient } from "../support/servers/bare_nats_client.ts";
+import { within } from "../support/in_process/broker_probes.ts";
+import { runFlow } from "../support/in_process/flow.ts";
+import { onNats } from "../support/in_process/on_nats.ts";
+import { strangeHeaders } from "../support/data/strange_headers.ts";
+import { testSeed } from "../support/data/test_seed.ts";
 
 const LONG = { timeout: 120_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

@@ -1,9 +1,9 @@
 import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
-import { RUNTIMES } from "../support/command.ts";
-import type { FlowFolder } from "../support/flow_folder.ts";
-import { onServers } from "../support/on_servers.ts";
+import { RUNTIMES } from "../support/commands/command.ts";
+import type { FlowFolder } from "../support/commands/flow_folder.ts";
+import { onServers } from "../support/commands/on_servers.ts";
 import { numbersFolder, workPipeline } from "./numbers_folder.ts";
 import { judge, numbersIn } from "./oracle.ts";
 

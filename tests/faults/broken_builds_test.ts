@@ -1,6 +1,6 @@
 import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { onServers } from "../support/on_servers.ts";
+import { onServers } from "../support/commands/on_servers.ts";
 import { COUNT, FaultFlow, type Mode } from "./fault_flow.ts";
 import { judge, type Verdict } from "./oracle.ts";
 

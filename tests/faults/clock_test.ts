@@ -1,9 +1,9 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { CommandOptions } from "../support/command.ts";
-import type { FlowFolder } from "../support/flow_folder.ts";
-import { onServers } from "../support/on_servers.ts";
-import { serverBinary, serverSkip } from "../support/server_binary.ts";
+import type { CommandOptions } from "../support/commands/command.ts";
+import type { FlowFolder } from "../support/commands/flow_folder.ts";
+import { onServers } from "../support/commands/on_servers.ts";
+import { serverBinary, serverSkip } from "../support/servers/server_binary.ts";
 import { NUMBER, numbersFolder } from "./numbers_folder.ts";
 import { judge, numbersIn } from "./oracle.ts";
 

@@ -2,7 +2,7 @@ import { after, before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { FAILPOINTS } from "../../src/settings/failpoint_setting.ts";
-import { onServers } from "../support/on_servers.ts";
+import { onServers } from "../support/commands/on_servers.ts";
 import { COUNT, DOCS, FaultFlow, type Mode } from "./fault_flow.ts";
 import { judge } from "./oracle.ts";
 

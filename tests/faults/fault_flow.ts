@@ -1,6 +1,6 @@
-import type { Command, CommandLine } from "../support/command.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
-import type { TestServers } from "../support/test_servers.ts";
+import type { Command, CommandLine } from "../support/commands/command.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
+import type { TestServers } from "../support/servers/test_servers.ts";
 import { type Ends, givenUpIn, numbersIn } from "./oracle.ts";
 
 export type Mode = "automatic" | "manual" | "bulk" | "side-stream" | "download" | "slow";

@@ -1,7 +1,7 @@
 import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { FlowFolder } from "../support/flow_folder.ts";
-import { onServers } from "../support/on_servers.ts";
+import type { FlowFolder } from "../support/commands/flow_folder.ts";
+import { onServers } from "../support/commands/on_servers.ts";
 import { numbersFolder, workPipeline } from "./numbers_folder.ts";
 import { judge, numbersIn, type Verdict } from "./oracle.ts";
 

@@ -1,11 +1,11 @@
 import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
-import type { Command } from "../support/command.ts";
-import { onServers } from "../support/on_servers.ts";
+import type { Command } from "../support/commands/command.ts";
+import { onServers } from "../support/commands/on_servers.ts";
 import { pause } from "../support/pause.ts";
-import { type Direction, startTcpProxy, type TcpProxy } from "../support/tcp_proxy.ts";
-import type { TestServers } from "../support/test_servers.ts";
+import { type Direction, startTcpProxy, type TcpProxy } from "../support/servers/tcp_proxy.ts";
+import type { TestServers } from "../support/servers/test_servers.ts";
 import { NumberedFlow } from "./numbered_flow.ts";
 
 /** In the ordinary test run only the first link. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { JetStreamManager } from "nats";
-import type { Command, CommandLine, CommandOptions } from "../support/command.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
+import type { Command, CommandLine, CommandOptions } from "../support/commands/command.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { note } from "../support/note.ts";
-import type { TestServers } from "../support/test_servers.ts";
+import type { TestServers } from "../support/servers/test_servers.ts";
 import { givenUpIn, judge, numbersIn, type Verdict } from "./oracle.ts";
 
 export interface NumberedFlowOptions {

@@ -1,4 +1,4 @@
-import { FlowFolder } from "../support/flow_folder.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
 
 /** Schema of a numbered record. */
 export const NUMBER = '{"type":"record","name":"number","fields":[{"name":"n","type":"int"}]}';

@@ -1,6 +1,6 @@
-import { recordsOn } from "../support/records_on.ts";
+import { recordsOn } from "../support/servers/records_on.ts";
 import { isStrange } from "./strange_records.ts";
-import type { StoredMessage, TestServers } from "../support/test_servers.ts";
+import type { StoredMessage, TestServers } from "../support/servers/test_servers.ts";
 
 /** Where the numbered inputs of a flow have ended, as clients find it that are not ours. Each is there as often as it is stored. */
 export interface Ends {

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import { FlowNames } from "../../src/broker/subjects.ts";
-import { BareNatsClient } from "../support/bare_nats_client.ts";
-import { strangeHeaders } from "../support/strange_headers.ts";
-import type { TestServers } from "../support/test_servers.ts";
+import { BareNatsClient } from "../support/servers/bare_nats_client.ts";
+import { strangeHeaders } from "../support/data/strange_headers.ts";
+import type { TestServers } from "../support/servers/test_servers.ts";
 import type { Random } from "./random.ts";
 
 /** Begins the body of each: in the schema of the flow a text of length -1, which is no record. */

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { type Command, type CommandEnd, type Runtime, RUNTIMES } from "../support/command.ts";
+import {
+  type Command,
+  type CommandEnd,
+  type Runtime,
+  RUNTIMES,
+} from "../support/commands/command.ts";
 import type { Random } from "./random.ts";
 
 /** What a shell says of SIGTERM. */

@@ -1,8 +1,8 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Context, HandlerOptions, OpenContext } from "../../mod.ts";
-import { eventually } from "../support/broker_probes.ts";
-import { ask, Handlers, post, TOKEN } from "../support/handlers.ts";
+import { eventually } from "../support/in_process/broker_probes.ts";
+import { ask, Handlers, post, TOKEN } from "../support/in_process/handlers.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
 const PIPELINE = {

@@ -5,10 +5,10 @@ import { type Context, createHandler } from "../../mod.ts";
 import { PipelineHandler } from "../../src/handler/handler.ts";
 import { type HandlerSource, loadHandlerParts } from "../../src/handler/handler_source.ts";
 import { Secret } from "../../src/base/secret.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
-import { freePort } from "../support/free_port.ts";
-import { type Answer, ask, Handlers, post, TOKEN } from "../support/handlers.ts";
-import { quiet } from "../support/quiet_log.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
+import { freePort } from "../support/servers/free_port.ts";
+import { type Answer, ask, Handlers, post, TOKEN } from "../support/in_process/handlers.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
 

@@ -4,7 +4,7 @@ import process from "node:process";
 import type { HandlerOptions } from "../../mod.ts";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { avroContainer } from "../../src/codec/container_writer.ts";
-import { ask, Handlers, post } from "../support/handlers.ts";
+import { ask, Handlers, post } from "../support/in_process/handlers.ts";
 
 const codec = new AvroCodec();
 const NUMBER = {

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createHttpApp } from "../../src/http/http_app.ts";
 import { createLogger } from "../../src/base/log.ts";
-import { quiet } from "../support/quiet_log.ts";
+import { quiet } from "../support/in_process/quiet_log.ts";
 
 const metrics = { contentType: "text/plain; version=0.0.4", text: () => Promise.resolve("x 1\n") };
 const ready = () => undefined;

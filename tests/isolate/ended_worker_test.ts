@@ -1,11 +1,11 @@
 import { after, before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Host } from "../../src/host.ts";
-import { onBothBrokers } from "../support/both_brokers.ts";
-import { eventually } from "../support/broker_probes.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
-import { type FlowOptions, type FlowResult, runFlow } from "../support/flow.ts";
-import { ownHost } from "../support/own_host.ts";
+import { onBothBrokers } from "../support/in_process/both_brokers.ts";
+import { eventually } from "../support/in_process/broker_probes.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
+import { type FlowOptions, type FlowResult, runFlow } from "../support/in_process/flow.ts";
+import { ownHost } from "../support/in_process/own_host.ts";
 
 const LONG = { timeout: 60_000 };
 /** Longer than a good call takes on a busy machine, its new Worker included. */

@@ -4,10 +4,10 @@ import { createMemoryBroker } from "../../src/broker/memory/memory_broker.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { SCHEMA_HEADER } from "../../src/runtime/records/schemas.ts";
-import { publish } from "../support/broker_probes.ts";
-import { runFlow } from "../support/flow.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
-import { ownHost } from "../support/own_host.ts";
+import { publish } from "../support/in_process/broker_probes.ts";
+import { runFlow } from "../support/in_process/flow.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
+import { ownHost } from "../support/in_process/own_host.ts";
 
 const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';

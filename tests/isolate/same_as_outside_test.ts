@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import type { Host } from "../../src/host.ts";
 import { MemoryFiles } from "../../src/files/memory.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { onBothBrokers } from "../support/both_brokers.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
-import { type FlowOptions, type FlowResult, runFlow } from "../support/flow.ts";
-import { ownHost } from "../support/own_host.ts";
+import { onBothBrokers } from "../support/in_process/both_brokers.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
+import { type FlowOptions, type FlowResult, runFlow } from "../support/in_process/flow.ts";
+import { ownHost } from "../support/in_process/own_host.ts";
 
 const LONG = { timeout: 60_000 };
 

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PrometheusMetrics } from "../../src/metrics/prometheus.ts";
-import { promtool } from "../support/promtool.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { promtool } from "../support/data/promtool.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const FOLDER = fileURLToPath(new URL("../../docs/monitoring/", import.meta.url));
 

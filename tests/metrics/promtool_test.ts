@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { PrometheusMetrics } from "../../src/metrics/prometheus.ts";
-import { promtool } from "../support/promtool.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { promtool } from "../support/data/promtool.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 /** What it has to say of a page: the metric, and the rule that it breaks. */
 async function complaintsOf(text: string): Promise<string[]> {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { FILE_VARIABLES, VARIABLES } from "../../src/settings/settings.ts";
 import { withFileVariables } from "../../src/settings/file_variables.ts";
 import type { Host } from "../../src/host.ts";
-import { CommandLine } from "../support/command.ts";
-import { FlowFolder } from "../support/flow_folder.ts";
+import { CommandLine } from "../support/commands/command.ts";
+import { FlowFolder } from "../support/commands/flow_folder.ts";
 
 function hostOf(env: Record<string, string>, files: Record<string, string>): Host {
   const fake: Pick<Host, "env" | "resolvePath" | "readText"> = {

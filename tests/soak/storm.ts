@@ -1,7 +1,7 @@
 import process from "node:process";
 import { pause } from "../support/pause.ts";
-import type { TestServers } from "../support/test_servers.ts";
-import type { TcpProxy } from "../support/tcp_proxy.ts";
+import type { TestServers } from "../support/servers/test_servers.ts";
+import type { TcpProxy } from "../support/servers/tcp_proxy.ts";
 import type { Random } from "../faults/random.ts";
 
 export interface StormOptions {

@@ -5,7 +5,11 @@ import { Secret } from "../../src/base/secret.ts";
 import { S3Store, type S3StoreOptions } from "../../src/store/s3/s3_store.ts";
 import { bytes, keysOf, rejectsWith, SLOW, textOf } from "../contracts/store_contract.ts";
 import { newSecret } from "../support/run_record.ts";
-import { type FaultRequest, type FaultServer, startFaultServer } from "../support/fault_server.ts";
+import {
+  type FaultRequest,
+  type FaultServer,
+  startFaultServer,
+} from "../support/servers/fault_server.ts";
 
 const MIB = 1024 * 1024;
 const BUCKET = "bucket";

@@ -5,7 +5,11 @@ import { reasonOf } from "../../src/base/errors.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { bytes, keysOf, textOf } from "../contracts/store_contract.ts";
-import { type FaultRequest, type FaultServer, startFaultServer } from "../support/fault_server.ts";
+import {
+  type FaultRequest,
+  type FaultServer,
+  startFaultServer,
+} from "../support/servers/fault_server.ts";
 import { newSecret } from "../support/run_record.ts";
 
 const PASSWORD = newSecret();

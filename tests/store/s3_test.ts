@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "@std/testing/bdd";
 import { Secret } from "../../src/base/secret.ts";
 import { S3Store, type S3StoreOptions } from "../../src/store/s3/s3_store.ts";
-import { type MinioServer, startMinio } from "../support/minio_server.ts";
+import { type MinioServer, startMinio } from "../support/servers/minio_server.ts";
 import { newSecret } from "../support/run_record.ts";
-import { makeBucket, s3Request } from "../support/s3_requests.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { makeBucket, s3Request } from "../support/servers/s3_requests.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 import {
   bytes,
   counted,

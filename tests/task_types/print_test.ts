@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { PRINT_CONCURRENCY, printSink } from "../../src/task_types/print.ts";
-import { runFlow } from "../support/flow.ts";
+import { runFlow } from "../support/in_process/flow.ts";
 
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 

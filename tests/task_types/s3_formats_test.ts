@@ -4,11 +4,11 @@ import { MemoryStore } from "../../src/store/memory.ts";
 import { S3Store } from "../../src/store/s3/s3_store.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
 import { Secret } from "../../src/base/secret.ts";
-import { readWithFastavro } from "../support/fastavro.ts";
-import { runFlow } from "../support/flow.ts";
-import { type MinioServer, startMinio } from "../support/minio_server.ts";
-import { makeBucket } from "../support/s3_requests.ts";
-import { serverSkip } from "../support/server_binary.ts";
+import { readWithFastavro } from "../support/data/fastavro.ts";
+import { runFlow } from "../support/in_process/flow.ts";
+import { type MinioServer, startMinio } from "../support/servers/minio_server.ts";
+import { makeBucket } from "../support/servers/s3_requests.ts";
+import { serverSkip } from "../support/servers/server_binary.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = JSON.stringify({

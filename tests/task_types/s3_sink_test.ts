@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { fillTemplate } from "../../src/task_types/fill_template.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { runFlow } from "../support/flow.ts";
+import { runFlow } from "../support/in_process/flow.ts";
 
 const SCHEMA = JSON.stringify({
   type: "record",

@@ -12,7 +12,7 @@ import {
   type OpenContext,
 } from "kflow";
 
-import { CommandLine } from "../support/command.ts";
+import { CommandLine } from "../support/commands/command.ts";
 
 const LONG = { timeout: 20_000 };
 

@@ -4,9 +4,13 @@ import { createLogger } from "../../src/base/log.ts";
 import { ManualTimers } from "../../src/test_kit/manual_timers.ts";
 import { type OtlpOptions, OtlpSpans } from "../../src/tracing/otlp.ts";
 import type { Span } from "../../src/tracing/spans.ts";
-import { eventually } from "../support/broker_probes.ts";
+import { eventually } from "../support/in_process/broker_probes.ts";
 import { newSecret } from "../support/run_record.ts";
-import { type SpanCollector, spansIn, startSpanCollector } from "../support/span_collector.ts";
+import {
+  type SpanCollector,
+  spansIn,
+  startSpanCollector,
+} from "../support/servers/span_collector.ts";
 
 const SLOW = { timeout: 30_000 };
 const CHUNK = "no room ".repeat(8_192);

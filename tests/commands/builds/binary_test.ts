@@ -4,10 +4,10 @@ import { copyFile } from "node:fs/promises";
 import { VERSION } from "../../../src/base/version.ts";
 import { buildBinary } from "../../../tools/build_binary.ts";
 import { Commands } from "../../../tools/process.ts";
-import { type CommandEnd, CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { onServers } from "../../support/on_servers.ts";
-import { resultsIn } from "../../support/quickstart.ts";
+import { type CommandEnd, CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { resultsIn } from "../../support/commands/quickstart.ts";
 
 const SLOW = { timeout: 90_000 };
 

@@ -1,8 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { headers } from "nats";
-import { onServers } from "../../support/on_servers.ts";
-import { loggedKeys } from "../../support/quickstart.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { loggedKeys } from "../../support/commands/quickstart.ts";
 
 const SLOW = { timeout: 60_000 };
 

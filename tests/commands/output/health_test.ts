@@ -1,11 +1,11 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { eventually } from "../../support/broker_probes.ts";
-import { CommandLine, RUNTIMES } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { freePort } from "../../support/free_port.ts";
-import { onServers } from "../../support/on_servers.ts";
-import type { ServerFlow } from "../../support/server_flow.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
 const SLOW = { timeout: 120_000 };
 const HANGING_MODULE = `export default () => new Promise(() => {});`;

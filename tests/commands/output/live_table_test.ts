@@ -2,10 +2,10 @@ import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import process from "node:process";
-import { CommandLine, RUNTIMES } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { SLOW_MODULE } from "../../support/quickstart.ts";
-import { Terminal } from "../../support/terminal.ts";
+import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { SLOW_MODULE } from "../../support/commands/quickstart.ts";
+import { Terminal } from "../../support/commands/terminal.ts";
 
 const SLOW = { timeout: 60_000 };
 // deno-lint-ignore no-control-regex

@@ -1,12 +1,12 @@
 import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
-import { CommandLine, RUNTIMES } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { freePort } from "../../support/free_port.ts";
-import { onServers } from "../../support/on_servers.ts";
-import { countsOf, SLOW_MODULE } from "../../support/quickstart.ts";
-import type { ServerFlow } from "../../support/server_flow.ts";
+import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { countsOf, SLOW_MODULE } from "../../support/commands/quickstart.ts";
+import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
 const SLOW = { timeout: 60_000 };
 

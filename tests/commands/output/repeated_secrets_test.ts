@@ -5,19 +5,19 @@ import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { connect } from "nats";
 import { secretForms } from "../../../tools/secret_forms.ts";
-import { type Command, CommandLine } from "../../support/command.ts";
-import { answerJson, documentsIn } from "../../support/elastic_probes.ts";
+import { type Command, CommandLine } from "../../support/commands/command.ts";
+import { answerJson, documentsIn } from "../../support/servers/elastic_probes.ts";
 import {
   type FaultRequest,
   type FaultServer,
   startFaultServer,
-} from "../../support/fault_server.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { freePort } from "../../support/free_port.ts";
-import { type NatsServer, startNats } from "../../support/nats_server.ts";
+} from "../../support/servers/fault_server.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
 import { newSecret } from "../../support/run_record.ts";
-import { serverSkip } from "../../support/server_binary.ts";
-import { storedText } from "../../support/stored_text.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
+import { storedText } from "../../support/servers/stored_text.ts";
 
 const SLOW = { timeout: 60_000 };
 const SCHEMA =

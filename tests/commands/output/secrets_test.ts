@@ -1,13 +1,13 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type Command, CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { type MinioServer, startMinio } from "../../support/minio_server.ts";
-import { type NatsServer, startNats } from "../../support/nats_server.ts";
+import { type Command, CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { type MinioServer, startMinio } from "../../support/servers/minio_server.ts";
+import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
 import { newSecret } from "../../support/run_record.ts";
-import { makeBucket } from "../../support/s3_requests.ts";
-import { serverSkip } from "../../support/server_binary.ts";
-import { type SpanCollector, startSpanCollector } from "../../support/span_collector.ts";
+import { makeBucket } from "../../support/servers/s3_requests.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
+import { type SpanCollector, startSpanCollector } from "../../support/servers/span_collector.ts";
 
 const SLOW = { timeout: 60_000 };
 const MODULE = `

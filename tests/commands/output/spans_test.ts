@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine, RUNTIMES } from "../../support/command.ts";
-import { eventually } from "../../support/broker_probes.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { freePort } from "../../support/free_port.ts";
-import { SLOW_MODULE } from "../../support/quickstart.ts";
+import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { SLOW_MODULE } from "../../support/commands/quickstart.ts";
 import { newSecret } from "../../support/run_record.ts";
 import {
   attributeOf,
   type SpanCollector,
   startSpanCollector,
-} from "../../support/span_collector.ts";
+} from "../../support/servers/span_collector.ts";
 
 const SLOW = { timeout: 60_000 };
 

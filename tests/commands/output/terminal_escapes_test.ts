@@ -1,7 +1,7 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type CommandEnd, CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
+import { type CommandEnd, CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
 const SLOW = { timeout: 60_000 };
 /** Keys of a bucket: they clear the screen, set the title, begin lines, go back in theirs, and turn the direction of text. */

@@ -1,9 +1,9 @@
 import { after, before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import type { Command } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { onServers } from "../../support/on_servers.ts";
+import type { Command } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 const FILE = fileURLToPath(new URL("../../pipeline/fixtures/autodownload.yaml", import.meta.url));

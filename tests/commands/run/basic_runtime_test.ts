@@ -2,9 +2,9 @@ import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { BasicRuntime } from "kflow";
-import { allEndWell } from "../../support/all_end_well.ts";
-import { CommandLine, OTHER_RUNTIME } from "../../support/command.ts";
-import { onServers } from "../../support/on_servers.ts";
+import { allEndWell } from "../../support/commands/all_end_well.ts";
+import { CommandLine, OTHER_RUNTIME } from "../../support/commands/command.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 const PROGRAM = "examples/manual-ack/in_fives.ts";

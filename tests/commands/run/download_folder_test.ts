@@ -13,10 +13,15 @@ import {
 } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, extname, join } from "node:path";
-import { type Command, CommandLine, OTHER_RUNTIME, type Runtime } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { onServers, type ServersOfTests } from "../../support/on_servers.ts";
-import type { ServerFlow } from "../../support/server_flow.ts";
+import {
+  type Command,
+  CommandLine,
+  OTHER_RUNTIME,
+  type Runtime,
+} from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { onServers, type ServersOfTests } from "../../support/commands/on_servers.ts";
+import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
 const SLOW = { timeout: 90_000 };
 const KNOWS_PROCESSES = existsSync("/proc/self/ns/pid");

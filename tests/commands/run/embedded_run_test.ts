@@ -2,9 +2,9 @@ import { after, before, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { UNFINISHED_NAME } from "../../../src/files/file_path.ts";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { countsOf, loggedKeys, resultsIn, SLOW_MODULE } from "../../support/quickstart.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { countsOf, loggedKeys, resultsIn, SLOW_MODULE } from "../../support/commands/quickstart.ts";
 
 const SLOW = { timeout: 60_000 };
 const DEBUG = { KFLOW_RUNTIME_LOG_LEVEL: "DEBUG" };

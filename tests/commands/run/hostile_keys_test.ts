@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { onServers } from "../../support/on_servers.ts";
-import { countsOf } from "../../support/quickstart.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { countsOf } from "../../support/commands/quickstart.ts";
 
 const SLOW = { timeout: 90_000 };
 const CANARY = "the content of what nobody may read";

@@ -2,10 +2,10 @@ import { after, afterEach, before, beforeEach, describe, it } from "@std/testing
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { onServers } from "../../support/on_servers.ts";
-import { countsOf } from "../../support/quickstart.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { countsOf } from "../../support/commands/quickstart.ts";
 
 const SLOW = { timeout: 60_000 };
 const SIDE_OUTS = new URL("../../pipeline/fixtures/side-outs.yaml", import.meta.url);

@@ -1,9 +1,9 @@
 import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { allEndWell } from "../../support/all_end_well.ts";
-import { type Command, OTHER_RUNTIME } from "../../support/command.ts";
-import { onServers } from "../../support/on_servers.ts";
-import type { ServerFlow } from "../../support/server_flow.ts";
+import { allEndWell } from "../../support/commands/all_end_well.ts";
+import { type Command, OTHER_RUNTIME } from "../../support/commands/command.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
 const SLOW = { timeout: 120_000 };
 

@@ -1,9 +1,9 @@
 import { before, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { RUNTIMES } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { onServers } from "../../support/on_servers.ts";
-import { countsOf, loggedKeys } from "../../support/quickstart.ts";
+import { RUNTIMES } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { countsOf, loggedKeys } from "../../support/commands/quickstart.ts";
 
 const SLOW = { timeout: 60_000 };
 

@@ -5,11 +5,11 @@ import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { connect } from "nats";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { type NatsServer, startNats } from "../../support/nats_server.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
 import { newSecret } from "../../support/run_record.ts";
-import { serverSkip } from "../../support/server_binary.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
 const DOCUMENT = fileURLToPath(

@@ -1,11 +1,11 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CELSIUS_MODULE } from "../../support/celsius_module.ts";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { freePort } from "../../support/free_port.ts";
-import { HttpAttack } from "../../support/http_attack.ts";
-import { countsOf, SLOW_MODULE } from "../../support/quickstart.ts";
+import { CELSIUS_MODULE } from "../../support/commands/celsius_module.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { HttpAttack } from "../../support/commands/http_attack.ts";
+import { countsOf, SLOW_MODULE } from "../../support/commands/quickstart.ts";
 import { newSecret } from "../../support/run_record.ts";
 
 const SLOW = { timeout: 90_000 };

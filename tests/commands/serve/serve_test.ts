@@ -2,11 +2,11 @@ import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { networkInterfaces } from "node:os";
-import { CELSIUS_MODULE } from "../../support/celsius_module.ts";
-import { type Command, CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { onServers } from "../../support/on_servers.ts";
-import { RawClient } from "../../support/raw_client.ts";
+import { CELSIUS_MODULE } from "../../support/commands/celsius_module.ts";
+import { type Command, CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { RawClient } from "../../support/commands/raw_client.ts";
 import { newSecret } from "../../support/run_record.ts";
 
 const SLOW = { timeout: 90_000 };

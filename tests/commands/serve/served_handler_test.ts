@@ -1,10 +1,10 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { eventually } from "../../support/broker_probes.ts";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { freePort } from "../../support/free_port.ts";
-import { onServers } from "../../support/on_servers.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 
@@ -20,7 +20,7 @@ async function endsAtFirstSignal(
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const server = kflow.start([], {
-    main: "tests/support/served_handler.ts",
+    main: "tests/support/commands/served_handler.ts",
     env: { ...env, BUN_PORT: String(port) },
     deno: ["serve", "--no-check", "--host=127.0.0.1", `--port=${port}`],
   });

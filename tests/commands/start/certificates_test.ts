@@ -2,11 +2,14 @@ import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createServer as createPlainServer, type Server as PlainServer } from "node:http";
 import { createServer, type Server } from "node:https";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { type NatsServer, startNats } from "../../support/nats_server.ts";
-import { serverSkip } from "../../support/server_binary.ts";
-import { type CertificateFault, makeCertificates } from "../../support/test_certificates.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
+import {
+  type CertificateFault,
+  makeCertificates,
+} from "../../support/servers/test_certificates.ts";
 
 const SLOW = { timeout: 60_000 };
 const WHO = ["s3", "elastic", "otlp", "tcp", "websocket"] as const;
@@ -56,7 +59,7 @@ describe("a server with a certificate", { skip: serverSkip("nats-server") }, () 
     const { port } = web.address() as { port: number };
     const ports = [port, nats.tcpPort, nats.wsPort].map(String);
     const { stdout, stderr } = await kflow.run(ports, {
-      main: "tests/support/ask_over_tls.ts",
+      main: "tests/support/commands/ask_over_tls.ts",
       env: isGiven ? { NODE_EXTRA_CA_CERTS: ca } : {},
     });
     assert.equal(stderr, "");
@@ -94,7 +97,7 @@ describe("a server with a certificate", { skip: serverSkip("nats-server") }, () 
     open.push(() => nats.stop());
     const { port } = web.address() as { port: number };
     const ports = [port, nats.tcpPort, nats.wsPort].map(String);
-    const { stdout } = await kflow.run(ports, { main: "tests/support/ask_over_tls.ts" });
+    const { stdout } = await kflow.run(ports, { main: "tests/support/commands/ask_over_tls.ts" });
     for (const who of ["s3", "elastic", "otlp", "websocket"]) {
       const line = stdout.split("\n").find((each) => each.startsWith(`${who}: `)) ?? stdout;
       assert.match(line, /the server does not speak TLS at this port; give the port that does/);

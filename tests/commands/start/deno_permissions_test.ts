@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CELSIUS_MODULE } from "../../support/celsius_module.ts";
-import { type Command, CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { freePort } from "../../support/free_port.ts";
-import { onServers } from "../../support/on_servers.ts";
+import { CELSIUS_MODULE } from "../../support/commands/celsius_module.ts";
+import { type Command, CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 
 const SLOW = { timeout: 120_000 };
 const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));

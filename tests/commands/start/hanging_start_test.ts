@@ -2,8 +2,8 @@ import { afterEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import process from "node:process";
-import type { Command } from "../../support/command.ts";
-import { onServers } from "../../support/on_servers.ts";
+import type { Command } from "../../support/commands/command.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 
 const SLOW = { timeout: 60_000 };
 

@@ -1,7 +1,7 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
 const SLOW = { timeout: 60_000 };
 

@@ -1,10 +1,10 @@
 import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { Command } from "../../support/command.ts";
-import { freePort } from "../../support/free_port.ts";
-import { onServers } from "../../support/on_servers.ts";
+import type { Command } from "../../support/commands/command.ts";
+import { freePort } from "../../support/servers/free_port.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 import { newSecret } from "../../support/run_record.ts";
-import type { ServerFlow } from "../../support/server_flow.ts";
+import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
 const SLOW = { timeout: 60_000 };
 const START_MS = 15_000;

@@ -1,11 +1,11 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, type NatsConnection } from "nats";
-import { eventually } from "../../support/broker_probes.ts";
-import { CommandLine } from "../../support/command.ts";
-import { FlowFolder } from "../../support/flow_folder.ts";
-import { type NatsServer, startNats } from "../../support/nats_server.ts";
-import { serverSkip } from "../../support/server_binary.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { FlowFolder } from "../../support/commands/flow_folder.ts";
+import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

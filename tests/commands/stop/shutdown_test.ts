@@ -1,9 +1,9 @@
 import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { OTHER_RUNTIME, OWN_RUNTIME } from "../../support/command.ts";
-import { onServers } from "../../support/on_servers.ts";
-import { loggedKeys } from "../../support/quickstart.ts";
-import type { ServerFlow } from "../../support/server_flow.ts";
+import { OTHER_RUNTIME, OWN_RUNTIME } from "../../support/commands/command.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
+import { loggedKeys } from "../../support/commands/quickstart.ts";
+import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
 const SLOW = { timeout: 90_000 };
 

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Context } from "../../../mod.ts";
-import { ask, Handlers, post } from "../../support/handlers.ts";
+import { ask, Handlers, post } from "../../support/in_process/handlers.ts";
 import {
   attributeOf,
   type SentSpan,
   type SpanCollector,
   startSpanCollector,
-} from "../../support/span_collector.ts";
+} from "../../support/servers/span_collector.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -10,7 +10,7 @@ import {
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { avroContainer } from "../../../src/codec/container_writer.ts";
 import { readAvroContainer } from "../../../src/codec/container_reader.ts";
-import { type AnsweredJson, ask, Handlers, post } from "../../support/handlers.ts";
+import { type AnsweredJson, ask, Handlers, post } from "../../support/in_process/handlers.ts";
 
 const NUMBER = {
   type: "record",

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { AckError } from "../../../mod.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
-import { ask, Handlers, post } from "../../support/handlers.ts";
-import { onServers } from "../../support/on_servers.ts";
+import { ask, Handlers, post } from "../../support/in_process/handlers.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
 const number = new AvroCodec().parse(NUMBER);

@@ -11,10 +11,10 @@ import type { Context } from "../../../src/api/context.ts";
 import { queueOf } from "../../../src/runtime/run/queues.ts";
 import { SCHEMA_HEADER, Schemas } from "../../../src/runtime/records/schemas.ts";
 import { toTaskCode } from "../../../src/api/task_code.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { publish } from "../../support/broker_probes.ts";
-import { planOf } from "../../support/flow.ts";
-import { quiet } from "../../support/quiet_log.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { publish } from "../../support/in_process/broker_probes.ts";
+import { planOf } from "../../support/in_process/flow.ts";
+import { quiet } from "../../support/in_process/quiet_log.ts";
 
 const NUMBER = '{"type":"record","name":"number","fields":[{"name":"value","type":"long"}]}';
 

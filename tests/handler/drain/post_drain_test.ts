@@ -2,9 +2,9 @@ import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { AckError, type Context, type Handler } from "../../../mod.ts";
 import type { DrainReport } from "../../../src/handler/drain/drain.ts";
-import { eventually, within } from "../../support/broker_probes.ts";
-import { ask, Handlers, post } from "../../support/handlers.ts";
-import { onServers } from "../../support/on_servers.ts";
+import { eventually, within } from "../../support/in_process/broker_probes.ts";
+import { ask, Handlers, post } from "../../support/in_process/handlers.ts";
+import { onServers } from "../../support/commands/on_servers.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Context } from "../../../src/api/context.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
 import { StoreError, type StoreErrorKind } from "../../../src/store/store.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const YAML = `
 mode: batch

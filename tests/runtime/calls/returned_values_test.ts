@@ -1,7 +1,7 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 30_000 };
 const OUT =

@@ -8,12 +8,12 @@ import type { Files } from "../../../src/files/files.ts";
 import type { Context } from "../../../src/api/context.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { S3Store, type S3StoreOptions } from "../../../src/store/s3/s3_store.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { receive, textOf } from "../../support/broker_probes.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
-import { type MinioServer, startMinio } from "../../support/minio_server.ts";
-import { makeBucket } from "../../support/s3_requests.ts";
-import { serverSkip } from "../../support/server_binary.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { receive, textOf } from "../../support/in_process/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
+import { type MinioServer, startMinio } from "../../support/servers/minio_server.ts";
+import { makeBucket } from "../../support/servers/s3_requests.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
 
 const LONG = { timeout: 60_000 };
 const MIB = 1024 * 1024;

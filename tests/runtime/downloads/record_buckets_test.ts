@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { MemoryFiles } from "../../../src/files/memory.ts";
 import type { Context } from "../../../src/api/context.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const SCHEMA =
   '{"type":"record","name":"o","fields":[{"name":"bucket","type":"string"},{"name":"key","type":"string"}]}';

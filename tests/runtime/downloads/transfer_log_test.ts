@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createLogger } from "../../../src/base/log.ts";
 import { type Transfer, TransferLog } from "../../../src/runtime/downloads/transfer_log.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { taskStoreOf } from "../../support/task_store.ts";
+import { taskStoreOf } from "../../support/in_process/task_store.ts";
 
 const MIB = 1024 * 1024;
 

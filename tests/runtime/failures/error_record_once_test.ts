@@ -7,10 +7,10 @@ import { ERROR_RECORD_SCHEMA } from "../../../src/runtime/failures/error_record.
 import { ErrorStream } from "../../../src/runtime/failures/error_stream.ts";
 import { Flight } from "../../../src/runtime/records/flight.ts";
 import { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { Place, receiveOne } from "../../support/broker_probes.ts";
-import { ErrorTopic } from "../../support/error_topic.ts";
-import { quiet } from "../../support/quiet_log.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { Place, receiveOne } from "../../support/in_process/broker_probes.ts";
+import { ErrorTopic } from "../../support/in_process/error_topic.ts";
+import { quiet } from "../../support/in_process/quiet_log.ts";
 
 onBothBrokers("the record of a failed attempt", (given) => {
   const schema = new AvroCodec().parse(ERROR_RECORD_SCHEMA);

@@ -14,11 +14,11 @@ import type { Context } from "../../../src/api/context.ts";
 import { TaskTally } from "../../../src/metrics/task_tally.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { eventually } from "../../support/broker_probes.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
-import { type NatsServer, startNats } from "../../support/nats_server.ts";
-import { quiet } from "../../support/quiet_log.ts";
-import { serverSkip } from "../../support/server_binary.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
+import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
+import { quiet } from "../../support/in_process/quiet_log.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
 
 const LONG = { timeout: 60_000 };
 const schema = new AvroCodec().parse(ERROR_RECORD_SCHEMA);

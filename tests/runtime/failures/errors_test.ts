@@ -6,10 +6,10 @@ import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { AckError } from "../../../src/api/ack_error.ts";
 import type { Context } from "../../../src/api/context.ts";
 import type { ErrorRecord } from "../../../src/runtime/failures/error_record.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { ErrorTopic } from "../../support/error_topic.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
-import { serverSkip } from "../../support/server_binary.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { ErrorTopic } from "../../support/in_process/error_topic.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
+import { serverSkip } from "../../support/servers/server_binary.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA =

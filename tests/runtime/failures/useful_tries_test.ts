@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { RejectedError } from "../../../src/base/errors.ts";
 import type { Context } from "../../../src/api/context.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const SCHEMA = '{"type":"record","name":"t","fields":[{"name":"text","type":"string"}]}';
 

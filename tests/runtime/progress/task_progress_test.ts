@@ -5,8 +5,8 @@ import type { Context } from "../../../src/api/context.ts";
 import { ErrorClasses } from "../../../src/runtime/progress/error_classes.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 class TooLarge extends Error {}
 

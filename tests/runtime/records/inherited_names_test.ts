@@ -4,7 +4,7 @@ import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { fillTemplate } from "../../../src/task_types/fill_template.ts";
 import { Partition, PARTITION_HEADER } from "../../../src/runtime/records/partition.ts";
 import type { OpenContext } from "../../../mod.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const NAMES = ["constructor", "hasOwnProperty", "toString", "valueOf", "__proto__"];
 const N = '{"type": "record", "name": "n", "fields": [{"name": "valueOf", "type": "int"}]}';

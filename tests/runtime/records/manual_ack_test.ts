@@ -4,9 +4,9 @@ import { AckError } from "../../../src/api/ack_error.ts";
 import type { CloseContext, Context } from "../../../src/api/context.ts";
 import { MemoryFiles } from "../../../src/files/memory.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { eventually } from "../../support/broker_probes.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 

@@ -6,9 +6,9 @@ import { FlowNames } from "../../../src/broker/subjects.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { createLogger } from "../../../src/base/log.ts";
 import { SCHEMA_HEADER, Schemas, SchemaUnreachable } from "../../../src/runtime/records/schemas.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { eventually, publish } from "../../support/broker_probes.ts";
-import { runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { eventually, publish } from "../../support/in_process/broker_probes.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const codec = new AvroCodec();
 const FLOW = "flow";

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import type { Context } from "../../../mod.ts";
 import { AckError } from "../../../src/api/ack_error.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { eventually } from "../../support/broker_probes.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 /** The schemas of the product document, "Generic Sidestream". */

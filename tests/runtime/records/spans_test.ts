@@ -4,9 +4,9 @@ import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { AckError } from "../../../src/api/ack_error.ts";
 import type { Context } from "../../../src/api/context.ts";
 import type { Span, Spans } from "../../../src/tracing/spans.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { publish } from "../../support/broker_probes.ts";
-import { runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { publish } from "../../support/in_process/broker_probes.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';

@@ -6,11 +6,11 @@ import { AckError } from "../../../src/api/ack_error.ts";
 import type { Context } from "../../../src/api/context.ts";
 import { Trace } from "../../../src/runtime/records/trace.ts";
 import { S3Store } from "../../../src/store/s3/s3_store.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { publish, receive } from "../../support/broker_probes.ts";
-import { startFakeElastic } from "../../support/elastic_probes.ts";
-import { startFaultServer } from "../../support/fault_server.ts";
-import { runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { publish, receive } from "../../support/in_process/broker_probes.ts";
+import { startFakeElastic } from "../../support/servers/elastic_probes.ts";
+import { startFaultServer } from "../../support/servers/fault_server.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';

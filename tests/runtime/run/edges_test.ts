@@ -4,7 +4,7 @@ import { createMemoryBroker } from "../../../src/broker/memory/memory_broker.ts"
 import type { Context, OpenContext } from "../../../src/api/context.ts";
 import type { SourceContext } from "../../../src/api/source_function.ts";
 import type { TaskFunction } from "../../../src/runtime/run/run_options.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "long"}]}';
 const S =

@@ -2,8 +2,8 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { runFlow } from "../../support/flow.ts";
-import { StateFileOfTest } from "../../support/state_file.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
+import { StateFileOfTest } from "../../support/in_process/state_file.ts";
 
 const YAML = `
 mode: batch

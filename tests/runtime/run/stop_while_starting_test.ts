@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { OpenContext } from "../../../src/api/context.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const PIPELINE = `
 mode: batch

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { SourceContext } from "../../../src/api/source_function.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "long"}]}';
 

@@ -1,8 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { eventually } from "../../support/broker_probes.ts";
-import { runFlow } from "../../support/flow.ts";
-import { onNats } from "../../support/on_nats.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
+import { onNats } from "../../support/in_process/on_nats.ts";
 import { pause } from "../../support/pause.ts";
 
 const LONG = { timeout: 60_000 };

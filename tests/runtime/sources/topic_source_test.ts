@@ -5,9 +5,9 @@ import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { AckError } from "../../../src/api/ack_error.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { Schemas } from "../../../src/runtime/records/schemas.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { eventually, publish } from "../../support/broker_probes.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { eventually, publish } from "../../support/in_process/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const codec = new AvroCodec();

@@ -4,9 +4,9 @@ import { FlowNames } from "../../../src/broker/subjects.ts";
 import { StartError } from "../../../src/base/errors.ts";
 import { createLogger } from "../../../src/base/log.ts";
 import { claimFlow, releaseFlow } from "../../../src/runtime/start/claim_flow.ts";
-import { eventually } from "../../support/broker_probes.ts";
-import { planOf, runFlow } from "../../support/flow.ts";
-import { onNats } from "../../support/on_nats.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { planOf, runFlow } from "../../support/in_process/flow.ts";
+import { onNats } from "../../support/in_process/on_nats.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

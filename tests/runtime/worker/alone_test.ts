@@ -1,9 +1,9 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Context } from "../../../src/api/context.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { runFlow } from "../../support/flow.ts";
-import { within } from "../../support/broker_probes.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
+import { within } from "../../support/in_process/broker_probes.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

@@ -4,9 +4,9 @@ import { connect, headers } from "nats";
 import { TaskTally } from "../../../src/metrics/task_tally.ts";
 import { turn } from "../../../src/base/time/waiting.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
-import { publish, receiveOne } from "../../support/broker_probes.ts";
-import { runFlow } from "../../support/flow.ts";
-import { onNats } from "../../support/on_nats.ts";
+import { publish, receiveOne } from "../../support/in_process/broker_probes.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
+import { onNats } from "../../support/in_process/on_nats.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

@@ -4,9 +4,9 @@ import type { Broker, Publisher } from "../../../src/broker/broker.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import type { Context, OpenContext } from "../../../src/api/context.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { eventually, publish, receiveOne, within } from "../../support/broker_probes.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { eventually, publish, receiveOne, within } from "../../support/in_process/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

@@ -5,12 +5,12 @@ import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { DecodeError } from "../../../src/codec/codec.ts";
 import type { Context } from "../../../src/api/context.ts";
 import { pick, seededRandom } from "../../codec/random_avro.ts";
-import { AVRO_SAMPLES } from "../../support/avro_samples.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { publish, receive } from "../../support/broker_probes.ts";
-import { runFlow } from "../../support/flow.ts";
-import { mutateBytes } from "../../support/mutate_bytes.ts";
-import { testSeed } from "../../support/test_seed.ts";
+import { AVRO_SAMPLES } from "../../support/data/avro_samples.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { publish, receive } from "../../support/in_process/broker_probes.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
+import { mutateBytes } from "../../support/data/mutate_bytes.ts";
+import { testSeed } from "../../support/data/test_seed.ts";
 
 const LONG = { timeout: 90_000 };
 const MUTATED = 300;

@@ -2,8 +2,8 @@ import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Broker, Delivery } from "../../../src/broker/broker.ts";
 import { WrappedConsumer } from "../../../src/broker/wrapped.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

@@ -4,7 +4,7 @@ import { MemoryFiles } from "../../../src/files/memory.ts";
 import { AckError } from "../../../src/api/ack_error.ts";
 import type { Context } from "../../../src/api/context.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const PIPELINE = `
 mode: batch

@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { elasticSink } from "../../../src/task_types/elastic/sink.ts";
-import { type ItemStatus, startFakeElastic } from "../../support/elastic_probes.ts";
-import { planOf, runFlow } from "../../support/flow.ts";
+import { type ItemStatus, startFakeElastic } from "../../support/servers/elastic_probes.ts";
+import { planOf, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const UNKNOWN = { status: 400, error: { type: "new_exception", reason: "not today" } };

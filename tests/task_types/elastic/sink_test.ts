@@ -3,17 +3,22 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { elasticSink, type ElasticTiming } from "../../../src/task_types/elastic/sink.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { eventually } from "../../support/broker_probes.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
 import {
   answerJson,
   documentsIn,
   type FakeElastic,
   type ItemStatus,
   startFakeElastic,
-} from "../../support/elastic_probes.ts";
-import { type FlowOptions, type FlowResult, planOf, runFlow } from "../../support/flow.ts";
-import { startTcpProxy } from "../../support/tcp_proxy.ts";
+} from "../../support/servers/elastic_probes.ts";
+import {
+  type FlowOptions,
+  type FlowResult,
+  planOf,
+  runFlow,
+} from "../../support/in_process/flow.ts";
+import { startTcpProxy } from "../../support/servers/tcp_proxy.ts";
 
 const LONG = { timeout: 60_000 };
 const PASSWORD = "canary-31c7-elastic";
@@ -548,7 +553,7 @@ dag:
 
   /** A server that gives every request the same answer; with `behind`, only those that are no `_bulk`. */
   async function startFaultAnswer(status: number, behind?: FakeElastic) {
-    const { startFaultServer } = await import("../../support/fault_server.ts");
+    const { startFaultServer } = await import("../../support/servers/fault_server.ts");
     const server = await startFaultServer((request, response) => {
       if (behind === undefined || !request.path.includes("_bulk")) {
         return answerJson(response, status, { error: "bad" }, { location: "http://127.0.0.2:1/" });

@@ -2,8 +2,8 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Secret } from "../../../src/base/secret.ts";
 import { S3Store } from "../../../src/store/s3/s3_store.ts";
-import { startFaultServer } from "../../support/fault_server.ts";
-import { runFlow } from "../../support/flow.ts";
+import { startFaultServer } from "../../support/servers/fault_server.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 import { newSecret } from "../../support/run_record.ts";
 
 const LONG = { timeout: 60_000 };

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
 import { type ObjectInfo, StoreError } from "../../../src/store/store.ts";
-import { runFlow } from "../../support/flow.ts";
-import { StateFileOfTest } from "../../support/state_file.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
+import { StateFileOfTest } from "../../support/in_process/state_file.ts";
 
 const PIPELINE = `
 mode: batch

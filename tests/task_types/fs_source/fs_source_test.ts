@@ -5,8 +5,8 @@ import { MemoryState } from "../../../src/broker/memory/memory_state.ts";
 import type { StateFile } from "../../../src/broker/memory/state_file.ts";
 import { fsSource } from "../../../src/task_types/fs_source/fs_source.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { StateFileOfTest } from "../../support/state_file.ts";
-import { planOf, runFlow } from "../../support/flow.ts";
+import { StateFileOfTest } from "../../support/in_process/state_file.ts";
+import { planOf, runFlow } from "../../support/in_process/flow.ts";
 
 interface Listed {
   url: string;

@@ -1,8 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { runFlow } from "../../support/flow.ts";
-import { onNats } from "../../support/on_nats.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
+import { onNats } from "../../support/in_process/on_nats.ts";
 
 const LONG = { timeout: 60_000 };
 const OBJECTS = 5000;

@@ -1,9 +1,9 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { GeneratorContext, SourceModule } from "../../../mod.ts";
-import { onBothBrokers } from "../../support/both_brokers.ts";
-import { eventually } from "../../support/broker_probes.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
+import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
+import { eventually } from "../../support/in_process/broker_probes.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';

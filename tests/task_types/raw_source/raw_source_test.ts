@@ -4,7 +4,7 @@ import { createMemoryBroker } from "../../../src/broker/memory/memory_broker.ts"
 import type { Clock } from "../../../src/task_types/pacer.ts";
 import type { GeneratorContext, SourceModule } from "../../../mod.ts";
 import { toRecordFeed } from "../../../src/api/record_source.ts";
-import { type FlowOptions, runFlow } from "../../support/flow.ts";
+import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { GeneratorContext, SourceModule } from "../../../mod.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
-import { runFlow } from "../../support/flow.ts";
+import { runFlow } from "../../support/in_process/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 const pipeline = (mode: string, meta = "{}") => `
