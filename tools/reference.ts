@@ -86,7 +86,7 @@ ${listFieldTable()}
 
 ## Meta keys
 
-Values are what YAML says they are: \`"5"\` is no number. Unknown keys are warned of, except for \`raw\` and \`raw-source\`, where they are the function's own.
+Values are what YAML says they are: \`"5"\` is not a number. Unknown keys are warned about, except for \`raw\` and \`raw-source\`, where they are the function's own.
 
 ${metaTable()}
 

@@ -60,7 +60,7 @@ function valueText(schema: JsonSchema): string {
     return pattern === undefined ? "string" : code(pattern.replace(/^\^|\$$/g, ""));
   }
   if (type === "array") return items?.type === "string" ? "list of strings" : "list";
-  return type === "object" ? "mapping" : "see there";
+  return type === "object" ? "mapping" : "see its meaning";
 }
 
 /** What holds without a key or variable, as it stands in a table. */

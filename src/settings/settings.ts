@@ -166,13 +166,13 @@ export const VARIABLES = {
   },
   KFLOW_SHUTDOWN_GRACE_MS: {
     wanted: `integer 0..${DAY_MS}`,
-    meaning: "Time to finish what is begun after SIGINT or SIGTERM, ms",
+    meaning: "Time to finish calls in progress after SIGINT or SIGTERM, in ms",
     fallback: String(SHUTDOWN_GRACE_MS),
   },
   KFLOW_LONG_RUNNING_PROCESSING: {
     wanted: BOOLEAN_TEXT,
     meaning:
-      "The ack wait does not run while the function does: `max.poll.interval.ms` may then be shorter than a call",
+      "The worker extends the ack wait while the function runs: `max.poll.interval.ms` may then be shorter than a call",
     fallback: "false",
   },
   KFLOW_SKIP_DOWNLOAD_ERROR: {
@@ -188,13 +188,13 @@ export const VARIABLES = {
   },
   KFLOW_CREATE_SIDESTREAM: {
     wanted: "any text; all but `false` turns it on",
-    meaning: "Streams for error records that are missing are created, named as `errorTopics` says",
+    meaning: "Missing streams for error records are created, named as `errorTopics` says",
     fallback: "false",
   },
   KFLOW_FAILPOINT: {
     wanted: `POINT[:TIME[:SIGNAL]] with POINT one of ${Object.keys(FAILPOINTS).join(", ")}`,
     meaning:
-      "For tests of faults: `run` or `worker` gets the signal (SIGKILL) when it comes by that step for that time",
+      "For tests of faults: `run` or `worker` gets the signal (SIGKILL) when it has reached that step TIME times",
     fallback: "none",
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
@@ -211,13 +211,13 @@ export const VARIABLES = {
   },
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
     wanted: "http or https URL without credentials",
-    meaning: "Spans are posted to this very URL; wins over `OTEL_EXPORTER_OTLP_ENDPOINT`",
+    meaning: "Spans are posted to exactly this URL; wins over `OTEL_EXPORTER_OTLP_ENDPOINT`",
     fallback: "none",
     secret: true,
   },
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: {
     wanted: "list name=value,… with values percent-encoded",
-    meaning: "Headers of the requests in the place of `OTEL_EXPORTER_OTLP_HEADERS`",
+    meaning: "Headers of the requests, instead of `OTEL_EXPORTER_OTLP_HEADERS`",
     fallback: "none",
     secret: true,
   },
@@ -228,18 +228,18 @@ export const VARIABLES = {
   },
   OTEL_RESOURCE_ATTRIBUTES: {
     wanted: "list name=value,… with values percent-encoded",
-    meaning: "More that the spans say of where they come from",
+    meaning: "Further attributes of the spans' resource",
     fallback: "none",
   },
   OTEL_TRACES_SAMPLER: {
     wanted: "one of parentbased_always_on, parentbased_traceidratio, parentbased_always_off",
     meaning:
-      "Which traces begin at a source or an HTTP call. Of a trace that a message came with, its own flag decides",
+      "Which traces begin at a source or an HTTP call. For a trace that a message carries, its own flag decides",
     fallback: "parentbased_always_on",
   },
   OTEL_TRACES_SAMPLER_ARG: {
     wanted: "number 0..1",
-    meaning: "Part of the traces that `parentbased_traceidratio` lets begin",
+    meaning: "Fraction of the traces that `parentbased_traceidratio` begins",
     fallback: "1",
   },
 } as const satisfies Readonly<Record<string, Variable>>;

@@ -161,7 +161,7 @@ const nats = about(
 const out = about(
   list(z.string({ error: expected("id of a task") }).optional(), "write [id]"),
   "Ids of the tasks that take the records, each of them all",
-  "nobody takes it",
+  "none",
 );
 const openMapping = z.record(z.string(), z.unknown(), { error: expectedMapping }).optional();
 
@@ -206,7 +206,7 @@ const task = mapping({
   ),
   partitionBy: about(
     text(),
-    "Field of a source's records whose value goes with each record as header `Kflow-Partition`. Order by it is not kept as yet",
+    "Field of a source's records whose value goes with each record as header `Kflow-Partition`. It does not keep an order so far",
   ),
   parallelism: about(
     integer(1, MAX_PARALLELISM),
@@ -219,7 +219,7 @@ const task = mapping({
   ),
   schema: about(
     z.unknown().optional(),
-    "Avro schema of what the task emits: a record, as JSON text or as YAML. A function's own `schemaOut` wins; a sink's is not used. Needed by a `raw` task whose records somebody takes, unless its function declares one",
+    "Avro schema of what the task emits: a record, as JSON text or as YAML. A function's own `schemaOut` wins; a sink's is not used. Needed by a `raw` task with `out`, unless its function declares one",
     "for `fs-source` the record `s3list`",
   ),
   env: about(
@@ -254,7 +254,7 @@ export const documentSchema = z.strictObject({
   runtime: about(oneOf(["flow"]), "Says what kind of pipeline this is", "flow"),
   mode: about(
     oneOf(["batch", "streaming", "stream"]),
-    "`batch` ends when everything is worked off; `streaming`, or `stream`, goes on until it is stopped",
+    "`batch` ends when everything is processed; `streaming`, or `stream`, goes on until it is stopped",
     "streaming",
   ),
   name: about(token("name"), "Flow id, see below", "the file's name without its extension"),
