@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { serveNode } from "../../adapters/shared/http/node_serve.ts";
-import { within } from "../support/in_process/broker_probes.ts";
+import { within } from "../support/waiting.ts";
 import { RawClient } from "../support/commands/raw_client.ts";
 
 describe("serveNode()", () => {

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { openSocket } from "../../adapters/deno/open_socket.ts";
-import { within } from "../support/in_process/broker_probes.ts";
+import { within } from "../support/waiting.ts";
 
 /** A frame of one byte. */
 const ANSWER = new Uint8Array([0x82, 1, 0]);

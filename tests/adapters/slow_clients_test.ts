@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { serveNode } from "../../adapters/shared/http/node_serve.ts";
 import type { FetchHandler, ServeOptions } from "../../src/host.ts";
-import { pause } from "../support/pause.ts";
+import { pause } from "../support/waiting.ts";
 import { RawClient } from "../support/commands/raw_client.ts";
 
 const LIMIT = { timeout: 5_000 };

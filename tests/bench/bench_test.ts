@@ -1,6 +1,7 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine, OWN_RUNTIME } from "../support/commands/command.ts";
+import { CommandLine } from "../support/commands/command.ts";
+import { OWN_RUNTIME } from "../support/runtimes.ts";
 import { serverSkip } from "../support/servers/server_binary.ts";
 
 const SMALL = ["--records", "300", "--rounds", "1", "--runtime", OWN_RUNTIME];

@@ -4,13 +4,8 @@ import { after, before, describe, it } from "@std/testing/bdd";
 import type { Broker, Delivery } from "../../src/broker/broker.ts";
 import { connectNats, type NatsOptions } from "../../src/broker/nats/nats_broker.ts";
 import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
-import {
-  eventually,
-  numbered,
-  Place,
-  publish,
-  within,
-} from "../support/in_process/broker_probes.ts";
+import { numbered, Place, publish } from "../support/in_process/broker_probes.ts";
+import { eventually, within } from "../support/waiting.ts";
 import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
 import { quiet } from "../support/in_process/quiet_log.ts";
 import { serverSkip } from "../support/servers/server_binary.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { joinChunks } from "../../src/base/data/body_chunks.ts";
 import { NatsFrames } from "../../src/broker/nats/wire/frames.ts";
 import type { NatsMessage } from "../../src/broker/nats/wire/message.ts";
-import { pick, type Random, randomBytes, seededRandom } from "../codec/random_avro.ts";
+import { pick, type Random, randomBytes, seededRandom } from "../support/data/random_avro.ts";
 import { testSeed } from "../support/data/test_seed.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);

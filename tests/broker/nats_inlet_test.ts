@@ -4,7 +4,7 @@ import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import { dialNats } from "../../src/broker/nats/wire/client.ts";
 import { NatsLink } from "../../src/broker/nats/wire/link.ts";
 import type { NatsMessage } from "../../src/broker/nats/wire/message.ts";
-import { eventually } from "../support/in_process/broker_probes.ts";
+import { eventually } from "../support/waiting.ts";
 import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
 import { quiet } from "../support/in_process/quiet_log.ts";
 import { serverSkip } from "../support/servers/server_binary.ts";

@@ -6,13 +6,8 @@ import type { Broker, Consumer, Delivery } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { createLogger } from "../../src/base/log.ts";
 import { Secret } from "../../src/base/secret.ts";
-import {
-  eventually,
-  Place,
-  publish,
-  receiveOne,
-  within,
-} from "../support/in_process/broker_probes.ts";
+import { Place, publish, receiveOne } from "../support/in_process/broker_probes.ts";
+import { eventually, within } from "../support/waiting.ts";
 import { NatsCluster } from "../support/servers/nats_cluster.ts";
 import type { NatsServer } from "../support/servers/nats_server.ts";
 import { newSecret } from "../support/run_record.ts";

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { NatsConnection } from "../../src/broker/nats/wire/client.ts";
 import { NatsOutbox } from "../../src/broker/nats/wire/outbox.ts";
-import { pick, seededRandom } from "../codec/random_avro.ts";
+import { pick, seededRandom } from "../support/data/random_avro.ts";
 import { testSeed } from "../support/data/test_seed.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);

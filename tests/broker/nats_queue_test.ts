@@ -7,14 +7,8 @@ import { covers } from "../../src/broker/nats/stream.ts";
 import { StartError } from "../../src/base/errors.ts";
 import { createLogger } from "../../src/base/log.ts";
 import { Secret } from "../../src/base/secret.ts";
-import {
-  eventually,
-  nothingFor,
-  Place,
-  publish,
-  receiveOne,
-  within,
-} from "../support/in_process/broker_probes.ts";
+import { nothingFor, Place, publish, receiveOne } from "../support/in_process/broker_probes.ts";
+import { eventually, within } from "../support/waiting.ts";
 import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
 import { quiet } from "../support/in_process/quiet_log.ts";
 import { serverSkip } from "../support/servers/server_binary.ts";

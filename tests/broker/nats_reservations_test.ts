@@ -5,7 +5,8 @@ import type { Broker, QueueSpec } from "../../src/broker/broker.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { StartError } from "../../src/base/errors.ts";
 import { Secret } from "../../src/base/secret.ts";
-import { eventually, Place, publish } from "../support/in_process/broker_probes.ts";
+import { Place, publish } from "../support/in_process/broker_probes.ts";
+import { eventually } from "../support/waiting.ts";
 import { onNats } from "../support/in_process/on_nats.ts";
 import { quiet } from "../support/in_process/quiet_log.ts";
 

@@ -6,7 +6,7 @@ import { DecodeError, type RecordReader, type RecordSchema } from "../../src/cod
 import { AVRO_SAMPLES } from "../support/data/avro_samples.ts";
 import { mutateBytes } from "../support/data/mutate_bytes.ts";
 import { testSeed } from "../support/data/test_seed.ts";
-import { pick, type Random, randomRecord, seededRandom } from "./random_avro.ts";
+import { pick, type Random, randomRecord, seededRandom } from "../support/data/random_avro.ts";
 
 const MESSAGES = 10_000;
 const MOST_GROWTH = 64 << 20;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import avsc from "avsc";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
-import { randomRecord, seededRandom } from "./random_avro.ts";
+import { randomRecord, seededRandom } from "../support/data/random_avro.ts";
 
 const SCHEMAS = 150;
 

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
 import { testSeed } from "../support/data/test_seed.ts";
-import { type Random, randomRecord, seededRandom } from "./random_avro.ts";
+import { type Random, randomRecord, seededRandom } from "../support/data/random_avro.ts";
 
 const codec = new AvroCodec();
 const SCHEMAS = 300;

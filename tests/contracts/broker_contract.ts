@@ -2,15 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "@std/testing/bdd";
 import { type Broker, type Consumer, isWorkedOff } from "../../src/broker/broker.ts";
 import {
-  eventually,
   nothingFor,
   numbered,
   Place,
   publish,
   receive,
   receiveOne,
-  within,
 } from "../support/in_process/broker_probes.ts";
+import { eventually, within } from "../support/waiting.ts";
 import { testPublisher } from "./publisher_contract.ts";
 import { testTopics } from "./topic_contract.ts";
 import { testDurableBroker } from "./durable_broker_contract.ts";

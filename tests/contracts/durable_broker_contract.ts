@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { type Consumer, isWorkedOff } from "../../src/broker/broker.ts";
 import {
-  eventually,
   type Fate,
   numbered,
   Place,
   publish,
   receive,
-  within,
 } from "../support/in_process/broker_probes.ts";
+import { eventually, within } from "../support/waiting.ts";
 import type { BrokerUnderTest } from "./broker_contract.ts";
 
 const LONG = { timeout: 60_000 };

@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { type Broker, type Consumer, isWorkedOff } from "../../src/broker/broker.ts";
 import {
-  eventually,
   numbered,
   Place,
   publish,
   receiveOne,
   textOf,
-  within,
 } from "../support/in_process/broker_probes.ts";
+import { eventually, within } from "../support/waiting.ts";
 
 /** What publishers of every Broker have in common. */
 export function testPublisher(brokerOf: () => Broker, anotherOf: () => Broker): void {

@@ -2,15 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import type { Broker, Consumer } from "../../src/broker/broker.ts";
 import {
-  eventually,
   nothingFor,
   numbered,
   publish,
   receive,
   receiveOne,
   textOf,
-  within,
 } from "../support/in_process/broker_probes.ts";
+import { eventually, within } from "../support/waiting.ts";
 import type { BrokerFeatures } from "./broker_contract.ts";
 
 /** What every Broker has in common about streams that somebody else may have made. */

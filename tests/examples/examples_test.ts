@@ -1,8 +1,9 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { eventually } from "../support/in_process/broker_probes.ts";
-import { CommandLine, OWN_RUNTIME } from "../support/commands/command.ts";
+import { eventually } from "../support/waiting.ts";
+import { CommandLine } from "../support/commands/command.ts";
+import { OWN_RUNTIME } from "../support/runtimes.ts";
 import { runWithFastavro } from "../support/data/fastavro.ts";
 import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { freePort } from "../support/servers/free_port.ts";

@@ -5,7 +5,8 @@ import { mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { CommandLine, OWN_RUNTIME } from "../support/commands/command.ts";
+import { CommandLine } from "../support/commands/command.ts";
+import { OWN_RUNTIME } from "../support/runtimes.ts";
 import { FlowFolder } from "../support/commands/flow_folder.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));

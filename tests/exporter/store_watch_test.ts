@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { StoreWatch } from "../../src/exporter/store_watch.ts";
-import { eventually } from "../support/in_process/broker_probes.ts";
+import { eventually } from "../support/waiting.ts";
 
 describe("StoreWatch", () => {
   it(

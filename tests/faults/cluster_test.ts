@@ -1,9 +1,8 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
-import { eventually } from "../support/in_process/broker_probes.ts";
+import { eventually, pause } from "../support/waiting.ts";
 import { CommandLine } from "../support/commands/command.ts";
-import { pause } from "../support/pause.ts";
 import { serverSkip } from "../support/servers/server_binary.ts";
 import { testSeed } from "../support/data/test_seed.ts";
 import { TestServers } from "../support/servers/test_servers.ts";

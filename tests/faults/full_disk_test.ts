@@ -11,7 +11,7 @@ import type { Files } from "../../src/files/files.ts";
 import type { Context } from "../../src/api/context.ts";
 import { DirectoryStore } from "../../src/store/directory.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { eventually } from "../support/in_process/broker_probes.ts";
+import { eventually } from "../support/waiting.ts";
 import { type FlowResult, runFlow } from "../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };

@@ -1,6 +1,6 @@
 import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { RUNTIMES } from "../support/commands/command.ts";
+import { RUNTIMES } from "../support/runtimes.ts";
 import type { FlowFolder } from "../support/commands/flow_folder.ts";
 import { onServers } from "../support/commands/on_servers.ts";
 import { numbersFolder, workPipeline } from "./numbers_folder.ts";

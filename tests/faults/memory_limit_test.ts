@@ -5,7 +5,7 @@ import process from "node:process";
 import type { Command, CommandEnd, CommandOptions } from "../support/commands/command.ts";
 import type { FlowFolder } from "../support/commands/flow_folder.ts";
 import { onServers } from "../support/commands/on_servers.ts";
-import { pause } from "../support/pause.ts";
+import { pause } from "../support/waiting.ts";
 import { numbersFolder, workPipeline } from "./numbers_folder.ts";
 import { judge, numbersIn } from "./oracle.ts";
 

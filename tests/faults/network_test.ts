@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import type { Command } from "../support/commands/command.ts";
 import { onServers } from "../support/commands/on_servers.ts";
-import { pause } from "../support/pause.ts";
+import { pause } from "../support/waiting.ts";
 import { type Direction, startTcpProxy, type TcpProxy } from "../support/servers/tcp_proxy.ts";
 import type { TestServers } from "../support/servers/test_servers.ts";
 import { NumberedFlow } from "./numbered_flow.ts";

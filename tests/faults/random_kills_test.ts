@@ -2,7 +2,7 @@ import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { onServers } from "../support/commands/on_servers.ts";
-import { pause } from "../support/pause.ts";
+import { pause } from "../support/waiting.ts";
 import { testSeed } from "../support/data/test_seed.ts";
 import { NumberedFlow, type NumberedTask } from "./numbered_flow.ts";
 import { Random } from "./random.ts";

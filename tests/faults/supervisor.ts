@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type Command,
-  type CommandEnd,
-  type Runtime,
-  RUNTIMES,
-} from "../support/commands/command.ts";
+import type { Command, CommandEnd } from "../support/commands/command.ts";
+import { type Runtime, RUNTIMES } from "../support/runtimes.ts";
 import type { Random } from "./random.ts";
 
 /** What a shell says of SIGTERM. */

@@ -1,7 +1,7 @@
 import { after, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Context, HandlerOptions, OpenContext } from "../../mod.ts";
-import { eventually } from "../support/in_process/broker_probes.ts";
+import { eventually } from "../support/waiting.ts";
 import { ask, Handlers, post, TOKEN } from "../support/in_process/handlers.ts";
 
 const NUMBER = { type: "record", name: "number", fields: [{ name: "value", type: "long" }] };

@@ -5,7 +5,7 @@ import { MemoryFiles } from "../../src/files/memory.ts";
 import type { TaskProgress } from "../../src/runtime/progress/task_progress.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { onBothBrokers } from "../support/in_process/both_brokers.ts";
-import { eventually } from "../support/in_process/broker_probes.ts";
+import { eventually } from "../support/waiting.ts";
 import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { type FlowOptions, type FlowResult, runFlow } from "../support/in_process/flow.ts";
 import { ownHost } from "../support/in_process/own_host.ts";

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { runCommandLine } from "../../adapters/shared/cli/command_line.ts";
 import { decodeText } from "../../adapters/shared/node/decode_text.ts";
 import type { Host } from "../../src/host.ts";
-import { pick, type Random, seededRandom } from "../codec/random_avro.ts";
+import { pick, type Random, seededRandom } from "../support/data/random_avro.ts";
 import { CommandLine } from "../support/commands/command.ts";
 import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { testSeed } from "../support/data/test_seed.ts";

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { pause } from "../support/pause.ts";
+import { pause } from "../support/waiting.ts";
 import type { TestServers } from "../support/servers/test_servers.ts";
 import type { TcpProxy } from "../support/servers/tcp_proxy.ts";
 import type { Random } from "../faults/random.ts";

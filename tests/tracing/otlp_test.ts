@@ -4,7 +4,7 @@ import { createLogger } from "../../src/base/log.ts";
 import { ManualTimers } from "../../src/test_kit/manual_timers.ts";
 import { type OtlpOptions, OtlpSpans } from "../../src/tracing/otlp.ts";
 import type { Span } from "../../src/tracing/spans.ts";
-import { eventually } from "../support/in_process/broker_probes.ts";
+import { eventually } from "../support/waiting.ts";
 import { newSecret } from "../support/run_record.ts";
 import {
   type SpanCollector,

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { buildBinary } from "../../../tools/build_binary.ts";
 import { Commands } from "../../../tools/process.ts";
 import { allEndWell } from "../../support/commands/all_end_well.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type Command, CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { Images } from "../../support/commands/images.ts";

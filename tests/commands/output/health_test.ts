@@ -1,7 +1,8 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { eventually } from "../../support/in_process/broker_probes.ts";
-import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { eventually } from "../../support/waiting.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { RUNTIMES } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { freePort } from "../../support/servers/free_port.ts";
 import { onServers } from "../../support/commands/on_servers.ts";

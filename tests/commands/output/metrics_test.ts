@@ -1,7 +1,8 @@
 import { after, afterEach, before, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
-import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { RUNTIMES } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { freePort } from "../../support/servers/free_port.ts";
 import { onServers } from "../../support/commands/on_servers.ts";

@@ -1,6 +1,7 @@
 import { after, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { RUNTIMES } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 import { SLOW_MODULE } from "../../support/commands/quickstart.ts";

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { RUNTIMES } from "../../support/runtimes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { freePort } from "../../support/servers/free_port.ts";
 import { SLOW_MODULE } from "../../support/commands/quickstart.ts";

@@ -1,11 +1,10 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect, type NatsConnection } from "nats";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually, pause } from "../../support/waiting.ts";
 import { type Command, CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
-import { pause } from "../../support/pause.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
 const SLOW = { timeout: 120_000 };

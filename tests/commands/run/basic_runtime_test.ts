@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { BasicRuntime } from "kflow";
 import { allEndWell } from "../../support/commands/all_end_well.ts";
-import { CommandLine, OTHER_RUNTIME } from "../../support/commands/command.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { OTHER_RUNTIME } from "../../support/runtimes.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 
 const SLOW = { timeout: 60_000 };

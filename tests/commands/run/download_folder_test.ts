@@ -13,12 +13,8 @@ import {
 } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, extname, join } from "node:path";
-import {
-  type Command,
-  CommandLine,
-  OTHER_RUNTIME,
-  type Runtime,
-} from "../../support/commands/command.ts";
+import { type Command, CommandLine } from "../../support/commands/command.ts";
+import { OTHER_RUNTIME, type Runtime } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { onServers, type ServersOfTests } from "../../support/commands/on_servers.ts";
 import type { ServerFlow } from "../../support/commands/server_flow.ts";

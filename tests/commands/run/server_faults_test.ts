@@ -1,7 +1,8 @@
 import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { allEndWell } from "../../support/commands/all_end_well.ts";
-import { type Command, OTHER_RUNTIME } from "../../support/commands/command.ts";
+import type { Command } from "../../support/commands/command.ts";
+import { OTHER_RUNTIME } from "../../support/runtimes.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 import type { ServerFlow } from "../../support/commands/server_flow.ts";
 

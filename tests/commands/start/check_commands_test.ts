@@ -2,7 +2,8 @@ import { after, afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { VERSION } from "../../../src/base/version.ts";
-import { CommandLine, OWN_RUNTIME } from "../../support/commands/command.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { OWN_RUNTIME } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
 const SLOW = { timeout: 60_000 };

@@ -4,7 +4,8 @@ import { createNodeHost } from "../../../adapters/shared/node/node_host.ts";
 import { runCommandLine } from "../../../adapters/shared/cli/command_line.ts";
 import { LOG_LEVELS, type LogLevel } from "../../../src/base/log.ts";
 import { ownHost } from "../../support/in_process/own_host.ts";
-import { CommandLine, RUNTIMES } from "../../support/commands/command.ts";
+import { CommandLine } from "../../support/commands/command.ts";
+import { RUNTIMES } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
 const SLOW = { timeout: 60_000 };

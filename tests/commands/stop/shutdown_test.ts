@@ -1,6 +1,6 @@
 import { beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { OTHER_RUNTIME, OWN_RUNTIME } from "../../support/commands/command.ts";
+import { OTHER_RUNTIME, OWN_RUNTIME } from "../../support/runtimes.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 import { loggedKeys } from "../../support/commands/quickstart.ts";
 import type { ServerFlow } from "../../support/commands/server_flow.ts";

@@ -2,7 +2,7 @@ import { after, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { AckError, type Context, type Handler } from "../../../mod.ts";
 import type { DrainReport } from "../../../src/handler/drain/drain.ts";
-import { eventually, within } from "../../support/in_process/broker_probes.ts";
+import { eventually, within } from "../../support/waiting.ts";
 import { ask, Handlers, post } from "../../support/in_process/handlers.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 

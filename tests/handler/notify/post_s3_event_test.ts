@@ -5,7 +5,7 @@ import type { Handler } from "../../../mod.ts";
 import { S3_LIST_SCHEMA } from "../../../src/pipeline/checking/record_schema.ts";
 import type { Served } from "../../../src/host.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { freePort } from "../../support/servers/free_port.ts";

@@ -1,7 +1,7 @@
 import { parsePipeline } from "../../../src/pipeline/reading/parse.ts";
 import { Places } from "../../../src/pipeline/reading/places.ts";
 import { Report } from "../../../src/pipeline/reading/findings.ts";
-import { pick, type Random } from "../../codec/random_avro.ts";
+import { pick, type Random } from "../../support/data/random_avro.ts";
 
 const SCRAPS = [
   ..."\t\n :-[]{}'\"#&*!|>%@,$~.0",

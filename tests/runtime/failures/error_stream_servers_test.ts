@@ -14,7 +14,7 @@ import type { Context } from "../../../src/api/context.ts";
 import { TaskTally } from "../../../src/metrics/task_tally.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
 import { quiet } from "../../support/in_process/quiet_log.ts";

@@ -12,7 +12,7 @@ import {
 import type { Context } from "../../../src/api/context.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const schema = new AvroCodec().parse(ERROR_RECORD_SCHEMA);

@@ -4,7 +4,7 @@ import type { QueueState } from "../../../src/broker/broker.ts";
 import { createLogger } from "../../../src/base/log.ts";
 import type { TaskGauge } from "../../../src/metrics/metrics.ts";
 import { QueueGauges } from "../../../src/runtime/progress/queue_gauges.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { quiet } from "../../support/in_process/quiet_log.ts";
 import { TaskTally } from "../../../src/metrics/task_tally.ts";
 

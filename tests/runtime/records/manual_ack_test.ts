@@ -5,7 +5,7 @@ import type { CloseContext, Context } from "../../../src/api/context.ts";
 import { MemoryFiles } from "../../../src/files/memory.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };

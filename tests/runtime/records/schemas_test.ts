@@ -7,7 +7,8 @@ import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { createLogger } from "../../../src/base/log.ts";
 import { SCHEMA_HEADER, Schemas, SchemaUnreachable } from "../../../src/runtime/records/schemas.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
-import { eventually, publish } from "../../support/in_process/broker_probes.ts";
+import { publish } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 
 const codec = new AvroCodec();

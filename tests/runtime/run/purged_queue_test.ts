@@ -1,10 +1,9 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { connect } from "nats";
-import { eventually, within } from "../../support/in_process/broker_probes.ts";
+import { eventually, pause, within } from "../../support/waiting.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
-import { pause } from "../../support/pause.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

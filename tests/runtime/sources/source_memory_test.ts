@@ -1,9 +1,8 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually, pause } from "../../support/waiting.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
-import { pause } from "../../support/pause.ts";
 
 const LONG = { timeout: 60_000 };
 const RECORD_BYTES = 900_000;

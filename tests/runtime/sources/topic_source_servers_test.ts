@@ -13,7 +13,7 @@ import { createMemoryBroker } from "../../../src/broker/memory/memory_broker.ts"
 import { connectNats } from "../../../src/broker/nats/nats_broker.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
 import { quiet } from "../../support/in_process/quiet_log.ts";

@@ -6,7 +6,8 @@ import { AckError } from "../../../src/api/ack_error.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { Schemas } from "../../../src/runtime/records/schemas.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
-import { eventually, publish } from "../../support/in_process/broker_probes.ts";
+import { publish } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };

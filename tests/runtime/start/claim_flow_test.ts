@@ -4,7 +4,7 @@ import { FlowNames } from "../../../src/broker/subjects.ts";
 import { StartError } from "../../../src/base/errors.ts";
 import { createLogger } from "../../../src/base/log.ts";
 import { claimFlow, releaseFlow } from "../../../src/runtime/start/claim_flow.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { planOf, runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
 

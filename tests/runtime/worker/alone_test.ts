@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Context } from "../../../src/api/context.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
-import { within } from "../../support/in_process/broker_probes.ts";
+import { within } from "../../support/waiting.ts";
 
 const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';

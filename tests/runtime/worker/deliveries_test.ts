@@ -5,7 +5,8 @@ import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import type { Context, OpenContext } from "../../../src/api/context.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
-import { eventually, publish, receiveOne, within } from "../../support/in_process/broker_probes.ts";
+import { publish, receiveOne } from "../../support/in_process/broker_probes.ts";
+import { eventually, within } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Host } from "../../../src/host.ts";
 import type { Context } from "../../../src/api/context.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { type FlowOptions, type FlowResult, runFlow } from "../../support/in_process/flow.ts";
 import { ownHost } from "../../support/in_process/own_host.ts";

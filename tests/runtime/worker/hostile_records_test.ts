@@ -4,7 +4,7 @@ import { FlowNames } from "../../../src/broker/subjects.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
 import { DecodeError } from "../../../src/codec/codec.ts";
 import type { Context } from "../../../src/api/context.ts";
-import { pick, seededRandom } from "../../codec/random_avro.ts";
+import { pick, seededRandom } from "../../support/data/random_avro.ts";
 import { AVRO_SAMPLES } from "../../support/data/avro_samples.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { publish, receive } from "../../support/in_process/broker_probes.ts";

@@ -3,16 +3,10 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { recordLogged } from "../run_record.ts";
+import { OWN_RUNTIME, type Runtime } from "../runtimes.ts";
 
 const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const END_MS = 45_000;
-
-export const RUNTIMES = ["deno", "bun"] as const;
-export type Runtime = (typeof RUNTIMES)[number];
-
-/** The runtime that this test runs on. */
-export const OWN_RUNTIME: Runtime = "Deno" in globalThis ? "deno" : "bun";
-export const OTHER_RUNTIME: Runtime = OWN_RUNTIME === "deno" ? "bun" : "deno";
 
 export interface CommandOptions {
   /** @default the test's own */

@@ -1,4 +1,4 @@
-import { pause } from "../pause.ts";
+import { pause } from "../waiting.ts";
 import { RawClient } from "./raw_client.ts";
 
 const AT_ONCE = 1_000;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Command, CommandLine, CommandOptions, Runtime } from "./command.ts";
+import type { Command, CommandLine, CommandOptions } from "./command.ts";
+import type { Runtime } from "../runtimes.ts";
 import { FlowFolder } from "./flow_folder.ts";
 import { recordsOn } from "../servers/records_on.ts";
 import { resultsIn, SLOW_MODULE } from "./quickstart.ts";

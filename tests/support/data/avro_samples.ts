@@ -1,4 +1,4 @@
-import { pick, type Random, randomBytes } from "../../codec/random_avro.ts";
+import { pick, type Random, randomBytes } from "./random_avro.ts";
 
 /** A schema and records of it. */
 export interface AvroSample {

@@ -1,4 +1,4 @@
-import { pick, type Random, randomBytes } from "../../codec/random_avro.ts";
+import { pick, type Random, randomBytes } from "./random_avro.ts";
 
 /** What readers of counts, lengths and indices stumble over: -1, -2, the largest and smallest of 32 and of 64 bits, one that does not end. */
 const EVIL: readonly (readonly number[])[] = [

@@ -8,28 +8,7 @@ import type {
   Publisher,
   QueueSpec,
 } from "../../../src/broker/broker.ts";
-
-/** Rejects if the promise does not settle in time. */
-export async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No ${what} within ${ms} ms`)), ms);
-  });
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-/** Asks again and again until the answer is true. */
-export async function eventually(
-  check: () => boolean | Promise<boolean>,
-  what: string,
-  ms = 15_000,
-): Promise<void> {
-  const end = performance.now() + ms;
-  while (!await check()) {
-    if (performance.now() > end) throw new Error(`No ${what} within ${ms} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+import { within } from "../waiting.ts";
 
 /** Asserts that nothing is delivered for a while. */
 export async function nothingFor(consumer: Consumer, ms: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Host } from "../../../src/host.ts";
-import { OWN_RUNTIME } from "../commands/command.ts";
+import { OWN_RUNTIME } from "../runtimes.ts";
 
 /** How the adapter of this runtime loads modules and starts Workers. */
 export async function ownHost(): Promise<Pick<Host, "loadModule" | "startThread">> {

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
-import { eventually } from "../in_process/broker_probes.ts";
+import { eventually } from "../waiting.ts";
 
 export interface BareNatsOptions {
   readonly user?: string;

@@ -1,7 +1,7 @@
 import { connect } from "nats";
 import { freePort } from "./free_port.ts";
 import { type NatsServer, startNats } from "./nats_server.ts";
-import { pause } from "../pause.ts";
+import { pause } from "../waiting.ts";
 
 const START_MS = 30_000;
 const POLL_MS = 50;

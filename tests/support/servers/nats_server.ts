@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectClient } from "nats";
-import { within } from "../in_process/broker_probes.ts";
+import { within } from "../waiting.ts";
 import { recordStored } from "../run_record.ts";
 import { serverBinary } from "./server_binary.ts";
 import { onFreePorts, ServerProcess } from "./server_process.ts";

@@ -7,7 +7,7 @@ import { connectNats } from "../../../src/broker/nats/nats_broker.ts";
 import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { countsOf } from "../../support/commands/quickstart.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
 import { type OpenSearchServer, startOpenSearch } from "../../support/servers/opensearch_server.ts";

@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { elasticSink, type ElasticTiming } from "../../../src/task_types/elastic/sink.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import {
   answerJson,
   documentsIn,

@@ -2,7 +2,7 @@ import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { GeneratorContext, SourceModule } from "../../../mod.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
-import { eventually } from "../../support/in_process/broker_probes.ts";
+import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
 const LONG = { timeout: 60_000 };
