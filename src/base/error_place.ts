@@ -1,7 +1,7 @@
-import { stackOf } from "./errors.ts";
+import { classOf, reasonOf, stackOf } from "./errors.ts";
 
 /** Where this code lies, as frames of a stack name it. */
-const OWN = new URL("../", import.meta.url).href;
+const OWN = ["../../src/", "../../adapters/"].map((path) => new URL(path, import.meta.url).href);
 /** `at name (place:line:column)`, `at place:line:column`. */
 const FRAME = /^\s*at (?:.*\()?(.+?):(\d+):(\d+)\)?$/;
 const INTERNAL = /^(ext:|node:|native|<anonymous>)|[/\\]node_modules[/\\]|\$bunfs/;
@@ -21,5 +21,13 @@ export function placeOf(error: unknown): string | undefined {
 
 function isOwn(place: string): boolean {
   const url = place.startsWith("/") ? `file://${place}` : place;
-  return url.startsWith(OWN);
+  return OWN.some((folder) => url.startsWith(folder));
+}
+
+/** Says why, and of an error that came from the user's own code also where, and its class if that says more than "Error": `TypeError: no model (f.ts:3:9)`. */
+export function placedReasonOf(error: unknown): string {
+  const place = placeOf(error);
+  if (place === undefined) return reasonOf(error);
+  const name = classOf(error);
+  return `${name === "Error" ? "" : `${name}: `}${reasonOf(error)} (${place})`;
 }

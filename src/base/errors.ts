@@ -118,3 +118,15 @@ export function stackOf(error: unknown): string {
     return "";
   }
 }
+
+/** Names the class of an error as a person would: that of the code, unless it says no more than "Error". */
+export function classOf(error: unknown): string {
+  try {
+    if (!(error instanceof Error)) return "Error";
+    const { name } = error.constructor;
+    const best = name === "" || name === "Error" || name === "DOMException" ? error.name : name;
+    return String(best).replaceAll(/[\s:]+/g, "") || "Error";
+  } catch {
+    return "Error";
+  }
+}

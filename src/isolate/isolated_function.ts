@@ -1,3 +1,4 @@
+import { placedReasonOf } from "../base/error_place.ts";
 import { reasonOf } from "../base/errors.ts";
 import type { Host } from "../host.ts";
 import type { Logger } from "../base/log.ts";
@@ -203,7 +204,7 @@ export class IsolatedFunction implements ProcessFunction {
       return session;
     } catch (error) {
       const { id } = this.#options.task;
-      const failure = new Error(`Cannot open task "${id}" again: ${reasonOf(error)}`, {
+      const failure = new Error(`Cannot open task "${id}" again: ${placedReasonOf(error)}`, {
         cause: error,
       });
       session.terminate(failure);

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
-import { ConfigurationError, reasonOf } from "../base/errors.ts";
+import { placedReasonOf } from "../base/error_place.ts";
+import { ConfigurationError } from "../base/errors.ts";
 import type { Host } from "../host.ts";
 import type { TaskPlan } from "../pipeline/plan/plan.ts";
 import { toRecordFeed } from "../api/record_source.ts";
@@ -87,7 +88,9 @@ async function isolatedTask(
 export function unusable(task: TaskPlan, error: unknown): ConfigurationError {
   return new ConfigurationError([{
     file: task.module!,
-    problem: `cannot use it as the function of task "${task.id}": ${inOneLine(reasonOf(error))}`,
+    problem: `cannot use it as the function of task "${task.id}": ${
+      inOneLine(placedReasonOf(error))
+    }`,
     hint: "correct the module, or give another with module: or --module",
   }]);
 }

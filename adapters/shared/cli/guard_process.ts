@@ -1,9 +1,8 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { placeOf } from "../../../src/base/error_place.ts";
-import { reasonOf, stackOf } from "../../../src/base/errors.ts";
+import { classOf, reasonOf, stackOf } from "../../../src/base/errors.ts";
 import { createLogger, type LogFields } from "../../../src/base/log.ts";
-import { classOf } from "../../../src/runtime/failures/error_record.ts";
 
 /** The part of Deno used here. */
 interface DenoExit {

@@ -1,7 +1,7 @@
 import { shortened } from "../../base/text/shortened.ts";
 import type { Delivery } from "../../broker/broker.ts";
 import type { RecordSchema } from "../../codec/codec.ts";
-import { reasonOf, stackOf } from "../../base/errors.ts";
+import { classOf, reasonOf, stackOf } from "../../base/errors.ts";
 import { AckError } from "../../api/ack_error.ts";
 
 /** What the product document says of a failed attempt ("Error SideStream content"). Every column is text. */
@@ -119,19 +119,6 @@ export async function fittingBody(
   const note =
     `… [cut: ${kept.length} of ${record.payload.length} characters; message in stream ${stream}, sequence ${delivery.sequence}, ${delivery.body.length} bytes, SHA-256 ${hash}]`;
   return encode({ ...record, payload: kept + note });
-}
-
-/** The class as a person would name it: that of the code, unless it says no more than "Error". */
-/** The class that an error record names. */
-export function classOf(error: unknown): string {
-  try {
-    if (!(error instanceof Error)) return "Error";
-    const { name } = error.constructor;
-    const best = name === "" || name === "Error" || name === "DOMException" ? error.name : name;
-    return String(best).replaceAll(/[\s:]+/g, "") || "Error";
-  } catch {
-    return "Error";
-  }
 }
 
 function asksForJson(error: AckError): boolean {

@@ -1,6 +1,5 @@
-import { reasonOf } from "../../base/errors.ts";
+import { classOf, reasonOf } from "../../base/errors.ts";
 import type { Span, Spans } from "../../tracing/spans.ts";
-import { classOf } from "../failures/error_record.ts";
 import type { Flight } from "./flight.ts";
 import { Trace } from "./trace.ts";
 

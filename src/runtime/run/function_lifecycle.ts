@@ -4,6 +4,7 @@ import type { OpenContext } from "../../api/context.ts";
 import type { ProcessFunction } from "../../api/function.ts";
 import { openError } from "./open_error.ts";
 import type { Shared } from "./run_options.ts";
+import { waitForCode } from "../start/wait_for_code.ts";
 
 /** Calls `open` and returns the schema that the function declares for its output, if any. @throws {StartError} */
 export async function openFunction(
@@ -29,7 +30,9 @@ export async function openFunction(
     schemaOut: task.outputs.find((output) => output.sideOut === undefined)?.schema,
   };
   try {
-    await process.open(given);
+    const message = "Still waiting for open() of the task";
+    const opening = Promise.try(() => process.open!(given));
+    await waitForCode(opening, { log: scope.log, message, timers: shared.timers });
   } catch (error) {
     throw openError(task, error);
   }

@@ -1,4 +1,5 @@
-import { reasonOf, StartError, UnavailableError } from "../../base/errors.ts";
+import { placedReasonOf } from "../../base/error_place.ts";
+import { StartError, UnavailableError } from "../../base/errors.ts";
 import type { TaskPlan } from "../../pipeline/plan/plan.ts";
 import { StoreError } from "../../store/store.ts";
 
@@ -6,6 +7,6 @@ import { StoreError } from "../../store/store.ts";
 export function openError(task: TaskPlan, error: unknown): StartError {
   const transient = error instanceof UnavailableError ||
     error instanceof StoreError && error.kind === "unavailable";
-  const message = `Cannot open task "${task.id}": ${reasonOf(error)}`;
+  const message = `Cannot open task "${task.id}": ${placedReasonOf(error)}`;
   return new StartError(message, { cause: error, transient });
 }

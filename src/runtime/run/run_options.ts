@@ -84,7 +84,8 @@ export interface RunnerOptions {
   errorBrokerOf?(task: TaskPlan): Broker | undefined;
   storeOf(task: TaskPlan): TaskStore;
   downloadFiles(task: TaskPlan): Promise<Files>;
-  functionOf(task: TaskPlan): Promise<TaskFunction>;
+  /** Undefined if the worker is stopped before the function is made. */
+  functionOf(task: TaskPlan): Promise<TaskFunction | undefined>;
   /** What becomes of a task's inputs where the runtime does not decide, as for records that somebody waits for. @default acks, error records, attempts, dead letters */
   settlementOf?(task: TaskPlan, consumer: Consumer, progress: TaskProgress): Settlement;
   /** Where dead letters go if not to a stream of the flow. */

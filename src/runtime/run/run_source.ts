@@ -1,4 +1,4 @@
-import { reasonOf, SourceError } from "../../base/errors.ts";
+import { classOf, reasonOf, SourceError } from "../../base/errors.ts";
 import type { TaskPlan } from "../../pipeline/plan/plan.ts";
 import { StoreError } from "../../store/store.ts";
 import type { OpenContext } from "../../api/context.ts";
@@ -8,7 +8,6 @@ import type { TaskProgress } from "../progress/task_progress.ts";
 import { sourceAttemptsOf } from "./queues.ts";
 import type { Shared } from "./run_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "../sources/source_emitter.ts";
-import { classOf } from "../failures/error_record.ts";
 import { TaskSpans } from "../records/task_spans.ts";
 import { openError } from "./open_error.ts";
 import { aborted, growingDelay, waitAtMost } from "../../base/time/waiting.ts";
@@ -27,6 +26,7 @@ export async function runSource(
   const { broker, plan, batch, end, names, stop, kill } = shared;
   if (batch && await end.isFinished(task.id)) return true;
   const made = await shared.functionOf(task);
+  if (made === undefined) return false;
   if (made.kind === "topic") {
     if (await runTopic(made, { task, shared, progress }) && batch) await end.finish(task.id);
     return false;

@@ -56,6 +56,7 @@ async function runSession(
   const { broker, plan, batch, end, names, stop, kill } = shared;
   const log = shared.log.with({ task: task.id });
   const made = await shared.functionOf(task);
+  if (made === undefined) return false;
   if (made.kind !== "process") throw new TypeError(`Task "${task.id}" is a source`);
   const manual = made.manualAck || task.meta.get("ack.manual") === true
     ? new ManualAck()

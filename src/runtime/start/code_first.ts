@@ -1,4 +1,6 @@
-import type { Shared } from "../run/run_options.ts";
+import type { TaskPlan } from "../../pipeline/plan/plan.ts";
+import type { Shared, TaskFunction } from "../run/run_options.ts";
+import { waitForCode } from "./wait_for_code.ts";
 
 /** Lets the sources of a process begin when all of its other functions are made, so that a mistake in a module is found before there is a record. */
 export class CodeFirst {
@@ -16,7 +18,7 @@ export class CodeFirst {
     const work = start({
       ...this.#shared,
       functionOf: async (task) => {
-        const found = await this.#shared.functionOf(task);
+        const found = await this.#load(task);
         made.resolve();
         return found;
       },
@@ -31,11 +33,18 @@ export class CodeFirst {
     return {
       ...this.#shared,
       functionOf: async (task) => {
-        const found = await this.#shared.functionOf(task);
+        const found = await this.#load(task);
         // By now every worker was started, and with it counted.
         await Promise.all(this.#made);
         return found;
       },
     };
+  }
+
+  #load(task: TaskPlan): Promise<TaskFunction | undefined> {
+    const { stop, timers } = this.#shared;
+    const log = this.#shared.log.with({ task: task.id });
+    const message = "Still waiting for the module of the task: its top-level code has not ended";
+    return waitForCode(this.#shared.functionOf(task), { log, message, stop, timers });
   }
 }

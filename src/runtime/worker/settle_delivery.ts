@@ -1,12 +1,11 @@
 import type { Consumer, Delivery } from "../../broker/broker.ts";
 import type { RecordValue } from "../../codec/codec.ts";
 import { placeOf } from "../../base/error_place.ts";
-import { reasonOf, stackOf, UnavailableError } from "../../base/errors.ts";
+import { classOf, reasonOf, stackOf, UnavailableError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { growingDelay } from "../../base/time/waiting.ts";
 import { AckError } from "../../api/ack_error.ts";
 import type { DeadLetters } from "../failures/dead_letters.ts";
-import { classOf } from "../failures/error_record.ts";
 import type { ErrorStream } from "../failures/error_stream.ts";
 import type { Flight } from "../records/flight.ts";
 import type { TaskProgress } from "../progress/task_progress.ts";

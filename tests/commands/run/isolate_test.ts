@@ -116,7 +116,7 @@ describe("meta.isolate on the command line", () => {
 
   const unusable: [string, string, RegExp][] = [
     ["has no default export", "export const x = 1;", /it has no default export/],
-    ["throws when it is loaded", 'throw new Error("no\\nluck");', /: no luck; /],
+    ["throws when it is loaded", 'throw new Error("no\\nluck");', /: no luck \(work\.ts:1:\d+\); /],
     ["imports what is not there", 'import "./nowhere.ts";', /nowhere\.ts/],
     [
       "ends the process when it is loaded",

@@ -92,7 +92,11 @@ describe("a module of the user's", () => {
     ["is not there", undefined, /(Module not found|Cannot find module)/],
     ["has no default export", "export const x = 1;", /it has no default export/],
     ["exports a number", "export default 5;", /its default export is a number/],
-    ["throws when it is loaded", 'throw new Error("no\\nluck");', /: no luck; /],
+    [
+      "throws when it is loaded",
+      'throw new Error("no\\nluck");',
+      /: no luck \(unusable\.ts:1:\d+\); /,
+    ],
     [
       "imports what is not there",
       'import "./nowhere.ts";\nexport default () => {};',
@@ -102,7 +106,12 @@ describe("a module of the user's", () => {
     [
       "is a class that cannot be made",
       'export default class { process() {} constructor() { throw new Error("no luck"); } }',
-      /no luck/,
+      /: no luck \(unusable\.ts:1:\d+\);/,
+    ],
+    [
+      "fails as it is loaded",
+      '\nJSON.parse("null").model;\nexport default () => {};',
+      /: TypeError: .*null.* \(unusable\.ts:2:\d+\);/,
     ],
   ];
   for (const [what, text, message] of unusable) {
@@ -125,6 +134,6 @@ describe("a module of the user's", () => {
     );
     const { status, stderr } = await runWith(folder.file("closed.ts"));
     assert.equal(status, 1);
-    assert.equal(stderr, 'Cannot open task "work": no key\n');
+    assert.match(stderr, /^Cannot open task "work": no key \(closed\.ts:1:\d+\)\n$/);
   });
 });

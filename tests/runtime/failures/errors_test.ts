@@ -343,7 +343,7 @@ dag:
               assert.fail("called although it is not open");
             },
           }),
-          /Cannot open task "work": no model/,
+          /Cannot open task "work": (\w+: )?no model \(errors_test\.ts:/,
         );
       });
 
