@@ -1,3 +1,4 @@
+import { firstNotUtf8 } from "../../base/text/first_not_utf8.ts";
 import { DecodeError } from "../codec.ts";
 import type { ItemSize } from "./block_reader.ts";
 import { MAX_DEPTH } from "../avro/max_depth.ts";
@@ -242,7 +243,16 @@ export class ReadTap {
     const length = this.#readLength();
     const start = this.pos;
     this.pos = start + length;
-    return length === 0 ? "" : this.#readText(this.buf, start, start + length);
+    if (length === 0) return "";
+    const text = this.#readText(this.buf, start, start + length);
+    if (text.includes("\ufffd")) this.#mustBeUtf8(start, start + length);
+    return text;
+  }
+
+  /** Refuses a string that would have other characters than its writer meant. */
+  #mustBeUtf8(start: number, end: number): void {
+    const at = firstNotUtf8(this.buf.subarray(start, end));
+    if (at !== undefined) this.fail(`string is not UTF-8 at its byte ${at}, counted from 0`);
   }
 
   skipString(): void {

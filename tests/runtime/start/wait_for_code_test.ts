@@ -4,7 +4,7 @@ import { createLogger } from "../../../src/base/log.ts";
 import { turn } from "../../../src/base/time/waiting.ts";
 import { waitForCode } from "../../../src/runtime/start/wait_for_code.ts";
 import { ManualTimers } from "../../../src/test_kit/manual_timers.ts";
-import { quiet } from "../../support/quiet_log.ts";
+import { quiet } from "../../support/in_process/quiet_log.ts";
 
 describe("waitForCode()", () => {
   it("says periodically that it still waits, and no more once the code has ended", async () => {
