@@ -140,4 +140,15 @@ describe("docs", () => {
     const missing = quoted.filter((message) => !own.some(({ text }) => isIn(text, message)));
     assert.deepEqual(missing, []);
   });
+
+  it("README.md of docs links to every page", () => {
+    const index = readFileSync(join(folder, "README.md"), "utf8");
+    const pages = names.filter((name) => name.endsWith(".md") && name !== "README.md");
+    assert.deepEqual(pages.filter((name) => !index.includes(`](${name})`)), []);
+  });
+
+  it("README.md of the repository is short", () => {
+    const lines = readFileSync(join(root, "README.md"), "utf8").trimEnd().split("\n").length;
+    assert.ok(lines <= 80, `${lines} lines`);
+  });
 });
