@@ -95,7 +95,7 @@ describe("the permissions of Deno that the documents name", () => {
     return folder;
   }
 
-  it("are no more than there are tests for", () => assert.equal(LINES.length, 5));
+  it("are no more than there are tests for", () => assert.equal(LINES.length, 6));
 
   it("suffice for run on folders, and one less is refused with the flag", SLOW, async () => {
     const folder = await make("quickstart");
@@ -106,6 +106,17 @@ describe("the permissions of Deno that the documents name", () => {
     assert.equal(status, 0, stderr);
     assert.match(stdout, /: finished in /);
     assert.equal((await folder.files("data/results")).size, 32);
+  });
+
+  it("suffice for validate and graph, and one less is refused with the flag", SLOW, async () => {
+    const folder = await make("quickstart");
+    const line = documented(/ validate FOLDER/, { FOLDER: folder.path });
+    await isRefused(kflow, line);
+    const { status, stdout, stderr } = await start(kflow, line).end();
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, / is valid: 3 tasks, 2 edges, batch\n$/);
+    const args = line.args.map((each) => each === "validate" ? "graph" : each);
+    assert.equal((await start(kflow, { ...line, args }).end()).status, 0);
   });
 
   it("suffice for a function that imports an npm package", SLOW, async () => {
