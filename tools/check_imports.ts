@@ -5,16 +5,19 @@ import {
   EXCEPTIONS,
   IMPLEMENTATIONS,
   LAYERS,
+  type Layers,
   MANY_DOORS,
   ONLY,
+  ROOMS,
   UNSPOKEN,
+  WITHOUT_CIRCLES,
 } from "./layout.ts";
 import { importsOf, type Source } from "./sources.ts";
 
 /** Imports that go the wrong way or past a dependency's door, as `path:line: problem`. */
 export function checkImports(sources: readonly Source[]): string[] {
   const doors = new Map<string, string>();
-  return sources.flatMap((source) => [
+  const problems = sources.flatMap((source) => [
     ...importsOf(source).flatMap(({ specifier, line }) => {
       const problem = specifier.startsWith(".") || specifier === "kflow"
         ? checkFile(source.path, targetOf(source.path, specifier))
@@ -23,6 +26,7 @@ export function checkImports(sources: readonly Source[]): string[] {
     }),
     ...checkWords(source),
   ]);
+  return [...problems, ...checkCircles(sources)];
 }
 
 function targetOf(path: string, specifier: string): string {
@@ -32,13 +36,11 @@ function targetOf(path: string, specifier: string): string {
 function checkFile(from: string, to: string): string | undefined {
   const exceptional = EXCEPTIONS.some((rule) => rule.from.test(from) && rule.to.test(to));
   if (exceptional) return undefined;
-  const [source, target] = [placeOf(from), placeOf(to)];
+  const [source, target] = [placeOf(from, LAYERS), placeOf(to, LAYERS)];
   if (!target) return `imports "${to}", which is in no layer of tools/layout.ts`;
-  if (!source || source.unit === target.unit) return undefined;
-  if (source.layer === target.layer) {
-    return `imports "${to}": ${source.unit} and ${target.unit} do not know each other`;
-  }
-  if (source.layer < target.layer) return `imports "${to}": imports go down only`;
+  if (!source || source.unit === target.unit) return checkRooms(from, to);
+  const wrong = checkDirection(to, source, target);
+  if (wrong !== undefined) return wrong;
 
   const only = ONLY.find((rule) => from.startsWith(rule.from));
   if (only && !only.to.some((start) => to.startsWith(start))) {
@@ -50,8 +52,61 @@ function checkFile(from: string, to: string): string | undefined {
   return undefined;
 }
 
-function placeOf(path: string): { unit: string; layer: number } | undefined {
-  const places = LAYERS.flatMap((units, layer) => units.map((unit) => ({ unit, layer })))
+/** Judges an import inside a unit by the rooms that both files are in. */
+function checkRooms(from: string, to: string): string | undefined {
+  for (const { in: unit, layers } of ROOMS) {
+    if (!from.startsWith(unit) || !to.startsWith(unit)) continue;
+    const [source, target] = [placeOf(from, layers), placeOf(to, layers)];
+    if (!target) return `imports "${to}", which is in no room of tools/layout.ts`;
+    if (!source || source.unit === target.unit) continue;
+    const wrong = checkDirection(to, source, target);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
+}
+
+interface PlaceInLayers {
+  readonly unit: string;
+  readonly layer: number;
+}
+
+function checkDirection(
+  to: string,
+  source: PlaceInLayers,
+  target: PlaceInLayers,
+): string | undefined {
+  if (source.layer === target.layer) {
+    return `imports "${to}": ${source.unit} and ${target.unit} do not know each other`;
+  }
+  return source.layer < target.layer ? `imports "${to}": imports go down only` : undefined;
+}
+
+/** Finds files that import each other in a circle: none of them can be read or tested alone. Each circle is reported once, at one of its files. */
+function checkCircles(sources: readonly Source[]): string[] {
+  const imports = new Map(
+    sources.filter(({ path }) => WITHOUT_CIRCLES.test(path)).map((source) => [
+      source.path,
+      importsOf(source).filter(({ specifier }) => specifier.startsWith("."))
+        .map(({ specifier }) => targetOf(source.path, specifier)),
+    ]),
+  );
+  const problems: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    const start = way.indexOf(path);
+    if (start >= 0) {
+      problems.push(`${path}: is in a circle: ${[...way.slice(start), path].join(" → ")}`);
+    } else if (!done.has(path)) {
+      for (const target of imports.get(path) ?? []) visit(target, [...way, path]);
+      done.add(path);
+    }
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return problems;
+}
+
+function placeOf(path: string, layers: Layers): PlaceInLayers | undefined {
+  const places = layers.flatMap((units, layer) => units.map((unit) => ({ unit, layer })))
     .filter(({ unit }) => unit === path || (unit.endsWith("/") && path.startsWith(unit)))
     .sort((a, b) => b.unit.length - a.unit.length);
   return places[0];

@@ -1,5 +1,5 @@
 import { runCommandLine } from "../adapters/shared/cli/command_line.ts";
-import { createNodeHost } from "../adapters/shared/node/node_host.ts";
+import { createNodeHost } from "../adapters/shared/node_host.ts";
 import {
   parseHttpAddress,
   parseNatsAddress,

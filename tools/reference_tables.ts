@@ -1,7 +1,7 @@
 import { NEEDED } from "../src/pipeline/checking/check_task.ts";
 import { type JsonSchema, jsonSchema } from "./pipeline_json_schema.ts";
 import { META_RULES, type MetaRule } from "../src/pipeline/checking/meta_rules.ts";
-import { kindOf, TASK_TYPES, type TaskType } from "../src/pipeline/plan/plan.ts";
+import { kindOf, TASK_TYPES, type TaskType } from "../src/pipeline/reading/task_types.ts";
 import { VARIABLES } from "../src/settings/settings.ts";
 
 /** What each type does, as the rest of a sentence. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { FORMATS, NEEDED, TOPICS } from "../src/pipeline/checking/check_task.ts";
 import { META_RULES } from "../src/pipeline/checking/meta_rules.ts";
-import { kindOf, type TaskType } from "../src/pipeline/plan/plan.ts";
+import { kindOf, type TaskType } from "../src/pipeline/reading/task_types.ts";
 import { code, fallbackText, table, WHAT } from "./reference_tables.ts";
 
 /** Task types with a page below docs/tasks. What a `raw` task runs is a chapter of its own. */

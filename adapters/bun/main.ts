@@ -2,7 +2,7 @@ import type { BasicRuntime } from "../../mod.ts";
 import { guardProcess } from "../shared/cli/guard_process.ts";
 import { runCommandLine } from "../shared/cli/command_line.ts";
 import { dialTcp } from "../shared/node/nats_tcp.ts";
-import { createNodeHost, type NodeHost } from "../shared/node/node_host.ts";
+import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/cli/run_function.ts";
 import { bun, loadModule, provideKflow } from "./load_module.ts";
 import { startThread } from "./start_thread.ts";

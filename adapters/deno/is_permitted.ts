@@ -1,4 +1,4 @@
-import type { NodeHost } from "../shared/node/node_host.ts";
+import type { NodeHost } from "../shared/node_host.ts";
 
 type Permission = Parameters<NonNullable<NodeHost["isPermitted"]>>[0];
 

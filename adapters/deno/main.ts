@@ -3,7 +3,7 @@ import process from "node:process";
 import { guardProcess } from "../shared/cli/guard_process.ts";
 import { runCommandLine } from "../shared/cli/command_line.ts";
 import { dialTcp } from "../shared/node/nats_tcp.ts";
-import { createNodeHost, type NodeHost } from "../shared/node/node_host.ts";
+import { createNodeHost, type NodeHost } from "../shared/node_host.ts";
 import { notPermitted } from "../shared/node/not_permitted.ts";
 import type { BasicRuntime } from "../../mod.ts";
 import { runFunction as runWith, type RunFunctionOptions } from "../shared/cli/run_function.ts";

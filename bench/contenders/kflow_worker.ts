@@ -1,7 +1,7 @@
 // Contender: our worker, with everything a worker has on.
 import process from "node:process";
 import { openNodeFiles } from "../../adapters/shared/node/node_files.ts";
-import { createNodeHost } from "../../adapters/shared/node/node_host.ts";
+import { createNodeHost } from "../../adapters/shared/node_host.ts";
 import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
 import { startExporter } from "../../src/app/app.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";

@@ -1,4 +1,4 @@
-import type { ValueBudget } from "./bytes/value_budget.ts";
+import type { ValueBudget } from "./value_budget.ts";
 
 /** A record, as user code sees it: field name to value. */
 export type RecordValue = Record<string, unknown>;

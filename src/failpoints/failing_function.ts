@@ -1,5 +1,5 @@
 import type { ProcessFunction } from "../api/function.ts";
-import type { TaskFunction } from "../runtime/run/run_options.ts";
+import type { TaskFunction } from "../api/task_function.ts";
 import type { Hit } from "../settings/failpoint_setting.ts";
 
 /** The same function, with failpoints around its calls. Sources have none. */

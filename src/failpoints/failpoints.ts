@@ -1,6 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Files } from "../files/files.ts";
-import type { TaskFunction } from "../runtime/run/run_options.ts";
+import type { TaskFunction } from "../api/task_function.ts";
 import type { Store } from "../store/store.ts";
 import { failingBroker } from "./failing_broker.ts";
 import { failingFiles } from "./failing_files.ts";

@@ -11,9 +11,9 @@ import { REAL_TIMERS } from "../base/time/timers.ts";
 import type { HandlerParts } from "./handler_source.ts";
 import { HandlerService } from "./handler_service.ts";
 import { unavailable } from "./lazy_nats.ts";
-import { drainLimits, postDrain } from "./drain/post_drain.ts";
-import { postS3Event } from "./notify/post_s3_event.ts";
-import { postTask } from "./call/post_task.ts";
+import { drainLimits, postDrain } from "./routes/post_drain.ts";
+import { postS3Event } from "./routes/post_s3_event.ts";
+import { postTask } from "./routes/post_task.ts";
 
 export interface PipelineHandlerOptions {
   /** Called once, with the first request. */

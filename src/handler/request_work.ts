@@ -1,5 +1,5 @@
 import { Breather } from "../base/time/breather.ts";
-import type { ValueBudget } from "../codec/bytes/value_budget.ts";
+import type { ValueBudget } from "../codec/value_budget.ts";
 import { HttpError } from "../http/http_error.ts";
 
 /** Values without bytes of their own, such as defaults that are filled in: about 100 ms and 100 MB of them. */

@@ -6,7 +6,7 @@ import type { RecordValue } from "../codec/codec.ts";
 import type { TaskPlan } from "../pipeline/plan/plan.ts";
 import type { BulkContext, CloseContext, Context, OpenContext } from "../api/context.ts";
 import type { Outputs, ProcessFunction } from "../api/function.ts";
-import { EndedWorker } from "../runtime/run/ended_worker.ts";
+import { EndedWorker } from "../runtime/calls/ended_worker.ts";
 import { InterruptedCall } from "../base/interrupted_call.ts";
 import type { TaskStore } from "../api/task_store.ts";
 import { REAL_TIMERS, type Timers } from "../base/time/timers.ts";

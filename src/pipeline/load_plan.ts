@@ -1,10 +1,10 @@
 import type { Finding } from "../base/errors.ts";
 import { checkTask } from "./checking/check_task.ts";
 import { Config } from "./checking/config.ts";
-import { checkEdges } from "./checking/edges.ts";
+import { checkEdges } from "./checking/graph/edges.ts";
 import { flowIdOf } from "./checking/flow_id.ts";
-import { checkGraph, type Graph, type NamedTask } from "./checking/graph.ts";
-import { readModules } from "./checking/modules.ts";
+import { checkGraph, type Graph, type NamedTask } from "./checking/graph/graph.ts";
+import { readModules } from "./checking/graph/modules.ts";
 import { warnLiteralSecrets } from "./checking/literal_secrets.ts";
 import { applySettings } from "./reading/overrides.ts";
 import { type Path, Places } from "./reading/places.ts";
@@ -15,9 +15,9 @@ import { Report } from "./reading/findings.ts";
 import { resolveValues } from "./reading/resolve.ts";
 import type { PipelineDocument } from "./reading/schema.ts";
 import { checkShape } from "./reading/shape.ts";
-import { warnShortWindows } from "./checking/short_windows.ts";
+import { warnShortWindows } from "./checking/graph/short_windows.ts";
 import { draftTasks, type TaskDraft } from "./checking/task_draft.ts";
-import { planTask } from "./checking/task_plan.ts";
+import { planTask } from "./checking/graph/task_plan.ts";
 import { topicWriters } from "./plan/topic_writers.ts";
 
 const MAX_TASKS = 1000;

@@ -1,7 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { RecordValue } from "../codec/codec.ts";
 import type { TaskPlan } from "../pipeline/plan/plan.ts";
-import type { TopicFunction } from "../runtime/run/run_options.ts";
+import type { TopicFunction } from "../api/task_function.ts";
 import { type Clock, Pacer, REAL_CLOCK } from "./pacer.ts";
 
 /** `nats-source`: the records of one JetStream subject, at `meta.rate` a second. @param options.broker Where the subject is; absent: the pipeline's own. */

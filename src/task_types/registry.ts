@@ -4,7 +4,7 @@ import { ConfigurationError } from "../base/errors.ts";
 import type { Host } from "../host.ts";
 import type { TaskPlan } from "../pipeline/plan/plan.ts";
 import { toRecordFeed } from "../api/record_source.ts";
-import type { TaskFunction } from "../runtime/run/run_options.ts";
+import type { TaskFunction } from "../api/task_function.ts";
 import { toTaskCode } from "../api/task_code.ts";
 import type { TaskStore } from "../api/task_store.ts";
 

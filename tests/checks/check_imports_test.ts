@@ -15,6 +15,11 @@ const ALLOWED: readonly [path: string, specifier: string][] = [
   ["src/store/directory.ts", "../files/files.ts"],
   ["src/host.ts", "./files/files.ts"],
   ["src/runtime/worker/worker_loop.ts", "../../broker/broker.ts"],
+  ["src/runtime/worker/worker_loop.ts", "../calls/step.ts"],
+  ["src/runtime/worker/worker_loop.ts", "./slots.ts"],
+  ["src/broker/nats/admin/stream.ts", "../wire/link.ts"],
+  ["src/handler/handler.ts", "./routes/post_task.ts"],
+  ["adapters/shared/cli/run_commands.ts", "../terminal/report.ts"],
   ["src/task_types/raw.ts", "../api/context.ts"],
   ["src/app/app.ts", "../broker/nats/nats_broker.ts"],
   ["mod.ts", "./src/app/app.ts"],
@@ -42,6 +47,18 @@ const REFUSED: readonly [path: string, specifier: string, says: RegExp][] = [
   ["src/task_types/raw.ts", "../http/http_app.ts", /do not know each other/],
   ["src/runtime/worker/worker_loop.ts", "../../task_types/print.ts", /imports go down only/],
   ["src/runtime/worker/worker_loop.ts", "../../app/app.ts", /imports go down only/],
+  ["src/runtime/calls/step.ts", "../run/run_options.ts", /imports go down only/],
+  ["src/runtime/progress/stall_watch.ts", "../downloads/download.ts", /do not know each other/],
+  ["src/broker/nats/wire/link.ts", "../nats_broker.ts", /imports go down only/],
+  ["src/broker/memory/memory_broker.ts", "../nats/wire/link.ts", /do not know each other/],
+  ["src/broker/broker.ts", "./memory/memory_broker.ts", /imports go down only/],
+  ["src/pipeline/reading/schema.ts", "../plan/plan.ts", /imports go down only/],
+  ["src/codec/bytes/taps.ts", "../avro/avro_codec.ts", /imports go down only/],
+  ["src/handler/call/call_job.ts", "../handler_service.ts", /imports go down only/],
+  ["src/task_types/elastic/sink.ts", "../fs_source/fs_source.ts", /do not know each other/],
+  ["adapters/shared/terminal/report.ts", "../cli/exit_status.ts", /imports go down only/],
+  ["adapters/shared/cli/serve.ts", "../other/x.ts", /in no room/],
+  ["tests/support/servers/nats_server.ts", "../commands/command.ts", /imports go down only/],
   ["src/app/app.ts", "../../mod.ts", /imports go down only/],
   ["src/app/app.ts", "../../adapters/shared/node/nats_tcp.ts", /imports go down only/],
   ["src/runtime/worker/worker_loop.ts", "kflow", /imports go down only/],
@@ -90,6 +107,17 @@ describe("checkImports", () => {
     assert.deepEqual(problems, [
       'src/store/s3/sign.ts:1: imports "aws4fetch", whose door is already src/store/s3/request.ts',
     ]);
+  });
+
+  it("finds files of one room that import each other in a circle, types included", () => {
+    const circle = (...paths: string[]) =>
+      checkImports(paths.map((path, i) => {
+        const next = paths[(i + 1) % paths.length]!.split("/").at(-1);
+        return toSource(path, `import type { X } from "./${next}";\n`);
+      }));
+    const [a, b, c] = ["a", "b", "c"].map((name) => `src/runtime/worker/${name}.ts`);
+    assert.deepEqual(circle(a!, b!, c!), [`${a}: is in a circle: ${a} → ${b} → ${c} → ${a}`]);
+    assert.deepEqual(circle("tools/a.ts", "tools/b.ts"), []);
   });
 
   it("refuses a word that a folder may not say, comments aside", () => {

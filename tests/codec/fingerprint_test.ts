@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";
-import { canonicalForm, fingerprint } from "../../src/codec/avro/fingerprint.ts";
+import { canonicalForm, fingerprint } from "../../src/codec/schema/fingerprint.ts";
 import { parseSchema } from "../../src/codec/avro/parse_schema.ts";
 
 /** Schema, its canonical form, and the fingerprint as a signed number: the cases of Apache Avro's interoperability tests. */

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { formatFinding } from "../../src/base/errors.ts";
-import { missingModules } from "../../src/pipeline/checking/modules.ts";
+import { missingModules } from "../../src/pipeline/checking/graph/modules.ts";
 import type { Plan } from "../../src/pipeline/plan/plan.ts";
 import { S3_LIST_SCHEMA } from "../../src/pipeline/checking/record_schema.ts";
 import { load, type LoadOptions } from "./support/load.ts";

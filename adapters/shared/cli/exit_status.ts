@@ -1,4 +1,5 @@
 import type { RunReport } from "../../../src/runtime/run/runner.ts";
+import { deadLettersIn } from "../terminal/dead_letter_counts.ts";
 import type { Shutdown } from "./shutdown.ts";
 
 /** What a command that did all it was asked to do ends with. */
@@ -22,19 +23,4 @@ export function exitStatusOf(
   const isUnfinished = batch && !report?.finished;
   if (signalled !== undefined && (isUnfinished || signalled.graceIsOver)) return signalled.status;
   return report !== undefined && deadLettersIn(report) > 0 ? DEAD_LETTERS : DONE;
-}
-
-/** Dead letters of the whole run as far as its workers have noted them, and of this process. */
-export function deadLettersIn(report: RunReport): number {
-  return [...deadLettersByTask(report).values()].reduce((sum, count) => sum + count, 0);
-}
-
-/** The same by task id; tasks without any are left out. */
-export function deadLettersByTask({ tasks, deadInRun }: RunReport): Map<string, number> {
-  const byTask = new Map(deadInRun);
-  for (const { task, counts } of tasks) {
-    const count = Math.max(counts.dead, byTask.get(task) ?? 0);
-    if (count > 0) byTask.set(task, count);
-  }
-  return byTask;
 }

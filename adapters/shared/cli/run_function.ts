@@ -1,7 +1,7 @@
 import { withFileVariables } from "../../../src/settings/file_variables.ts";
 import type { ProcessRuntime } from "../../../src/api/process_runtime.ts";
 import { toTaskCode } from "../../../src/api/task_code.ts";
-import type { NodeHost } from "../node/node_host.ts";
+import type { NodeHost } from "../node_host.ts";
 import { reportError } from "./report_error.ts";
 import { workerCommand } from "./run_commands.ts";
 import { taskPlaceOf } from "./task_place.ts";

@@ -3,7 +3,7 @@ import type { TaskProgress } from "../../../src/runtime/progress/task_progress.t
 import { printableLine } from "../../../src/base/text/printable.ts";
 import { shortened } from "../../../src/base/text/shortened.ts";
 import type { RunReport } from "../../../src/runtime/run/runner.ts";
-import { deadLettersByTask } from "../cli/exit_status.ts";
+import { deadLettersByTask } from "./dead_letter_counts.ts";
 import { textTable } from "./text_table.ts";
 
 /** Characters of one error. The dead letter and the file of `--report` have the whole of it. */

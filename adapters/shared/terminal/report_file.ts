@@ -6,7 +6,7 @@ import type { TimeSpread } from "../../../src/metrics/time_spread.ts";
 import type { Plan } from "../../../src/pipeline/plan/plan.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import type { RunReport } from "../../../src/runtime/run/runner.ts";
-import { deadLettersByTask } from "../cli/exit_status.ts";
+import { deadLettersByTask } from "./dead_letter_counts.ts";
 import { VERSION } from "../../../src/base/version.ts";
 
 /** What `--report` names: a file that is written when the run has ended. */

@@ -1,6 +1,6 @@
 import type { Linked } from "../../base/data/linked_list.ts";
 import type { Delivery } from "../broker.ts";
-import type { StoredMessage } from "./memory_stream.ts";
+import type { StoredMessage } from "./stored_message.ts";
 
 /** One handing-over of a message by one group. */
 export class MemoryDelivery implements Delivery, Linked<MemoryDelivery> {

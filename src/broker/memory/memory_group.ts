@@ -1,9 +1,8 @@
 import { LinkedList } from "../../base/data/linked_list.ts";
 import type { QueueState } from "../broker.ts";
 import { Fifo } from "../../base/data/fifo.ts";
-import type { MemoryConsumer } from "./memory_consumer.ts";
 import { MemoryDelivery } from "./memory_delivery.ts";
-import type { MemoryStream, StoredMessage } from "./memory_stream.ts";
+import type { StoredMessage } from "./stored_message.ts";
 import type { Timers } from "../../base/time/timers.ts";
 import { turn } from "../../base/time/waiting.ts";
 
@@ -15,10 +14,29 @@ export interface MemoryGroupSpec {
   readonly maxAckPending: number;
 }
 
+/** A consumer as its group sees it. */
+export interface GroupMember {
+  /** Whether one more may be delivered here. */
+  hasRoom(): boolean;
+  receive(delivery: MemoryDelivery): void;
+  stop(): void;
+}
+
+/** The stream of a group as the group sees it. */
+export interface GroupStream {
+  /** In order. */
+  readonly messages: Iterable<StoredMessage>;
+  readonly lastSequence: number;
+  readonly size: number;
+  readonly bytes: number;
+  /** A group has acked the message. */
+  acked(stored: StoredMessage): void;
+}
+
 /** A consumer group in memory: hands messages to its members in turn and again when an ack does not come. */
 export class MemoryGroup {
   readonly name: string;
-  readonly #members: MemoryConsumer[] = [];
+  readonly #members: GroupMember[] = [];
   /** Whose turn it is. */
   #turn = 0;
   /** Never delivered, in order. */
@@ -42,7 +60,7 @@ export class MemoryGroup {
   };
   readonly #onTime = () => this.#onTimer();
 
-  constructor(readonly stream: MemoryStream, spec: MemoryGroupSpec, timers: Timers) {
+  constructor(readonly stream: GroupStream, spec: MemoryGroupSpec, timers: Timers) {
     this.name = spec.group;
     this.#spec = spec;
     this.#timers = timers;
@@ -55,12 +73,12 @@ export class MemoryGroup {
     this.#spec = { ...spec, maxAckPending };
   }
 
-  join(member: MemoryConsumer): void {
+  join(member: GroupMember): void {
     this.#members.push(member);
     this.pump();
   }
 
-  leave(member: MemoryConsumer): void {
+  leave(member: GroupMember): void {
     const at = this.#members.indexOf(member);
     if (at >= 0) this.#members.splice(at, 1);
   }
@@ -171,7 +189,7 @@ export class MemoryGroup {
     return subject === undefined || message.subject === subject;
   }
 
-  #freeMember(): MemoryConsumer | undefined {
+  #freeMember(): GroupMember | undefined {
     const count = this.#members.length;
     for (let i = 1; i <= count; i++) {
       const member = this.#members[(this.#turn + i) % count]!;
@@ -181,7 +199,7 @@ export class MemoryGroup {
   }
 
   /** Hands the next message, of which there is one, to the member. */
-  #deliver(member: MemoryConsumer, now: number): void {
+  #deliver(member: GroupMember, now: number): void {
     this.#turn = this.#members.indexOf(member);
     const { ackWaitMs } = this.#spec;
     const before = this.#again.shift();

@@ -1,25 +1,12 @@
-import { type Linked, LinkedList } from "../../base/data/linked_list.ts";
-import type { Headers, Origin, OutMessage, QueueSpec, Receipt } from "../broker.ts";
+import { LinkedList } from "../../base/data/linked_list.ts";
+import type { Headers, OutMessage, QueueSpec, Receipt } from "../broker.ts";
 import { Fifo } from "../../base/data/fifo.ts";
 import type { MemoryGroup } from "./memory_group.ts";
 import type { TurnClock } from "../../base/time/turn_clock.ts";
 import { MadeIds } from "./derived_ids.ts";
 import { MemoryHeaders } from "./memory_headers.ts";
 import { RecentIds } from "./recent_ids.ts";
-
-/** A message as a memory stream holds it. */
-export interface StoredMessage extends Linked<StoredMessage> {
-  readonly message: OutMessage;
-  readonly headers: MemoryHeaders;
-  readonly sequence: number;
-  readonly timestamp: string;
-  readonly size: number;
-  readonly origin: Origin | undefined;
-  /** What was made from it: a redelivery must not store that again, even one that is still being worked on after an ack. */
-  made: MadeIds | undefined;
-  /** Groups that have still to ack it. */
-  open: number;
-}
+import { parentOf, type StoredMessage } from "./stored_message.ts";
 
 /** What a message takes in memory besides its body, about: `maxBytes` is meant to bound memory. */
 const OVERHEAD = 512;
@@ -159,12 +146,6 @@ export class MemoryStream {
     parent.made = new MadeIds(this, message.id);
     return false;
   }
-}
-
-/** The stored message that a message was made from, if it came from this kind of broker. */
-export function parentOf(message: OutMessage): StoredMessage | undefined {
-  const parent = message.parent as { stored?: StoredMessage } | undefined;
-  return parent?.stored;
 }
 
 function sizeOf(message: OutMessage): number {

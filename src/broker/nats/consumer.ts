@@ -2,7 +2,7 @@ import type { Consumer, Delivery, QueueState } from "../broker.ts";
 import { KnownHeaders } from "./wire/known_headers.ts";
 import { attemptStart, findHeader, NatsDelivery } from "./delivery.ts";
 import { newInbox } from "./wire/inbox.ts";
-import { followLeaders } from "./leaders.ts";
+import { followLeaders } from "./wire/leaders.ts";
 import type { NatsSubscription } from "./wire/inlet.ts";
 import type { NatsLink } from "./wire/link.ts";
 import type { NatsMessage } from "./wire/message.ts";

@@ -10,16 +10,22 @@ import type {
   TopicState,
 } from "../broker.ts";
 import { BrokerError } from "../broker.ts";
-import { API, ApiError } from "./api.ts";
+import { API, ApiError } from "./admin/api.ts";
 import { dialNats, maskOf, type NatsConnection, type NatsDial } from "./wire/client.ts";
 import { NatsConsumer } from "./consumer.ts";
-import { tidyStream } from "./janitor.ts";
+import { tidyStream } from "./admin/janitor.ts";
 import { NatsLink } from "./wire/link.ts";
 import { NatsPublisher } from "./publisher.ts";
-import { type DurableSpec, ensureConsumer, oldestAgeMs, queueState, queuesUnder } from "./group.ts";
-import { NatsState } from "./state.ts";
-import { ensureStreams } from "./streams.ts";
-import { ensureTopic } from "./topic.ts";
+import {
+  type DurableSpec,
+  ensureConsumer,
+  oldestAgeMs,
+  queueState,
+  queuesUnder,
+} from "./admin/group.ts";
+import { NatsState } from "./admin/state.ts";
+import { ensureStreams } from "./admin/streams.ts";
+import { ensureTopic } from "./admin/topic.ts";
 import type { StateStore } from "../state_store.ts";
 import { reasonOf, StartError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";

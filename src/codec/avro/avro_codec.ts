@@ -1,7 +1,7 @@
 import avsc from "avsc/lib/types.js";
 import { reasonOf } from "../../base/errors.ts";
 import { createTypeHook } from "./avro_guards.ts";
-import type { AvscLibrary, AvscType } from "./avsc_types.ts";
+import type { AvscLibrary, AvscType } from "../bytes/avsc_types.ts";
 import type { ValueReader } from "../bytes/block_reader.ts";
 import {
   type Codec,
@@ -14,20 +14,20 @@ import {
   type RecordValue,
   SchemaError,
 } from "../codec.ts";
-import { emptyValue } from "./default_value.ts";
-import { canonicalForm, fingerprint } from "./fingerprint.ts";
+import { emptyValue } from "../schema/default_value.ts";
+import { canonicalForm, fingerprint } from "../schema/fingerprint.ts";
 import { fromJson } from "../json/from_json.ts";
 import { toJson } from "../json/json.ts";
 import { LeastSizes } from "../bytes/least_sizes.ts";
-import { findMismatches, type Mismatch } from "./mismatch.ts";
+import { findMismatches, type Mismatch } from "../schema/mismatch.ts";
 import { parseSchema } from "./parse_schema.ts";
-import { parseSchemaText } from "./parse_schema_text.ts";
+import { parseSchemaText } from "../schema/parse_schema_text.ts";
 import { matchSchemas } from "../resolution/match_schemas.ts";
 import { ResolvedReaders } from "../resolution/resolved_reader.ts";
-import type { RecordNode } from "./schema_node.ts";
+import type { RecordNode } from "../schema/schema_node.ts";
 import { SchemaTypes } from "./schema_types.ts";
 import { Taps } from "../bytes/taps.ts";
-import { type LeastSize, type ValueBudget, valueCost } from "../bytes/value_budget.ts";
+import { type LeastSize, type ValueBudget, valueCost } from "../value_budget.ts";
 
 const library = avsc as AvscLibrary;
 

@@ -4,9 +4,9 @@ import type {
   AvscType,
   Constructor,
   NodeTypes,
-} from "./avsc_types.ts";
+} from "../bytes/avsc_types.ts";
 import { arrayItem, mapEntry, readArray, readMap } from "../bytes/block_reader.ts";
-import { fieldDefault } from "./field_default.ts";
+import { fieldDefault } from "../bytes/field_default.ts";
 import type { LeastSizes } from "../bytes/least_sizes.ts";
 import { primitiveTypes } from "../bytes/primitive_types.ts";
 import type { ReadTap } from "../bytes/read_tap.ts";
@@ -22,9 +22,9 @@ import {
   type SchemaNode,
   type UnionNode,
   valueKind,
-} from "./schema_node.ts";
+} from "../schema/schema_node.ts";
 import type { Taps } from "../bytes/taps.ts";
-import { valueCost } from "../bytes/value_budget.ts";
+import { valueCost } from "../value_budget.ts";
 import type { WriteTap } from "../bytes/write_tap.ts";
 
 /** Options of avsc's `forSchema`; avsc passes them on to each part of the schema. */

@@ -1,4 +1,4 @@
-import { PRIMITIVES, type SchemaNode } from "./schema_node.ts";
+import { PRIMITIVES, type SchemaNode } from "../schema/schema_node.ts";
 
 /** The shape of a checked schema for avsc, each part with its node. */
 export type AvscSchema = object | string;

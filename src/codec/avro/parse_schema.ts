@@ -1,6 +1,6 @@
 import { nearest } from "../../base/text/nearest.ts";
 import { SchemaError } from "../codec.ts";
-import { defaultBudget, defaultValue } from "./default_value.ts";
+import { defaultBudget, defaultValue } from "../schema/default_value.ts";
 import { LeastSizes } from "../bytes/least_sizes.ts";
 import {
   branchName,
@@ -9,7 +9,7 @@ import {
   PRIMITIVES,
   type SchemaNode,
   valueKind,
-} from "./schema_node.ts";
+} from "../schema/schema_node.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const COMPLEX = ["record", "error", "enum", "fixed", "array", "map"];

@@ -1,8 +1,8 @@
 import type { TypeHook } from "./avro_guards.ts";
 import { avscSchema } from "./avsc_schema.ts";
-import type { AvscLibrary, AvscType, NodeTypes } from "./avsc_types.ts";
+import type { AvscLibrary, AvscType, NodeTypes } from "../bytes/avsc_types.ts";
 import type { LeastSizes } from "../bytes/least_sizes.ts";
-import type { SchemaNode } from "./schema_node.ts";
+import type { SchemaNode } from "../schema/schema_node.ts";
 
 export interface SchemaTypesOptions {
   readonly library: AvscLibrary;

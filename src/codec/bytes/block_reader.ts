@@ -1,16 +1,9 @@
-import type { ReadTap } from "./read_tap.ts";
-import { type LeastSize, valueCost } from "./value_budget.ts";
+import type { ItemSize, ReadTap } from "./read_tap.ts";
+import { type LeastSize, valueCost } from "../value_budget.ts";
 
 /** What reads one value. */
 export interface ValueReader {
   _read(tap: ReadTap): unknown;
-}
-
-/** What the items of an array or map take, so that a count is judged before the first item is read. */
-export interface ItemSize {
-  readonly bytes: number;
-  /** Of the budget for values without bytes. */
-  readonly cost: number;
 }
 
 /** Longer blocks get no memory before their items are seen to be there. */

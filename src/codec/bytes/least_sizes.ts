@@ -1,6 +1,6 @@
 import { SchemaError } from "../codec.ts";
-import type { SchemaNode } from "../avro/schema_node.ts";
-import type { LeastSize } from "./value_budget.ts";
+import type { SchemaNode } from "../schema/schema_node.ts";
+import type { LeastSize } from "../value_budget.ts";
 
 const MAX_VALUES = 10_000;
 const ONE_BYTE: LeastSize = { values: 1, bytes: 1 };

@@ -1,7 +1,7 @@
-import type { AvscClasses, AvscType, Constructor } from "../avro/avsc_types.ts";
+import type { AvscClasses, AvscType, Constructor } from "./avsc_types.ts";
 import type { ReadTap } from "./read_tap.ts";
 import { failWriting, writeLong } from "./record_code.ts";
-import { type PrimitiveNode, PRIMITIVES } from "../avro/schema_node.ts";
+import { type PrimitiveNode, PRIMITIVES } from "../schema/schema_node.ts";
 import type { WriteTap } from "./write_tap.ts";
 
 const MAX_FLOAT = 3.4028234663852886e38;

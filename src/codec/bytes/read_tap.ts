@@ -1,8 +1,14 @@
 import { firstNotUtf8 } from "../../base/text/first_not_utf8.ts";
 import { DecodeError } from "../codec.ts";
-import type { ItemSize } from "./block_reader.ts";
-import { MAX_DEPTH } from "../avro/max_depth.ts";
-import { MAX_FREE_VALUES, TOO_MANY_VALUES } from "./value_budget.ts";
+import { MAX_DEPTH } from "../schema/max_depth.ts";
+import { MAX_FREE_VALUES, TOO_MANY_VALUES } from "../value_budget.ts";
+
+/** What the items of an array or map take, so that a count is judged before the first item is read. */
+export interface ItemSize {
+  readonly bytes: number;
+  /** Of the budget for values without bytes. */
+  readonly cost: number;
+}
 
 /** Text from UTF-8, of any Uint8Array. */
 export type ReadText = (bytes: Uint8Array, start: number, end: number) => string;

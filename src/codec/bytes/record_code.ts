@@ -1,10 +1,10 @@
-import type { AvscType } from "../avro/avsc_types.ts";
+import type { AvscType } from "./avsc_types.ts";
 import { compile } from "./compile.ts";
-import type { FieldDefault } from "../avro/field_default.ts";
+import type { FieldDefault } from "./field_default.ts";
 import { fieldValue } from "../field_value.ts";
-import { acceptsNull } from "../avro/mismatch.ts";
+import { acceptsNull } from "../schema/mismatch.ts";
 import type { ReadTap } from "./read_tap.ts";
-import { type FieldNode, kindOfValue, type RecordNode } from "../avro/schema_node.ts";
+import { type FieldNode, kindOfValue, type RecordNode } from "../schema/schema_node.ts";
 import type { WriteTap } from "./write_tap.ts";
 
 type Read = (tap: ReadTap) => unknown;

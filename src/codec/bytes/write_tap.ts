@@ -1,5 +1,5 @@
-import { MAX_DEPTH } from "../avro/max_depth.ts";
-import { MAX_FREE_VALUES, TOO_MANY_VALUES } from "./value_budget.ts";
+import { MAX_DEPTH } from "../schema/max_depth.ts";
+import { MAX_FREE_VALUES, TOO_MANY_VALUES } from "../value_budget.ts";
 
 /** Writes UTF-8 into any Uint8Array and returns the number of bytes. */
 export type WriteText = (bytes: Uint8Array, text: string, start: number) => number;

@@ -1,7 +1,7 @@
 import { DecodeError } from "../codec.ts";
-import { MAX_DEPTH } from "../avro/max_depth.ts";
-import { findMismatches } from "../avro/mismatch.ts";
-import { branchName, kindOfValue, type SchemaNode } from "../avro/schema_node.ts";
+import { MAX_DEPTH } from "../schema/max_depth.ts";
+import { findMismatches } from "../schema/mismatch.ts";
+import { branchName, kindOfValue, type SchemaNode } from "../schema/schema_node.ts";
 import { branchOfJson, bytesOf, longOf, numberOf } from "./union_json.ts";
 
 /** The value that a JSON value stands for (`RecordSchema.fromJson`). @throws {DecodeError} naming the fields that do not fit. */

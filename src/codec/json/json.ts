@@ -5,8 +5,8 @@ import {
   type SchemaNode,
   type UnionNode,
   valueKind,
-} from "../avro/schema_node.ts";
-import { defaultValue } from "../avro/default_value.ts";
+} from "../schema/schema_node.ts";
+import { defaultValue } from "../schema/default_value.ts";
 import type { JsonForm } from "../codec.ts";
 import { numberJson, unionJson } from "./union_json.ts";
 

@@ -1,11 +1,11 @@
-import { acceptsNull, fitsSchema } from "../avro/mismatch.ts";
+import { acceptsNull, fitsSchema } from "../schema/mismatch.ts";
 import {
   branchName,
   kindOfValue,
   type SchemaNode,
   type UnionNode,
   valueKind,
-} from "../avro/schema_node.ts";
+} from "../schema/schema_node.ts";
 
 /**
  * Which branch of a union a JSON value is of. The rule that `toJson` and `fromJson` share:

@@ -7,7 +7,7 @@ import {
   type RecordNode,
   type SchemaNode,
   type UnionNode,
-} from "../avro/schema_node.ts";
+} from "../schema/schema_node.ts";
 
 /** A type of the reader beside the type of the writer whose values it reads. */
 export class Match {

@@ -1,5 +1,5 @@
 import type { ValueReader } from "../bytes/block_reader.ts";
-import type { SchemaNode } from "../avro/schema_node.ts";
+import type { SchemaNode } from "../schema/schema_node.ts";
 
 type Kind = SchemaNode["kind"];
 

@@ -5,8 +5,8 @@ import {
   readMap,
   type ValueReader,
 } from "../bytes/block_reader.ts";
-import { countDefault } from "../avro/default_value.ts";
-import { type FieldDefault, fieldDefault } from "../avro/field_default.ts";
+import { countDefault } from "../schema/default_value.ts";
+import { type FieldDefault, fieldDefault } from "../bytes/field_default.ts";
 import type { LeastSizes } from "../bytes/least_sizes.ts";
 import type { ReadTap } from "../bytes/read_tap.ts";
 import {
@@ -15,17 +15,17 @@ import {
   type FieldNode,
   type RecordNode,
   type SchemaNode,
-} from "../avro/schema_node.ts";
-import type { SchemaTypes } from "../avro/schema_types.ts";
+} from "../schema/schema_node.ts";
+import type { AvscType } from "../bytes/avsc_types.ts";
 import type { Taps } from "../bytes/taps.ts";
-import { type LeastSize, valueCost } from "../bytes/value_budget.ts";
+import { type LeastSize, valueCost } from "../value_budget.ts";
 import type { Match, Part } from "./match_schemas.ts";
 import { PRIMITIVE_READERS, primitiveReader, primitiveSkip } from "./promotions.ts";
 import { type ResolvedField, resolvedRecordReader, type WrittenStep } from "./resolved_record.ts";
 
 /** A schema with what was made for it. */
 export interface SchemaSide {
-  readonly types: SchemaTypes;
+  readonly types: { of(node: SchemaNode): AvscType };
   readonly sizes: LeastSizes;
 }
 

@@ -1,6 +1,6 @@
 import type { ValueReader } from "../bytes/block_reader.ts";
 import { compile } from "../bytes/compile.ts";
-import type { FieldDefault } from "../avro/field_default.ts";
+import type { FieldDefault } from "../bytes/field_default.ts";
 import type { ReadTap } from "../bytes/read_tap.ts";
 import type { PrimitiveMethod, SkipMethod } from "./promotions.ts";
 

@@ -5,7 +5,7 @@ import type { Codec, RecordSchema } from "../../codec/codec.ts";
 import { reasonOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Plan, TaskPlan } from "../../pipeline/plan/plan.ts";
-import { bulkMeta } from "../../runtime/run/queues.ts";
+import { bulkMeta } from "../../pipeline/plan/delivery_meta.ts";
 import { schemaCache } from "../../runtime/records/schema_cache.ts";
 import { aborted } from "../../base/time/waiting.ts";
 import type { AnsweredRecord } from "./call_answer.ts";

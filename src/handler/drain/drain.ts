@@ -5,7 +5,7 @@ import { reasonOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { Meta } from "../../pipeline/plan/meta.ts";
 import type { Plan, TaskPlan } from "../../pipeline/plan/plan.ts";
-import { maxAttemptsOf } from "../../runtime/run/queues.ts";
+import { maxAttemptsOf } from "../../pipeline/plan/delivery_meta.ts";
 import { waitAtMost } from "../../base/time/waiting.ts";
 import { DrainBroker } from "./drain_broker.ts";
 import { DrainBudget, type DrainConsumer } from "./drain_consumer.ts";

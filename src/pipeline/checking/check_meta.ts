@@ -1,6 +1,6 @@
 import type { MetaEntry } from "./meta_entries.ts";
 import { BULK_RULES, META_RULES } from "./meta_rules.ts";
-import type { TaskType } from "../plan/plan.ts";
+import type { TaskType } from "../reading/task_types.ts";
 import type { Report } from "../reading/findings.ts";
 import { got } from "../reading/schema.ts";
 import { suggest } from "../reading/suggest.ts";

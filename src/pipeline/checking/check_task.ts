@@ -1,5 +1,5 @@
 import { checkMeta } from "./check_meta.ts";
-import { TASK_TYPES } from "../plan/plan.ts";
+import { TASK_TYPES } from "../reading/task_types.ts";
 import { fieldsOf, listSchemaProblem } from "./record_schema.ts";
 import type { Report } from "../reading/findings.ts";
 import { quote, TOKEN_TEXT } from "../reading/schema.ts";

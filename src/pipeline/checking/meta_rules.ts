@@ -1,4 +1,5 @@
-import type { TaskType } from "../plan/plan.ts";
+import { DEFAULT_POLL_MS } from "../plan/delivery_meta.ts";
+import type { TaskType } from "../reading/task_types.ts";
 
 /** What a `meta` key means to a task type, for the check and for docs/reference.md. */
 export interface MetaRule {
@@ -13,8 +14,6 @@ export interface MetaRule {
 
 type Values = Pick<MetaRule, "wanted" | "check">;
 
-/** Of `max.poll.interval.ms`, by the product document. */
-export const DEFAULT_POLL_MS = 120_000;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 

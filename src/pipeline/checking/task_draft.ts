@@ -1,5 +1,5 @@
 import { flattenMeta, type MetaEntry } from "./meta_entries.ts";
-import { kindOf, type TaskKind, type TaskType } from "../plan/plan.ts";
+import { kindOf, type TaskKind, type TaskType } from "../reading/task_types.ts";
 import type { Path } from "../reading/places.ts";
 import { readRecordSchema, S3_LIST_SCHEMA, type SchemaCheck } from "./record_schema.ts";
 import type { Report } from "../reading/findings.ts";

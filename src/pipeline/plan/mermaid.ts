@@ -1,4 +1,5 @@
-import type { Plan, TaskKind } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import type { TaskKind } from "../reading/task_types.ts";
 
 const SHAPES: Readonly<Record<TaskKind, readonly [string, string]>> = {
   source: ["([", "])"],

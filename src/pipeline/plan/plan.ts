@@ -1,3 +1,4 @@
+import type { TaskKind, TaskType } from "../reading/task_types.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Meta } from "./meta.ts";
 
@@ -43,32 +44,6 @@ export interface MetricsConfig {
   readonly port: number;
   /** Whether nothing runs where the port cannot be had. */
   readonly required: boolean;
-}
-
-export const TASK_TYPES = [
-  "fs-source",
-  "raw-source",
-  "nats-source",
-  "raw",
-  "s3-sink",
-  "elastic-sink",
-  "print",
-] as const;
-export type TaskType = (typeof TASK_TYPES)[number];
-export type TaskKind = "source" | "transformation" | "sink";
-
-const KINDS: Readonly<Record<TaskType, TaskKind>> = {
-  "fs-source": "source",
-  "raw-source": "source",
-  "nats-source": "source",
-  "raw": "transformation",
-  "s3-sink": "sink",
-  "elastic-sink": "sink",
-  "print": "sink",
-};
-
-export function kindOf(type: TaskType): TaskKind {
-  return KINDS[type];
 }
 
 /** One way out of a task: its main output or one of its side outs. */

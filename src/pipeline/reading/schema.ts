@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TASK_TYPES } from "../plan/plan.ts";
+import { TASK_TYPES } from "./task_types.ts";
 import { withoutSecrets } from "./without_secrets.ts";
 
 /** What becomes part of subjects, stream names and paths. */

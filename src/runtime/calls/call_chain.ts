@@ -1,7 +1,9 @@
+import type { BulkMeta } from "../../pipeline/plan/delivery_meta.ts";
 import type { TaskPlan } from "../../pipeline/plan/plan.ts";
+import type { Files } from "../../files/files.ts";
 import type { TaskMetrics } from "../../metrics/metrics.ts";
-import { REAL_TIMERS } from "../../base/time/timers.ts";
-import type { Watched } from "./block_watch.ts";
+import { REAL_TIMERS, type Timers } from "../../base/time/timers.ts";
+import type { BlockWatch, Watched } from "./block_watch.ts";
 import { Bulk } from "./bulk.ts";
 import { CallTimes } from "./call_times.ts";
 import { CallContext, type CallScope } from "./call_context.ts";
@@ -13,8 +15,6 @@ import type { Flight } from "../records/flight.ts";
 import type { ProcessFunction } from "../../api/function.ts";
 import { patientStep } from "./patience.ts";
 import type { TaskProgress } from "../progress/task_progress.ts";
-import type { BulkMeta } from "../run/queues.ts";
-import type { Shared } from "../run/run_options.ts";
 import { TransferLog } from "../downloads/transfer_log.ts";
 
 export interface TaskChain {
@@ -23,11 +23,28 @@ export interface TaskChain {
   readonly bulk?: Bulk;
 }
 
+/** What calls have around them, whatever their task. */
+export interface CallSurroundings {
+  /** Aborted to stop gently. */
+  readonly stop: AbortSignal;
+  /** Aborted when there is no more time for that. */
+  readonly kill: AbortSignal;
+  readonly blocks: BlockWatch;
+  /** @default the real ones */
+  readonly timers?: Timers;
+  downloadFiles(task: TaskPlan): Promise<Files>;
+  settingsOf(task: TaskPlan): {
+    readonly skipDownloadError: boolean;
+    /** Percent of a download or upload between two log lines; absent: none. */
+    readonly progressPercent?: number;
+  };
+}
+
 export interface TaskChainOptions {
   task: TaskPlan;
   process: ProcessFunction;
   scope: CallScope;
-  shared: Shared;
+  shared: CallSurroundings;
   progress: TaskProgress;
   /** Present if bulk mode is on. */
   bulk?: BulkMeta;

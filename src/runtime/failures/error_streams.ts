@@ -1,17 +1,32 @@
 import type { Broker } from "../../broker/broker.ts";
 import type { FlowNames } from "../../broker/subjects.ts";
-import type { TaskPlan } from "../../pipeline/plan/plan.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Codec } from "../../codec/codec.ts";
+import type { Plan, TaskPlan } from "../../pipeline/plan/plan.ts";
 import { ERROR_RECORD_SCHEMA, type ErrorRecord } from "./error_record.ts";
 import { ErrorStream } from "./error_stream.ts";
 import type { TaskProgress } from "../progress/task_progress.ts";
-import type { RunnerOptions } from "../run/run_options.ts";
 import { SCHEMA_HEADER, Schemas } from "../records/schemas.ts";
 
 /** A topic that takes nothing is complained about this often by one process. */
 const COMPLAIN_EVERY_MS = 60_000;
 
-export interface ErrorStreamsOptions extends RunnerOptions {
+export interface ErrorStreamsOptions {
+  readonly plan: Plan;
   readonly names: FlowNames;
+  /** The pipeline's own. */
+  readonly broker: Broker;
+  readonly codec: Codec;
+  readonly log: Logger;
+  /** The pod, or the host, that error records name. */
+  readonly podName: string;
+  /** Where the error records of a task go if not to the pipeline's own broker. */
+  errorBrokerOf?(task: TaskPlan): Broker | undefined;
+  settingsOf(task: TaskPlan): {
+    /** Whether a missing stream for error records is made. */
+    readonly createSideStream: boolean;
+  };
+  readonly stop: AbortSignal;
 }
 
 /** The error side streams of one process: one for each task that has it enabled, shared by the task's workers. */

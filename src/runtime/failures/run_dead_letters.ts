@@ -1,14 +1,19 @@
 import type { Delivery } from "../../broker/broker.ts";
-import type { BatchEnd } from "../run/finished_tasks.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { DeathNotice } from "./death_notice.ts";
+
+/** Where a run keeps count of its dead letters. */
+export interface RunNotes {
+  /** Counts one more dead letter of the task. */
+  noteDead(task: string): Promise<void>;
+}
 
 /** Dead letters of a batch: each is noted with the run too, so that every worker of the run ends with the same status, also one that is started again. */
 export class RunDeadLetters implements DeadLetters {
   readonly #inner: DeadLetters;
-  readonly #end: Pick<BatchEnd, "noteDead">;
+  readonly #end: RunNotes;
 
-  constructor(inner: DeadLetters, end: Pick<BatchEnd, "noteDead">) {
+  constructor(inner: DeadLetters, end: RunNotes) {
     this.#inner = inner;
     this.#end = end;
   }

@@ -2,8 +2,13 @@ import type { Delivery, Receipt } from "../../broker/broker.ts";
 import type { RecordSchema, RecordValue } from "../../codec/codec.ts";
 import type { Linked } from "../../base/data/linked_list.ts";
 import type { Download } from "../downloads/download.ts";
-import type { ReleasedGroup } from "./manual_ack.ts";
 import type { Trace } from "./trace.ts";
+
+/** Flights that are settled together. */
+export interface FlightGroup {
+  /** One of them has landed. */
+  land(flight: Flight): void;
+}
 
 /**
  * One delivery on its way through a worker. It is the receipt of everything published for it, so that no promise is needed to know when the
@@ -27,7 +32,7 @@ export class Flight implements Receipt, Linked<Flight> {
   /** Whether its call has asked for the acknowledgement of everything held. */
   ackRequested = false;
   /** The inputs that it is acknowledged together with. */
-  group?: ReleasedGroup;
+  group?: FlightGroup;
   /** Side out records sent so far: part of their message ids. */
   sideRecords = 0;
   /** Why something that was published for it cannot be stored. */

@@ -1,5 +1,5 @@
 import type { Download } from "../downloads/download.ts";
-import type { Flight } from "./flight.ts";
+import type { Flight, FlightGroup } from "./flight.ts";
 import type { Encoded } from "./outputs.ts";
 
 /** Whoever works the inputs. */
@@ -16,7 +16,7 @@ interface Held {
 }
 
 /** Inputs that were released by one request: none is acknowledged before the outputs of all are confirmed. */
-export class ReleasedGroup {
+export class ReleasedGroup implements FlightGroup {
   #open: number;
   #error?: Error;
 

@@ -1,6 +1,6 @@
 import type { Broker, Consumer } from "../../broker/broker.ts";
 import type { FlowNames } from "../../broker/subjects.ts";
-import type { Codec, RecordValue } from "../../codec/codec.ts";
+import type { Codec } from "../../codec/codec.ts";
 import type { Files } from "../../files/files.ts";
 import type { Logger } from "../../base/log.ts";
 import type { TaskMetrics } from "../../metrics/metrics.ts";
@@ -12,39 +12,11 @@ import type { Settlement } from "../worker/settle_delivery.ts";
 import type { BatchEnd } from "./finished_tasks.ts";
 import type { DeadLetters } from "../failures/dead_letters.ts";
 import type { ErrorStreams } from "../failures/error_streams.ts";
-import type { ProcessFunction } from "../../api/function.ts";
-import type { SourceFunction } from "../../api/source_function.ts";
 import type { TaskProgress } from "../progress/task_progress.ts";
 import type { QueueGauges } from "../progress/queue_gauges.ts";
 import type { Schemas } from "../records/schemas.ts";
+import type { TaskFunction } from "../../api/task_function.ts";
 import type { TaskStore } from "../../api/task_store.ts";
-
-/** A source that reads a topic: a subject that others write to. */
-export interface TopicFunction {
-  readonly kind: "topic";
-  /** Where the topic is; absent: on the pipeline's own broker. */
-  readonly broker?: Broker;
-  readonly topic: string;
-  /** What messages are that do not name their schema. */
-  readonly format: "avro" | "json";
-  /** Called with each record; gives it back when it is its turn, or when `stop` is aborted. */
-  pass(record: RecordValue, stop: AbortSignal): RecordValue | Promise<RecordValue>;
-}
-
-/** What a task runs: made anew for each worker. */
-export type TaskFunction =
-  | TopicFunction
-  | { readonly kind: "source"; readonly source: SourceFunction }
-  | {
-    readonly kind: "process";
-    readonly process: ProcessFunction;
-    /** Calls at once where `meta.concurrency` does not say. @default 1 */
-    readonly concurrency?: number;
-    /** Whether the function acknowledges by itself, whatever `meta.ack.manual` says. @default false */
-    readonly manualAck?: boolean;
-    /** Called last of all, however the worker came to its end. */
-    release?(): void;
-  };
 
 export interface RunnerSettings {
   readonly longRunning: boolean;

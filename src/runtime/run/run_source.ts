@@ -5,7 +5,7 @@ import type { OpenContext } from "../../api/context.ts";
 import type { SourceFunction } from "../../api/source_function.ts";
 import { TaskOutputs } from "../records/outputs.ts";
 import type { TaskProgress } from "../progress/task_progress.ts";
-import { sourceAttemptsOf } from "./queues.ts";
+import { sourceAttemptsOf } from "../../pipeline/plan/delivery_meta.ts";
 import type { Shared } from "./run_options.ts";
 import { SOURCE_LIMIT, SourceEmitter } from "../sources/source_emitter.ts";
 import { TaskSpans } from "../records/task_spans.ts";

@@ -14,14 +14,8 @@ import { ManualAck } from "../records/manual_ack.ts";
 import { openFunction } from "./function_lifecycle.ts";
 import { TaskOutputs } from "../records/outputs.ts";
 import type { TaskProgress } from "../progress/task_progress.ts";
-import {
-  type BulkMeta,
-  bulkMeta,
-  deliveryMeta,
-  groupOf,
-  maxAckPendingOf,
-  queueOf,
-} from "./queues.ts";
+import { groupOf, maxAckPendingOf, queueOf } from "./queues.ts";
+import { type BulkMeta, bulkMeta, deliveryMeta } from "../../pipeline/plan/delivery_meta.ts";
 import type { Shared } from "./run_options.ts";
 import { StallWatch } from "../progress/stall_watch.ts";
 import { TaskWorker } from "../worker/worker_loop.ts";

@@ -1,9 +1,19 @@
 import type { TaskPlan } from "../../pipeline/plan/plan.ts";
-import type { Shared, TaskFunction } from "../run/run_options.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Timers } from "../../base/time/timers.ts";
+import type { TaskFunction } from "../../api/task_function.ts";
 import { waitForCode } from "./wait_for_code.ts";
 
+/** What a worker or a source is started with, as far as it matters here. */
+interface Start {
+  functionOf(task: TaskPlan): Promise<TaskFunction | undefined>;
+  readonly log: Logger;
+  readonly stop: AbortSignal;
+  readonly timers?: Timers;
+}
+
 /** Lets the sources of a process begin when all of its other functions are made, so that a mistake in a module is found before there is a record. */
-export class CodeFirst {
+export class CodeFirst<Shared extends Start> {
   readonly #shared: Shared;
   readonly #made: Promise<void>[] = [];
 
@@ -17,7 +27,7 @@ export class CodeFirst {
     this.#made.push(made.promise);
     const work = start({
       ...this.#shared,
-      functionOf: async (task) => {
+      functionOf: async (task: TaskPlan) => {
         const found = await this.#load(task);
         made.resolve();
         return found;
@@ -32,7 +42,7 @@ export class CodeFirst {
   ofSource(): Shared {
     return {
       ...this.#shared,
-      functionOf: async (task) => {
+      functionOf: async (task: TaskPlan) => {
         const found = await this.#load(task);
         // By now every worker was started, and with it counted.
         await Promise.all(this.#made);

@@ -9,7 +9,7 @@ import type { DeadLetters } from "../failures/dead_letters.ts";
 import type { ErrorStream } from "../failures/error_stream.ts";
 import type { Flight } from "../records/flight.ts";
 import type { TaskProgress } from "../progress/task_progress.ts";
-import { EndedWorker } from "../run/ended_worker.ts";
+import { EndedWorker } from "../calls/ended_worker.ts";
 import { usefulTries } from "../failures/useful_tries.ts";
 import type { AttemptNotes } from "./attempt_notes.ts";
 

@@ -1,6 +1,6 @@
 import type { RecordValue } from "../../codec/codec.ts";
 import { RejectedError, UnavailableError } from "../../base/errors.ts";
-import { DEFAULT_POLL_MS } from "../../pipeline/checking/meta_rules.ts";
+import { DEFAULT_POLL_MS } from "../../pipeline/plan/delivery_meta.ts";
 import type { TaskPlan } from "../../pipeline/plan/plan.ts";
 import type { BulkContext, Context, OpenContext } from "../../api/context.ts";
 import type { ProcessFunction } from "../../api/function.ts";

@@ -1,6 +1,6 @@
 import { after, before, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createNodeHost } from "../../../adapters/shared/node/node_host.ts";
+import { createNodeHost } from "../../../adapters/shared/node_host.ts";
 import { runCommandLine } from "../../../adapters/shared/cli/command_line.ts";
 import { LOG_LEVELS, type LogLevel } from "../../../src/base/log.ts";
 import { ownHost } from "../../support/in_process/own_host.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createMemoryBroker } from "../../../src/broker/memory/memory_broker.ts";
 import type { Context, OpenContext } from "../../../src/api/context.ts";
 import type { SourceContext } from "../../../src/api/source_function.ts";
-import type { TaskFunction } from "../../../src/runtime/run/run_options.ts";
+import type { TaskFunction } from "../../../src/api/task_function.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "long"}]}';

@@ -15,11 +15,8 @@ import type { Clock } from "../../../src/task_types/pacer.ts";
 import { toRecordFeed } from "../../../src/api/record_source.ts";
 import type { TaskProgress } from "../../../src/runtime/progress/task_progress.ts";
 import { type RunReport, runTasks } from "../../../src/runtime/run/runner.ts";
-import type {
-  RunnerOptions,
-  RunnerSettings,
-  TaskFunction,
-} from "../../../src/runtime/run/run_options.ts";
+import type { RunnerOptions, RunnerSettings } from "../../../src/runtime/run/run_options.ts";
+import type { TaskFunction } from "../../../src/api/task_function.ts";
 import { readSettings } from "../../../src/settings/settings.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
 import type { Store } from "../../../src/store/store.ts";

@@ -1,7 +1,7 @@
 import { BrokerError } from "../../broker.ts";
 import { natsCode, type NatsConnection } from "./client.ts";
 import { NatsInlet } from "./inlet.ts";
-import { isOfLeaders } from "../leaders.ts";
+import { isOfLeaders } from "./leaders.ts";
 import { NatsOutbox } from "./outbox.ts";
 import { reasonOf, StartError } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";

@@ -1,0 +1,3 @@
+import { testNats } from "../../support/in_process/nats_contract.ts";
+
+testNats("NATS websocket", { kind: "websocket" });

@@ -1,3 +1,0 @@
-import { testNats } from "../support/in_process/nats_contract.ts";
-
-testNats("NATS TCP", { kind: "tcp" });
