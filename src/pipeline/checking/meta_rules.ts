@@ -177,7 +177,7 @@ export const META_RULES: Readonly<Record<TaskType, Readonly<Record<string, MetaR
     ),
     "document.op": rule(
       values("one of create, index", isOneOf(["create", "index"])),
-      "What becomes of a document whose id is there already: `create` leaves it, `index` replaces it. Data streams need `create`",
+      "What happens to a document whose id exists already: `create` leaves it, `index` replaces it. Data streams need `create`",
       "`create`, with `document.id` `index`",
     ),
   },
