@@ -3,7 +3,7 @@ import process from "node:process";
 import { openNodeFiles } from "../../adapters/shared/node/node_files.ts";
 import { createNodeHost } from "../../adapters/shared/node_host.ts";
 import { dialTcp } from "../../adapters/shared/node/nats_tcp.ts";
-import { startExporter } from "../../src/app/app.ts";
+import { startExporter } from "../../src/app/observers.ts";
 import { connectNats } from "../../src/broker/nats/nats_broker.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { AvroCodec } from "../../src/codec/avro/avro_codec.ts";

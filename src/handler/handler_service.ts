@@ -1,4 +1,6 @@
-import { type App, createApp, NATS_QUEUE_BYTES } from "../app/app.ts";
+import { createApp } from "../app/app.ts";
+import { NATS_QUEUE_BYTES } from "../app/brokers.ts";
+import type { App } from "../app/app_options.ts";
 import { MemoryState } from "../broker/memory/memory_state.ts";
 import { AvroCodec } from "../codec/avro/avro_codec.ts";
 import type { Codec, RecordSchema } from "../codec/codec.ts";

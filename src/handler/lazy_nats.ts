@@ -1,4 +1,4 @@
-import { natsBroker } from "../app/app.ts";
+import { natsBroker } from "../app/brokers.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { NatsDial } from "../broker/nats/nats_broker.ts";
 import { reasonOf, StartError } from "../base/errors.ts";

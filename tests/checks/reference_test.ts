@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { EMBEDDED_QUEUE_BYTES, NATS_QUEUE_BYTES } from "../../src/app/brokers.ts";
 import { FlowNames } from "../../src/broker/subjects.ts";
 import { S3_SINK_CONCURRENCY } from "../../src/task_types/s3_sink.ts";
 import { META_RULES } from "../../src/pipeline/checking/meta_rules.ts";
@@ -90,13 +91,8 @@ describe("docs/reference.md", () => {
   });
 
   it("has the queue sizes of the composition root", () => {
-    const app = sources.find(({ path }) => path === "src/app/app.ts")!.text;
-    const size = (name: string) => {
-      const [, factor, shift] = new RegExp(`${name} = (\\d+) << (\\d+);`).exec(app) ?? [];
-      return Number(factor) * 2 ** Number(shift);
-    };
-    const onServer = size("NATS_QUEUE_BYTES") / 2 ** 20;
-    const mib = size("EMBEDDED_QUEUE_BYTES") / 2 ** 20;
+    const onServer = NATS_QUEUE_BYTES / 2 ** 20;
+    const mib = EMBEDDED_QUEUE_BYTES / 2 ** 20;
     assert.equal(
       META_RULES.raw["stream.max.bytes"]!.fallback,
       `${onServer} MiB on a NATS server, ${mib} MiB embedded`,

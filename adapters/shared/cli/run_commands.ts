@@ -1,4 +1,6 @@
-import { type App, createApp, startExporter } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/app.ts";
+import { startExporter } from "../../../src/app/observers.ts";
+import type { App } from "../../../src/app/app_options.ts";
 import { ConfigurationError } from "../../../src/base/errors.ts";
 import type { Host } from "../../../src/host.ts";
 import type { Exporter } from "../../../src/exporter/exporter.ts";

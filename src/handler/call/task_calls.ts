@@ -1,4 +1,4 @@
-import type { App } from "../../app/app.ts";
+import type { App } from "../../app/app_options.ts";
 import { Breather } from "../../base/time/breather.ts";
 import { FlowNames } from "../../broker/subjects.ts";
 import type { Codec, RecordSchema } from "../../codec/codec.ts";

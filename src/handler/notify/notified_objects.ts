@@ -1,4 +1,4 @@
-import type { App } from "../../app/app.ts";
+import type { App } from "../../app/app_options.ts";
 import type { Broker } from "../../broker/broker.ts";
 import { FlowNames } from "../../broker/subjects.ts";
 import {

@@ -1,6 +1,7 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type App, createApp } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/app.ts";
+import type { App } from "../../../src/app/app_options.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
 import { FlowNames } from "../../../src/broker/subjects.ts";
 import { AvroCodec } from "../../../src/codec/avro/avro_codec.ts";
