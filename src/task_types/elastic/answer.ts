@@ -28,6 +28,9 @@ const BARRED_TYPES = new Set([
 ]);
 /** The reasons of an `illegal_argument_exception` that name the target: the limit of shards, an alias without a write index, a data stream, a missing pipeline. */
 const BARRED_REASON = /shards|write index|op_type|data stream|\balias\b|\bpipeline\b/i;
+/** The target is a data stream whose field of time the schema does not have: no record ever fits. Anchored, for a reason may quote the record. */
+const NO_TIMESTAMP =
+  /^failed to parse: (documents must contain a single-valued timestamp field|data stream timestamp field \[[^\]]*\] is missing)/;
 /** Errors in reading the document as the mapping of the index wants it. */
 const REJECTED_TYPE = /_pars(e|ing)_exception$|^strict_dynamic_mapping_exception$/;
 
@@ -69,6 +72,7 @@ function verdictOn(
   if (BARRED.has(status) || BARRED_TYPES.has(type)) return "barred";
   if (BUSY.has(status)) return "busy";
   if (status >= 500) return "broken";
+  if (NO_TIMESTAMP.test(reason)) return "barred";
   if (REJECTED_TYPE.test(type)) return "rejected";
   return BARRED_REASON.test(reason) ? "barred" : "disputed";
 }

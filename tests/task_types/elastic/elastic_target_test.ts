@@ -40,6 +40,17 @@ const OF_TARGET: Record<string, ItemStatus> = {
       reason: "index [tests] blocked by: disk usage exceeded flood-stage watermark",
     },
   },
+  "a data stream whose field of time the schema does not have": {
+    status: 400,
+    error: {
+      type: "mapper_parsing_exception",
+      reason: "failed to parse",
+      caused_by: {
+        type: "illegal_argument_exception",
+        reason: "documents must contain a single-valued timestamp field '@timestamp' of date type",
+      },
+    },
+  },
   "a name that no index can have": {
     status: 400,
     error: { type: "invalid_index_name_exception", reason: "must be lowercase" },
