@@ -43,7 +43,7 @@ describe("limits of a handler", () => {
     return { state, request };
   }
 
-  it("answers 413 for a body that says it is too large, and for one that turns out to be, without reading on", async () => {
+  it("answers 413 for a body that is declared too large, and for one that turns out to be, without reading on", async () => {
     const handler = make(undefined, { limits: { bodyBytes: 1000 } });
     const whole = await ask(handler, post("/tasks/work", { json: "x".repeat(1001) }));
     assert.equal(whole.status, 413);
@@ -54,7 +54,7 @@ describe("limits of a handler", () => {
     assert.equal((await ask(handler, post("/tasks/work", { json: { value: 1 } }))).status, 200);
   });
 
-  it("takes 1 MiB unless told otherwise", async () => {
+  it("accepts bodies of 1 MiB by default", async () => {
     const handler = make();
     const json = { value: 1 };
     const padded = (size: number) =>
@@ -66,7 +66,7 @@ describe("limits of a handler", () => {
     assert.equal((await ask(handler, padded((1 << 20) + 1))).status, 413);
   });
 
-  it("answers 408 for a body that does not come", async () => {
+  it("answers 408 for a body that does not arrive", async () => {
     const handler = make(undefined, { limits: { requestMs: 150 } });
     const { state, request } = bits((controller) => {
       if (state.pulled === 1) controller.enqueue(new TextEncoder().encode('{"value":'));
@@ -77,7 +77,7 @@ describe("limits of a handler", () => {
     await eventually(() => state.cancelled, "cancelled body");
   });
 
-  it("answers 408 for a function that hangs, tells it, and serves others meanwhile and afterwards", async () => {
+  it("answers 408 for a function that hangs, aborts its signal, and serves others meanwhile and afterwards", async () => {
     let told = false;
     let opened = 0;
     class Hanging {
@@ -142,7 +142,7 @@ describe("limits of a handler", () => {
     }
   });
 
-  it("answers 500 where the pipeline is wrong, and says nothing of it but in the log", async () => {
+  it("answers 500 for an invalid pipeline, and gives the reason only in the log", async () => {
     const handler = handlers.make({ pipeline: { dag: [{ id: "secret-name", type: "rwa" }] } });
     const { status, json } = await ask(handler, post("/tasks/work", { json: {} }));
     assert.equal(status, 500);
@@ -150,7 +150,7 @@ describe("limits of a handler", () => {
     assert.match(json.hint, /kflow validate/);
   });
 
-  it("tells what it is, counts what it does, and is ready until it is closed", async () => {
+  it("lists its paths at /, counts records in /metrics, and is ready until it is closed", async () => {
     const handler = make();
     const get = async (path: string) => {
       const response = await handler(new Request(`http://localhost${path}`));
@@ -169,7 +169,7 @@ describe("limits of a handler", () => {
     assert.equal(await get("/readyz"), "503 not ready: stopping\n");
   });
 
-  it("finishes what is begun when it is closed", async () => {
+  it("finishes running requests when it is closed", async () => {
     const begun = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     const handler = make(async (record: unknown) => {

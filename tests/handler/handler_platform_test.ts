@@ -28,7 +28,7 @@ describe("a handler on this runtime", () => {
   const handlers = new Handlers();
   after(() => handlers.closeAll());
 
-  it("refuses a token that no client can send, from wherever it is", () => {
+  it("refuses a token that no client can send, wherever it was given", () => {
     const source = { pipeline: JSON.stringify(pipeline()), functions: { work } };
     const refusal = { name: "TypeError", message: /visible ASCII characters/ };
     for (const token of ["a\n", "two words", "schlüssel"]) {
@@ -116,7 +116,7 @@ describe("a handler on this runtime", () => {
     }
   });
 
-  it("asks which producer a record stands for where their schemas differ", async () => {
+  it("asks for the producer of a record where the schemas of the producers differ", async () => {
     const given = pipeline() as { dag: object[] };
     const TEXT = { type: "record", name: "text", fields: [{ name: "text", type: "string" }] };
     given.dag.push({ id: "other", type: "raw-source", schema: TEXT, out: ["work"] });
@@ -174,7 +174,7 @@ describe("a handler on a host that has nothing but fetch", () => {
     assert.deepEqual(answer.json, { outputs: [json] });
   });
 
-  it("says what it has not: sockets for NATS, modules, files", async () => {
+  it("names what it lacks: sockets for NATS, modules, files", async () => {
     const functions = { work };
     const sockets = await askAlone(
       { pipeline: pipeline(), functions, env: { KFLOW_NATS_ADDR: "nats://127.0.0.1:1" } },

@@ -54,7 +54,7 @@ describe("the work on one request", () => {
   }
 
   it(
-    "ends with 408 when its time is over though the thread computes, and others get their turn",
+    "ends with 408 when its time is over though the thread computes, and other requests get their turn",
     LONG,
     async () => {
       const handler = make({ limits: { requestMs: 300 } });
@@ -75,7 +75,7 @@ describe("the work on one request", () => {
     },
   );
 
-  it("takes as many records as before if there is time", LONG, async () => {
+  it("accepts any number of records within its time", LONG, async () => {
     const handler = make();
     const { status, json } = await ask(handler, posted(container(NUMBER, 5000)));
     assert.equal(status, 200);

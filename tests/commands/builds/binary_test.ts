@@ -114,24 +114,31 @@ describe("the binary, alone in an empty folder with an empty environment", () =>
     await example.remove();
   });
 
-  it("loads modules from the disk, with theirs, and is their kflow", SLOW, async () => {
-    await folder.write("pipeline.yaml", PIPELINE);
-    await folder.write("work.ts", MODULE);
-    await folder.write("words/word.ts", WORD);
-    // Of the user's own, and none of the binary's business.
-    await folder.write(".env", "KFLOW_RUNTIME_LOG_LEVEL=nonsense\n");
-    await folder.write("bunfig.toml", 'preload = ["./nowhere.ts"]\n');
-    for (const key of ["a", "b"]) await folder.write(`data/docs/${key}`, key);
-    for (const meta of ["", "meta: {isolate: true}"]) {
-      await folder.write("pipeline.yaml", PIPELINE.replace("type: raw", `type: raw\n    ${meta}`));
-      const { status, stdout, stderr } = await run(["run", "pipeline.yaml"]);
-      assert.equal(status, 0, stderr);
-      assert.match(stdout, /^\{"key":"the word for b"\}$/m);
-      assert.match(stderr, /Record given up by the function.*the word for a/);
-    }
-  });
+  it(
+    "loads modules from the disk with their own modules, and is the kflow that they import",
+    SLOW,
+    async () => {
+      await folder.write("pipeline.yaml", PIPELINE);
+      await folder.write("work.ts", MODULE);
+      await folder.write("words/word.ts", WORD);
+      // Of the user's own, and none of the binary's business.
+      await folder.write(".env", "KFLOW_RUNTIME_LOG_LEVEL=nonsense\n");
+      await folder.write("bunfig.toml", 'preload = ["./nowhere.ts"]\n');
+      for (const key of ["a", "b"]) await folder.write(`data/docs/${key}`, key);
+      for (const meta of ["", "meta: {isolate: true}"]) {
+        await folder.write(
+          "pipeline.yaml",
+          PIPELINE.replace("type: raw", `type: raw\n    ${meta}`),
+        );
+        const { status, stdout, stderr } = await run(["run", "pipeline.yaml"]);
+        assert.equal(status, 0, stderr);
+        assert.match(stdout, /^\{"key":"the word for b"\}$/m);
+        assert.match(stderr, /Record given up by the function.*the word for a/);
+      }
+    },
+  );
 
-  it("tells where a module has a mistake of syntax", SLOW, async () => {
+  it("reports where a module has a mistake of syntax", SLOW, async () => {
     await folder.write("data/docs/a", "a");
     await folder.write("words/word.ts", "export const wordFor = (key) => key..length;\n");
     await folder.write("work.ts", MODULE);

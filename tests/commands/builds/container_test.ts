@@ -120,7 +120,7 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
   }
 
   it(
-    "has a user who is nobody, kflow, labels, and nothing of the machine that built it",
+    "has an unprivileged user, kflow, labels, and nothing of the machine that built it",
     SLOW,
     async () => {
       const format =
@@ -164,7 +164,7 @@ describe("the container image", { skip: serverSkip("debian", "nats-server", "min
     },
   );
 
-  it("says what it has to know, with status 2", SLOW, async () => {
+  it("names the variables that it needs, with status 2", SLOW, async () => {
     let end = await start({}).end();
     for (let i = 0; i < 5 && BUILDER_ALONE.test(end.stderr); i++) end = await start({}).end();
     const { status, stderr } = end;

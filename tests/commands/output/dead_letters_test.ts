@@ -6,7 +6,7 @@ import { loggedKeys } from "../../support/commands/quickstart.ts";
 
 const SLOW = { timeout: 60_000 };
 
-onServers("a message that cannot be worked off", (given) => {
+onServers("a message that cannot be processed", (given) => {
   it(
     "undecodable: kept as it came, the others go on, and every worker ends with 3, also one that is started again",
     SLOW,

@@ -89,13 +89,13 @@ describe("kflow run that is watched", () => {
     );
   }
 
-  it("logs no such line when it ends before", SLOW, async () => {
+  it("logs no line of progress when it ends before five seconds", SLOW, async () => {
     const run = await kflow.run(args);
     assert.equal(run.status, 0);
     assert.doesNotMatch(run.stderr, /Progress/);
   });
 
-  it("logs lines on a terminal that can do nothing", { ...SLOW, skip: noTerminal }, async () => {
+  it("logs lines of progress on a dumb terminal", { ...SLOW, skip: noTerminal }, async () => {
     const run = kflow.start(args, {
       env: { WORK_MS: "200", TERM: "dumb" },
       terminal: { columns: 60, rows: 20 },

@@ -266,7 +266,7 @@ dag:
   });
 
   for (const scheme of ["nats", "ws", "wss"] as const) {
-    it(`are not printed when nobody answers at a ${scheme} address with them`, SLOW, async () => {
+    it(`are not printed when nothing answers at a ${scheme} address with them`, SLOW, async () => {
       const port = scheme === "wss" ? nats.wsPort : await freePort();
       const command = kflow.start(["run", "examples/quickstart/pipeline.yaml"], {
         env: {

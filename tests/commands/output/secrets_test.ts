@@ -129,7 +129,7 @@ dag:
     });
   }
 
-  it("are not printed while a server is away", SLOW, async () => {
+  it("are not printed while a server is unreachable", SLOW, async () => {
     const command = await start("run", { natsAddr: "nats://127.0.0.1:1" });
     await endsWith(1, command, /127\.0\.0\.1:1/);
   });

@@ -73,7 +73,7 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     });
 
     it(
-      `costs a run on ${runtime} nothing but lines in the log if nobody is there`,
+      `costs a run on ${runtime} nothing but lines in the log if no collector answers`,
       SLOW,
       async () => {
         await collector.stop();

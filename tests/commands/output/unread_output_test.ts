@@ -113,7 +113,7 @@ dag:
     },
   );
 
-  it("hands back what it has when its reader goes away, and ends with 141", SLOW, async () => {
+  it("nacks what it has when its reader closes the pipe, and ends with 141", SLOW, async () => {
     // What is not handed back does not come in time.
     await waiting(120_000);
     const left = worker("show", "stdout");

@@ -121,29 +121,32 @@ function testHostileNames(kflow: CommandLine, make: (folder: FlowFolder) => Prom
     await rm(root, { recursive: true, force: true });
   });
 
-  it("are dead letters each, and lead nowhere; the objects between them arrive", SLOW, async () => {
-    const { port } = listener.address() as { port: number };
-    const strange: string[] = [];
-    for (const key of STRANGE_KEYS) {
-      if (await place.put("docs", key, `of ${key}`).then(() => true, () => false)) {
-        strange.push(key);
+  it(
+    "are dead letters each, and reach no file outside; the objects between them arrive",
+    SLOW,
+    async () => {
+      const { port } = listener.address() as { port: number };
+      const strange: string[] = [];
+      for (const key of STRANGE_KEYS) {
+        if (await place.put("docs", key, `of ${key}`).then(() => true, () => false)) {
+          strange.push(key);
+        }
       }
-    }
-    assert.ok(strange.length > STRANGE_KEYS.length / 2, `${strange}`);
-    const outside = join(root, "outside");
-    const hostile = [
-      ...hostileKeys(outside).map((key) => ({ bucket: "docs", key })),
-      ...hostileBuckets(port).map((bucket) => ({ bucket, key: "canary.txt" })),
-      { bucket: "docs", key: "link/canary.txt" },
-    ];
-    const good = strange.map((key) => ({ bucket: "docs", key }));
-    const records = hostile.flatMap((each, i) => [each, ...good.slice(i, i + 1)]);
-    assert.equal(records.length, hostile.length + good.length);
-    await folder.write("make.ts", `export default ${JSON.stringify(records)};`);
-    const downloads = join(root, "downloads");
-    const file = await folder.write(
-      "pipeline.yaml",
-      `
+      assert.ok(strange.length > STRANGE_KEYS.length / 2, `${strange}`);
+      const outside = join(root, "outside");
+      const hostile = [
+        ...hostileKeys(outside).map((key) => ({ bucket: "docs", key })),
+        ...hostileBuckets(port).map((bucket) => ({ bucket, key: "canary.txt" })),
+        { bucket: "docs", key: "link/canary.txt" },
+      ];
+      const good = strange.map((key) => ({ bucket: "docs", key }));
+      const records = hostile.flatMap((each, i) => [each, ...good.slice(i, i + 1)]);
+      assert.equal(records.length, hostile.length + good.length);
+      await folder.write("make.ts", `export default ${JSON.stringify(records)};`);
+      const downloads = join(root, "downloads");
+      const file = await folder.write(
+        "pipeline.yaml",
+        `
 name: hostile-${crypto.randomUUID().slice(0, 8)}
 mode: batch
 globalConfig:
@@ -159,33 +162,34 @@ dag:
     out: [show]
   - {id: show, type: print}
 `,
-    );
-    const { status, stdout, stderr } = await kflow.run(["run", file], { env: place.env });
-    assert.equal(status, 3, stderr);
-    const [inputs, outputs, , , dead] = countsOf(stdout, "work");
-    assert.deepEqual(
-      [inputs, outputs, dead],
-      [records.length, good.length, hostile.length],
-      stderr,
-    );
+      );
+      const { status, stdout, stderr } = await kflow.run(["run", file], { env: place.env });
+      assert.equal(status, 3, stderr);
+      const [inputs, outputs, , , dead] = countsOf(stdout, "work");
+      assert.deepEqual(
+        [inputs, outputs, dead],
+        [records.length, good.length, hostile.length],
+        stderr,
+      );
 
-    const seen = stdout.split("\n").filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line));
-    assert.deepEqual(seen.map(({ key }) => key).sort(), strange.toSorted());
-    for (const { key, path, content } of seen) {
-      assert.equal(content, `of ${key}`);
-      assert.match(path.slice(downloads.length), /^\/kflow-[0-9a-f-]{36}\/[0-9a-f-]{36}\/[^/]+$/);
-    }
-    assert.ok(!stdout.includes(CANARY) && !stderr.includes(CANARY));
-    assert.equal(connections, 0, "something reached another host");
-    assert.deepEqual((await readdir(root)).sort(), ["downloads", "outside"]);
-    assert.deepEqual(await readdir(outside), []);
-    assert.deepEqual(await readdir(downloads), []);
-    // A name is told in one line, whatever it is.
-    for (const line of stderr.split("\n").filter((each) => each !== "")) JSON.parse(line);
-  });
+      const seen = stdout.split("\n").filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line));
+      assert.deepEqual(seen.map(({ key }) => key).sort(), strange.toSorted());
+      for (const { key, path, content } of seen) {
+        assert.equal(content, `of ${key}`);
+        assert.match(path.slice(downloads.length), /^\/kflow-[0-9a-f-]{36}\/[0-9a-f-]{36}\/[^/]+$/);
+      }
+      assert.ok(!stdout.includes(CANARY) && !stderr.includes(CANARY));
+      assert.equal(connections, 0, "something reached another host");
+      assert.deepEqual((await readdir(root)).sort(), ["downloads", "outside"]);
+      assert.deepEqual(await readdir(outside), []);
+      assert.deepEqual(await readdir(downloads), []);
+      // A name is told in one line, whatever it is.
+      for (const line of stderr.split("\n").filter((each) => each !== "")) JSON.parse(line);
+    },
+  );
 
-  it("as keys of a sink lead nowhere either", SLOW, async () => {
+  it("as keys of a sink reach no file outside either", SLOW, async () => {
     const hostile = hostileKeys(join(root, "outside")).filter((key) => key !== "");
     const records = [...hostile, "fine/one", "two"].map((key) => ({ bucket: "docs", key }));
     await folder.write("make.ts", `export default ${JSON.stringify(records)};`);

@@ -71,7 +71,7 @@ describe("meta.isolate on the command line", () => {
   );
 
   it(
-    "ends a record that hangs, with a dead letter and status 3, and the process",
+    "makes a record that hangs a dead letter, and the process ends with status 3",
     SLOW,
     async () => {
       const file = await pipeline(
@@ -91,7 +91,7 @@ describe("meta.isolate on the command line", () => {
   );
 
   it(
-    "survives a function that ends the process or fails where nobody catches it",
+    "survives a function that ends the process or throws where nothing catches it",
     SLOW,
     async () => {
       const file = await pipeline(`
@@ -136,7 +136,7 @@ describe("meta.isolate on the command line", () => {
     });
   }
 
-  it("finishes the call under way at SIGTERM, closes the function and exits", SLOW, async () => {
+  it("finishes the running call at SIGTERM, closes the function and exits", SLOW, async () => {
     const file = await pipeline(
       `export default {
         process({ n }, ctx) {

@@ -8,7 +8,7 @@ import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
 const SLOW = { timeout: 120_000 };
 
-onServers("a server that goes away", (given) => {
+onServers("a server that becomes unreachable", (given) => {
   let flow: ServerFlow;
   beforeEach(async () => {
     flow = await given.newFlow();
@@ -49,26 +49,34 @@ onServers("a server that goes away", (given) => {
     await allIsWell(all);
   });
 
-  it("NATS, away when workers start: they say so, and go on when it comes", SLOW, async () => {
-    await given.servers.nats.kill();
-    const all = [...workers({}), flow.worker("describe")];
-    await Promise.all(all.map((worker) => worker.sees("Cannot start yet, trying again in ")));
-    await Promise.all(all.map((worker) => worker.sees("the server is away")));
-    const stopped = all.pop()!;
-    stopped.signal("SIGTERM");
-    assert.equal((await stopped.end(5_000)).status, 143);
-    await given.servers.nats.restart();
-    // Each tries again at a time of its own: one of the two of a task may find that the other has done everything.
-    const [list, one, other, store] = all;
-    const ends = await Promise.all([one!.end(), other!.end()]);
-    const late = ends.filter(({ stderr }) => !stderr.includes('"Worker is finished"'));
-    assert.ok(late.length <= 1, late.map(({ stderr }) => stderr).join("\n"));
-    for (const { stderr } of late) assert.match(stderr, /is finished for task .*: nothing to do"/);
-    for (const { status, stderr } of ends) assert.equal(status, 0, stderr);
-    await allIsWell([list!, store!]);
-  });
+  it(
+    "NATS, unreachable when workers start: they log it, and go on when it comes",
+    SLOW,
+    async () => {
+      await given.servers.nats.kill();
+      const all = [...workers({}), flow.worker("describe")];
+      await Promise.all(all.map((worker) => worker.sees("Cannot start yet, trying again in ")));
+      await Promise.all(all.map((worker) => worker.sees("the server is away")));
+      const stopped = all.pop()!;
+      stopped.signal("SIGTERM");
+      assert.equal((await stopped.end(5_000)).status, 143);
+      await given.servers.nats.restart();
+      // Each tries again at a time of its own: one of the two of a task may find that the other has done everything.
+      const [list, one, other, store] = all;
+      const ends = await Promise.all([one!.end(), other!.end()]);
+      const late = ends.filter(({ stderr }) => !stderr.includes('"Worker is finished"'));
+      assert.ok(late.length <= 1, late.map(({ stderr }) => stderr).join("\n"));
+      for (const { stderr } of late) {
+        assert.match(stderr, /is finished for task .*: nothing to do"/);
+      }
+      for (const { status, stderr } of ends) {
+        assert.equal(status, 0, stderr);
+      }
+      await allIsWell([list!, store!]);
+    },
+  );
 
-  it("S3, away when workers start: they say so, and go on when it comes", SLOW, async () => {
+  it("S3, unreachable when workers start: they log it, and go on when it comes", SLOW, async () => {
     await given.servers.minio.kill();
     const all = [flow.worker("list"), flow.worker("store")];
     await Promise.all(all.map((worker) => worker.sees(given.servers.minio.endpoint)));

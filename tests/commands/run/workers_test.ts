@@ -101,7 +101,7 @@ onServers("kflow worker", (given) => {
     await flow.isCompleteAndOnce();
   });
 
-  it("of another run takes what is new with a checkpoint, all without", SLOW, async () => {
+  it("of another run takes only new objects with a checkpoint, and all without", SLOW, async () => {
     const tasks = ["list", "describe", "store"];
     const runAll = async (run: string) => {
       const workers = tasks.map((task) => flow.worker(task, { run }));

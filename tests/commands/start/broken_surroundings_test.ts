@@ -50,7 +50,7 @@ describe("kflow run, with something wrong around it", () => {
     assert.match(stdout, /^around: finished in .*\n$/m);
   });
 
-  it("stops with 141 when its reader goes away", SLOW, async () => {
+  it("stops with 141 when its reader closes the pipe", SLOW, async () => {
     await manyDocuments();
     const command = run();
     command.closeStdout();
@@ -59,7 +59,7 @@ describe("kflow run, with something wrong around it", () => {
     assert.match(stderr, /^\{[^\n]*"Stopping: [^\n]*"signal":"SIGPIPE"[^\n]*\}\n$/);
   });
 
-  it("names a state file that is none, and what to do", SLOW, async () => {
+  it("names an invalid state file, and what to do", SLOW, async () => {
     for (const text of ['{"half', "[]", "5"]) {
       const file = await folder.write(".kflow/around.json", text);
       const { status, stdout, stderr } = await run().end();

@@ -89,7 +89,7 @@ describe("a server with a certificate", { skip: serverSkip("nats-server") }, () 
     });
   }
 
-  it("is told from one that does not speak TLS", SLOW, async () => {
+  it("is distinguished from one that does not speak TLS", SLOW, async () => {
     const web = createPlainServer(answer);
     await new Promise<void>((resolve) => web.listen(0, resolve));
     open.push(() => closed(web));

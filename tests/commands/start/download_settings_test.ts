@@ -64,7 +64,7 @@ describe("variables for downloads and uploads, on the command line", () => {
   }
 
   it(
-    "KFLOW_DL_UP_PROGRESS of the environment tells of each step, of what is over 1 MiB",
+    "KFLOW_DL_UP_PROGRESS of the environment logs each step of transfers over 1 MiB",
     SLOW,
     async () => {
       const { command } = await run("{}", { KFLOW_DL_UP_PROGRESS: "50" });

@@ -112,7 +112,7 @@ describe("KFLOW_RUNTIME_LOG_LEVEL", () => {
   );
 
   it(
-    "CRITICAL still tells of a dead letter that cannot be stored, and of a second signal",
+    "CRITICAL still logs a dead letter that cannot be stored, and a second signal",
     SLOW,
     async () => {
       const state = `state-${crypto.randomUUID()}`;
@@ -136,7 +136,7 @@ describe("KFLOW_RUNTIME_LOG_LEVEL", () => {
     },
   );
 
-  it("that is none of the five is refused", SLOW, async () => {
+  it("with any other value is refused", SLOW, async () => {
     const env = { KFLOW_RUNTIME_LOG_LEVEL: "WARN" };
     const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")], { env });
     assert.equal(status, 2);

@@ -75,7 +75,7 @@ export default function* () { writeFileSync(${
   );
 
   for (const [way, args] of ways) {
-    it(`is told with file, line and column by ${way}`, SLOW, async () => {
+    it(`is reported with file, line and column by ${way}`, SLOW, async () => {
       const error = await errorOf({ "work.ts": MISTAKE }, ...args);
       assert.match(error, saying("work.ts", "work", "work.ts:3:12"));
     });
@@ -87,12 +87,12 @@ export default function* () { writeFileSync(${
     });
   }
 
-  it("is told of the module of a source", SLOW, async () => {
+  it("is reported for the module of a source", SLOW, async () => {
     const error = await errorOf({ "make.ts": MISTAKE });
     assert.match(error, saying("make.ts", "make", "make.ts:3:12"));
   });
 
-  it("is told with the place of the first of several", SLOW, async () => {
+  it("is reported with the place of the first of several", SLOW, async () => {
     const error = await errorOf({ "work.ts": "let a = ;\nlet b = ;\nexport default () => {};\n" });
     assert.ok(error.includes(`${folder.file("work.ts")}:1:9: `), error);
   });

@@ -15,7 +15,7 @@ function plainLines(stderr: string): string[] {
   return stderr.split("\n").filter((line) => line !== "" && !line.startsWith("{"));
 }
 
-onServers("a start that cannot be", (given) => {
+onServers("kflow refuses to start, or waits and says why, with", (given) => {
   let flow: ServerFlow;
   beforeEach(async () => {
     flow = await given.newFlow();
@@ -75,7 +75,7 @@ onServers("a start that cannot be", (given) => {
   }
 
   it(
-    "an S3 server that is away, a websocket address for a TCP port, and the reverse",
+    "an S3 server that is unreachable, a websocket address for a TCP port, and the reverse",
     SLOW,
     async () => {
       const { tcpPort, wsPort } = given.servers.nats;

@@ -31,7 +31,7 @@ export default function (record: { key: string }, ctx: Context) {
 `;
 const MARK = `export function mark(isSame: boolean): string { return isSame ? "!" : "?"; }\n`;
 
-describe("a module of the user's", () => {
+describe("a user's module", () => {
   const kflow = new CommandLine();
   let folder: FlowFolder;
   let elsewhere: FlowFolder;
@@ -59,7 +59,7 @@ describe("a module of the user's", () => {
     });
   }
 
-  it("in any folder gets the runtime's own classes and modules of its own", SLOW, async () => {
+  it("in any folder gets the classes of kflow and modules of its own", SLOW, async () => {
     const { status, stdout, stderr } = await runWith(elsewhere.file("of mine/acks.ts"));
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^\{"key":"b!"\}$/m);

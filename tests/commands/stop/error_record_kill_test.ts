@@ -81,7 +81,7 @@ dag:
     }
 
     it(
-      "leaves one record of that attempt, and the input comes again with one of the next",
+      "leaves one error record of that attempt, and one of the next when the input is redelivered",
       SLOW,
       async () => {
         const source = worker("make");

@@ -58,7 +58,7 @@ dag:
     });
   }
 
-  it("has sent on and acknowledged nothing: all of them come again", SLOW, async () => {
+  it("has published and acknowledged nothing: all of them are redelivered", SLOW, async () => {
     const { streams, consumers } = await client.jetstreamManager();
     const stored = async () => (await streams.info("kflow-held-show")).state.messages;
     const acked = async () =>

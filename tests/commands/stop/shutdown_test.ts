@@ -75,7 +75,7 @@ onServers("a signal", (given) => {
     });
   }
 
-  it("ends a function that outlasts the grace, and its input comes again", SLOW, async () => {
+  it("ends a function that outlasts the grace, and its input is redelivered", SLOW, async () => {
     flow.set("dag.describe.meta.max.poll.interval.ms", "2000");
     const list = flow.worker("list");
     const store = flow.worker("store");

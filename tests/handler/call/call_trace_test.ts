@@ -55,7 +55,7 @@ describe("the trace of POST /tasks/:id", () => {
     return { status, seen, spans: collector.spans() };
   }
 
-  it("goes on in a span of the call, and one for each record behind it", async () => {
+  it("continues in a span of the call, with a child for each record", async () => {
     const { spans, seen } = await call([1, 2], { traceparent: `00-${ID}-${BEFORE}-01` });
     assert.deepEqual(spans.map(({ name }) => name).sort(), [
       "POST /tasks/:id",
@@ -74,7 +74,7 @@ describe("the trace of POST /tasks/:id", () => {
     }
   });
 
-  it("begins with a call that came without one", async () => {
+  it("starts with a call that has none", async () => {
     const { spans } = await call([1]);
     assert.equal(spans.length, 2);
     const [record, server] = spans;
@@ -91,7 +91,7 @@ describe("the trace of POST /tasks/:id", () => {
     assert.equal(server!.status, undefined);
   });
 
-  it("is not told of where the trace says so", async () => {
+  it("is not exported if it is not sampled", async () => {
     const { spans, seen } = await call([1], { traceparent: `00-${ID}-${BEFORE}-00` });
     assert.deepEqual(spans, []);
     assert.match(seen[0]!, new RegExp(`^00-${ID}-[0-9a-f]{16}-00$`));

@@ -78,7 +78,7 @@ const SLOW = { timeout: 60_000 };
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 onBothBrokers("a drain", (given) => {
-  it("works off all that waits, in order, and counts it once however often it is called", async () => {
+  it("processes all waiting records in order, and counts each once however often it is called", async () => {
     const seen: number[] = [];
     await using tested = await flow(given, {
       count: 300,
@@ -93,7 +93,7 @@ onBothBrokers("a drain", (given) => {
     assert.match(await tested.metrics(), /^kflow_acked_total\{[^}]*function="work"\} 300$/m);
   });
 
-  it("takes what it can finish, and nothing that it would have to hand back", SLOW, async () => {
+  it("takes only the records that it can finish in time", SLOW, async () => {
     const attempts: number[] = [];
     await using tested = await flow(given, {
       count: 12,
@@ -133,7 +133,7 @@ onBothBrokers("a drain", (given) => {
     assert.equal(most, 8);
   });
 
-  it("hands back at once what runs over, for another to have it", async () => {
+  it("nacks a record at once that exceeds the budget, so that another can take it", async () => {
     const attempts: number[] = [];
     await using tested = await flow(given, {
       count: 1,
@@ -149,7 +149,7 @@ onBothBrokers("a drain", (given) => {
     assert.deepEqual(attempts, [1, 2]);
   });
 
-  it("begins nothing after its budget of what it had taken before a slow record", async () => {
+  it("starts no record after its budget, even one that it took before a slow record", async () => {
     const begun: number[] = [];
     const slow = Promise.withResolvers<void>();
     await using tested = await flow(given, {
@@ -171,7 +171,7 @@ onBothBrokers("a drain", (given) => {
     assert.equal(begun.length, 61);
   });
 
-  it("ends soon when it is told to stop, with what is begun finished", async () => {
+  it("ends soon when it is stopped, and finishes the running records", async () => {
     let finished = 0;
     await using tested = await flow(given, {
       count: 100,

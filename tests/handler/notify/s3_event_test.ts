@@ -57,13 +57,13 @@ describe("readS3Event()", () => {
     assert.deepEqual(readS3Event(deleted), { objects: [], others: 1 });
   });
 
-  it("has nothing to do for S3's test of a new notification, in any envelope", () => {
+  it("finds no object in S3's test of a new notification, in any envelope", () => {
     for (const body of [TEST, sns(TEST), sqs(TEST), sqs(sns(TEST))]) {
       assert.deepEqual(readS3Event(body), { objects: [], others: 0 });
     }
   });
 
-  it("refuses a subscription to confirm, and says how", () => {
+  it("refuses a subscription that is not confirmed, and says how to confirm it", () => {
     const body = {
       Type: "SubscriptionConfirmation",
       SubscribeURL: "https://sns.example/",

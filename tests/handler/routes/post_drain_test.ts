@@ -51,7 +51,7 @@ onServers("POST /drain", (given) => {
     return { status: response.status, ...report };
   }
 
-  it("works off what waits, says how much by task and that nothing is left", async () => {
+  it("processes waiting records, and answers how many by task and that none is left", async () => {
     const seen: number[] = [];
     const { handler } = await flow(50, ({ value }) => void seen.push(value));
     const { status, tasks, left } = await drain(handler);
@@ -96,7 +96,7 @@ onServers("POST /drain", (given) => {
     assert.deepEqual(taken, [4, 4, 2]);
   });
 
-  it("hands back a record that runs over, whether its function gives up or not", async () => {
+  it("nacks a record that exceeds the budget, whether its function stops or not", async () => {
     const calls: number[] = [];
     const { handler } = await flow(1, async (_record, ctx) => {
       calls.push(ctx.delivery.attempt);
@@ -117,7 +117,7 @@ onServers("POST /drain", (given) => {
     assert.deepEqual(calls, [1, 2, 3]);
   });
 
-  it("settles what fails like any worker: given up, tried again, a dead letter after its attempts", async () => {
+  it("settles failed records like any worker: given up, retried, a dead letter after its attempts", async () => {
     const { id, handler } = await flow(3, ({ value }) => {
       if (value === 0) throw new AckError("given up");
       if (value === 1) throw new Error("always");
@@ -152,7 +152,7 @@ onServers("POST /drain", (given) => {
     );
   });
 
-  it("loses nothing when NATS goes away in the middle", { timeout: 60_000 }, async () => {
+  it("loses nothing when NATS becomes unreachable in the middle", { timeout: 60_000 }, async () => {
     const seen = new Set<number>();
     const { handler } = await flow(40, async ({ value }) => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -172,7 +172,7 @@ onServers("POST /drain", (given) => {
     assert.equal(seen.size, 40);
   });
 
-  it("answers 400 for limits that are none, 501 without a NATS server", async () => {
+  it("answers 400 for invalid limits, 501 without a NATS server", async () => {
     const { handler } = await flow(0, () => undefined);
     for (const query of ["?max=0", "?max=x", "?budget_ms=-1", "?budget_ms=1e9", "?budget=5"]) {
       assert.equal((await drain(handler, query)).status, 400, query);
@@ -189,7 +189,7 @@ onServers("POST /drain", (given) => {
   });
 
   it(
-    "answers 503 while NATS is away, and goes on when it is back",
+    "answers 503 while NATS is unreachable, and goes on when it is back",
     { timeout: 60_000 },
     async () => {
       const { handler } = await flow(5, () => undefined);

@@ -96,7 +96,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
   }
 
   it(
-    "feeds what MinIO's webhook tells of, with the ids and records that a listing gives",
+    "feeds the objects of MinIO's webhook, with the ids and records that a listing gives",
     SLOW,
     async () => {
       const given = await flow();
@@ -228,7 +228,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
   });
 
   it(
-    "answers 503 or 408 while NATS or the store is away, and feeds what comes again",
+    "answers 503 or 408 while NATS or the store is unreachable, and feeds a repeated notification",
     SLOW,
     async () => {
       const { bucket, env, pipeline, onEdge } = await flow({ notify: false });
@@ -253,7 +253,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
   );
 
   it(
-    "answers 400 for what is no notification, 401 without the token, 415 for another type",
+    "answers 400 for an invalid notification, 401 without the token, 415 for another type",
     SLOW,
     async () => {
       const { handler } = await flow({ notify: false });

@@ -60,7 +60,7 @@ describe("POST /tasks/:id", () => {
     assert.deepEqual(json, { outputs: [{ value: 8 }] });
   });
 
-  it("takes an array and answers in its order, once for two consumers", async () => {
+  it("takes an array and answers in its order, with one answer for two consumers", async () => {
     const { json } = await ask(
       handler,
       post("/tasks/double", { json: [{ value: 1 }, { value: 0 }, { value: 3 }] }),
@@ -68,7 +68,7 @@ describe("POST /tasks/:id", () => {
     assert.deepEqual(json, { outputs: [{ value: 2 }, { value: 6 }] });
   });
 
-  it("answers 204 where nothing comes of the records", async () => {
+  it("answers 204 when the function returns nothing for the records", async () => {
     const { status, json } = await ask(handler, post("/tasks/double", { json: [{ value: 0 }] }));
     assert.deepEqual([status, json], [204, undefined]);
   });
@@ -113,7 +113,7 @@ describe("POST /tasks/:id", () => {
     ]);
   });
 
-  it("takes back as the same records what it answers in JSON", async () => {
+  it("reads its own answers in JSON back as the same records", async () => {
     const named = (name: string) => ({ type: "record", name, fields: [{ name, type: "int" }] });
     const schema = {
       type: "record",
@@ -258,7 +258,7 @@ describe("POST /tasks/:id", () => {
     assert.deepEqual([whole.status, line.status], [400, 400]);
   });
 
-  it("answers 400 for Avro that is none", async () => {
+  it("answers 400 for invalid Avro", async () => {
     for (const type of ["avro/binary", "application/avro"]) {
       const headers = { "Content-Type": type };
       const { status, json } = await ask(
@@ -270,7 +270,7 @@ describe("POST /tasks/:id", () => {
     }
   });
 
-  it("answers 415 for a body of another type, 406 for a kind that it cannot give", async () => {
+  it("answers 415 for a Content-Type that it cannot read, 406 for an Accept that it cannot give", async () => {
     const text = await ask(handler, post("/tasks/double", { body: "4" }));
     assert.equal(text.status, 415);
     const headers = { Accept: "text/html" };
@@ -448,7 +448,7 @@ describe("POST /tasks/:id", () => {
     assert.equal(status, 204);
   });
 
-  it("shows the trace of the request to the function, and none of what is no trace", async () => {
+  it("gives the function the trace of the request, and ignores an invalid one", async () => {
     const seen: (string | undefined)[] = [];
     const other = handlers.make({
       pipeline: pipeline(),

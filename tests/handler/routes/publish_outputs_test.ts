@@ -204,7 +204,7 @@ onServers("POST /tasks/:id?publish=true", (given) => {
     assert.equal((await stored("show")).length, 4);
   });
 
-  it("publishes what came of the others where a record failed, and stores no more when it is sent again", async () => {
+  it("publishes the outputs of the others where a record failed, and stores none twice when the request is repeated", async () => {
     const { handler, stored } = flow();
     const headers = { "Idempotency-Key": "with a bad one" };
     for (let i = 0; i < 2; i++) {
@@ -218,7 +218,7 @@ onServers("POST /tasks/:id?publish=true", (given) => {
   });
 
   it(
-    "goes on after NATS went away and came back between two requests, and says 503 or 408 meanwhile",
+    "goes on after NATS was unreachable between two requests, and answers 503 or 408 meanwhile",
     {
       timeout: 60_000,
     },

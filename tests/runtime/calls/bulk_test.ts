@@ -66,7 +66,7 @@ dag:
     assert.equal(task("write").counts.acked, 25);
   });
 
-  it("writes what is there when the timer ends", LONG, async () => {
+  it("writes an incomplete bulk when its timer ends", LONG, async () => {
     const { bulks, write } = sink();
     await flow({
       meta: "bulk.enabled: true, bulk.flush.timer: 100, bulk.flush.size: 1000",
@@ -120,7 +120,7 @@ dag:
     assert.equal(task("write").counts.acked, 3);
   });
 
-  it("fails only the records that it is told of", LONG, async () => {
+  it("fails only the records that flush() names", LONG, async () => {
     const { bulks, write } = sink((records, ctx) => {
       records.forEach(({ n }, index) => {
         if (n === 2) ctx.fail(index, new AckError("refused for good"));
@@ -138,7 +138,7 @@ dag:
     assert.deepEqual({ acked, errors, nacked }, { acked: 8, errors: 2, nacked: 1 });
   });
 
-  it("fails all records of a bulk that throws, and tries each again", LONG, async () => {
+  it("fails all records of a bulk whose flush() throws, and retries each", LONG, async () => {
     let calls = 0;
     const { bulks, write } = sink(() => {
       if (++calls === 1) throw new Error("the other side is broken");
@@ -153,7 +153,7 @@ dag:
     assert.deepEqual({ acked, errors, redelivered }, { acked: 4, errors: 4, redelivered: 4 });
   });
 
-  it("holds a bulk while the other side is away, and uses up no attempt", LONG, async () => {
+  it("keeps a bulk while its target is unreachable, and counts no attempt", LONG, async () => {
     let asked = 0;
     const attempts: number[] = [];
     const { bulks, write } = sink((_records, ctx) => {
@@ -174,7 +174,7 @@ dag:
     assert.ok(logged.some(({ message }) => String(message).startsWith("The index is away")));
   });
 
-  it("takes up the next bulk while one is written", LONG, async () => {
+  it("fills the next bulk while one is written", LONG, async () => {
     const gate = Promise.withResolvers<void>();
     let progress: readonly TaskProgress[] = [];
     const { bulks, write } = sink(async () => {

@@ -84,7 +84,7 @@ describe("CallTimes", () => {
     assert.deepEqual(measured, [7]);
   });
 
-  it("looks once for a call after one that took no time", () => {
+  it("reads the clock once for a call after one that took no time", () => {
     const step = stepOf(() => {});
     atOnce(step);
     looks = 0;
@@ -94,7 +94,7 @@ describe("CallTimes", () => {
     assert.deepEqual(measured, [0, 1]);
   });
 
-  it("looks twice again once a call seems to have taken its time", () => {
+  it("reads the clock twice for each call again after one that took time", () => {
     let takes = 0;
     const step = stepOf(() => now += takes);
     atOnce(step);
@@ -104,7 +104,7 @@ describe("CallTimes", () => {
     assert.deepEqual(measured, [0, 8, 7]);
   });
 
-  it("never takes a look of long ago for the beginning of a call", () => {
+  it("does not take an old reading of the clock for the start of a call", () => {
     const step = stepOf(() => {});
     atOnce(step);
     now += 1000;
@@ -119,7 +119,7 @@ describe("CallTimes", () => {
     assert.deepEqual(measured, [7, 7]);
   });
 
-  it("looks once for several calls after many that took no time", () => {
+  it("reads the clock once for several calls after many that took no time", () => {
     const step = stepOf(() => {});
     manyLike(step, 0);
     for (let i = 0; i < 80; i++) step(FLIGHT);
@@ -128,7 +128,7 @@ describe("CallTimes", () => {
     assert.equal(looks, 10);
   });
 
-  it("loses no time of a group, and shares it out", () => {
+  it("shares the time of a group among its calls, and loses none of it", () => {
     const step = stepOf(() => now += 1 / 64);
     now = 5;
     manyLike(step, 1 / 64);
@@ -137,7 +137,7 @@ describe("CallTimes", () => {
     assert.deepEqual(measured, new Array(16).fill(1 / 64));
   });
 
-  it("knows the one call of a group that took its time, and times the next by themselves", () => {
+  it("finds the one slow call of a group, and times the next calls one by one", () => {
     let takes = 0;
     const step = stepOf(() => now += takes);
     manyLike(step, 0);
@@ -152,7 +152,7 @@ describe("CallTimes", () => {
     assert.equal(looks, 2);
   });
 
-  it("lets a function hold the thread for one group before somebody sees it, and no longer", () => {
+  it("reports a function that holds the thread after one group of calls at the latest", () => {
     let takes = 0;
     const step = stepOf(() => now += takes);
     manyLike(step, 0);
@@ -169,7 +169,7 @@ describe("CallTimes", () => {
     assert.equal(clock.isOwed, false);
   });
 
-  it("owes nothing when a call of a group throws", () => {
+  it("leaves no call of a group untimed when one throws", () => {
     let fails = false;
     const step = stepOf(() => {
       if (fails) throw new Error("no");
@@ -182,7 +182,7 @@ describe("CallTimes", () => {
     assert.deepEqual(measured, [0, 0]);
   });
 
-  it("owes nothing when a call of a group has to be awaited, and times that from where it began", async () => {
+  it("leaves no call of a group untimed when one is asynchronous, and times that one from its start", async () => {
     let waits = false;
     const step = stepOf(() => {
       now += 1 / 64;
@@ -199,7 +199,7 @@ describe("CallTimes", () => {
     assert.deepEqual(measured, [1 / 64, 1 / 64, 7 + 1 / 64]);
   });
 
-  it("never leaves a call to a look of later when its worker is not at it", () => {
+  it("leaves no call untimed while its worker does something else", () => {
     const step = stepOf(() => {});
     manyLike(step, 0);
     clock.isFresh = false;

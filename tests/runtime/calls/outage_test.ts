@@ -25,7 +25,7 @@ function fault(kind: StoreErrorKind): StoreError {
 
 for (const [kind, said] of FAULTS) {
   describe(`a worker whose store is ${kind}`, () => {
-    it("waits with the record in hand and uses up no attempt", async () => {
+    it("keeps the record, waits, and counts no attempt", async () => {
       const store = new MemoryStore({ buckets: ["docs"] });
       await store.put("docs", "a", new Uint8Array(1));
       let down = false;
@@ -54,7 +54,7 @@ for (const [kind, said] of FAULTS) {
       assert.ok(logged.some((line) => String(line.message).includes(said)));
     });
 
-    it("hands the record back when it stops meanwhile, and uses up no attempt", async () => {
+    it("nacks the record when it is stopped meanwhile, and counts no attempt", async () => {
       const store = new MemoryStore({ buckets: ["docs"] });
       await store.put("docs", "a", new Uint8Array(1));
       let isDown = false;
@@ -77,7 +77,7 @@ for (const [kind, said] of FAULTS) {
       assert.ok(!logged.some(({ message }) => /^Record (failed|is a dead)/.test(String(message))));
     });
 
-    it("counts the failure when the store answers and fails just this object", async () => {
+    it("counts an attempt when the store answers and fails this object alone", async () => {
       const store = new MemoryStore({ buckets: ["docs"] });
       await store.put("docs", "a", new Uint8Array(1));
       const { task } = await runFlow({

@@ -51,7 +51,7 @@ const RETURNED: readonly {
 
 onBothBrokers("what a function returns", (given) => {
   it(
-    "is sent on or a dead letter that names the field, and holds nobody else up",
+    "is published or becomes a dead letter that names the field, and delays no other record",
     LONG,
     async () => {
       const { report, printed, logged } = await runFlow({

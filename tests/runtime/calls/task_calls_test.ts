@@ -35,7 +35,7 @@ class SlowFiles extends MemoryFiles {
 }
 
 describe("calls of a function", () => {
-  it("come one at a time, whatever is tidied up after earlier ones", async () => {
+  it("are made one at a time, also while files of earlier ones are removed", async () => {
     const store = new MemoryStore({ buckets: ["docs"] });
     for (let i = 0; i < 12; i++) await store.put("docs", `${i}`, new Uint8Array([i]));
     let now = 0;

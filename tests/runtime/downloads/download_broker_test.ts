@@ -103,7 +103,7 @@ dag:
   const place = (key: string, bucket = "docs") => ({ bucket, key });
 
   it(
-    "gives the function each object as a file, which goes when the record is acknowledged",
+    "gives the function each object as a file, which is removed when the record is acknowledged",
     long,
     async () => {
       const { seen, counts } = await download([place("a.txt"), place("dir/b.txt")]);
@@ -119,7 +119,7 @@ dag:
     },
   );
 
-  it("downloads anew for the next attempt", long, async () => {
+  it("downloads the object again for the next attempt", long, async () => {
     const paths: string[] = [];
     const { counts } = await download([place("a.txt")], {
       functions: {
@@ -195,7 +195,7 @@ dag:
     },
   );
 
-  it("waits while the store does not take the password, and uses up no attempt", long, async () => {
+  it("waits while the store rejects the password, and counts no attempt", long, async () => {
     const store = storeOf({ password: new Secret(crypto.randomUUID()) });
     const { check } = store;
     store.check = async (bucket, signal) => {
@@ -211,7 +211,7 @@ dag:
     assert.ok(messages.some((said) => said.startsWith("The store lets nobody in")), `${messages}`);
   });
 
-  it("waits for a store that is away, and uses up no attempt", long, async () => {
+  it("waits for an unreachable store, and counts no attempt", long, async () => {
     const store = storeOf({ timing: { tries: 2, backoffMs: 5 }, checkMs: 2000 });
     const asked = Promise.withResolvers<void>();
     const { check } = store;
@@ -230,7 +230,7 @@ dag:
   });
 
   it(
-    "with KFLOW_DL_UP_PROGRESS tells how far a download over 1 MiB is, and an upload",
+    "with KFLOW_DL_UP_PROGRESS logs how far a download over 1 MiB is, and an upload",
     long,
     async () => {
       await storeOf().put("docs", "large.bin", randomBytes(4 * MIB));

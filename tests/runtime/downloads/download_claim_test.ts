@@ -81,7 +81,7 @@ describe("DownloadClaim", () => {
     assert.equal((await files.stat(`${living.folder}/download/a.txt`))?.size, 1);
   });
 
-  it("goes by the process itself where that is known: one that is gone at once, and none that lives", async () => {
+  it("asks for the process itself where it can: removes the folder of a dead one at once, and never that of a living one", async () => {
     const { start, alive, killAll, pass, tops } = setUp();
     const gone = await start("gone");
     const blocked = await start("blocked");
@@ -125,7 +125,7 @@ describe("DownloadClaim", () => {
     assert.deepEqual(await tops(), theirs.sort());
   });
 
-  it("goes with its process, unless files are left that were not flushed", async () => {
+  it("is removed with the end of its process, unless unflushed files are left", async () => {
     const { files, start, pass, tops } = setUp();
     const empty = await start();
     const kept = await start();
@@ -138,7 +138,7 @@ describe("DownloadClaim", () => {
     assert.deepEqual(await tops(), []);
   });
 
-  it("goes on and warns when a claim cannot be renewed or a folder not removed", async () => {
+  it("warns and continues when a claim cannot be renewed or a folder not removed", async () => {
     const { files, start, killAll, pass, logged } = setUp();
     await start();
     await start();

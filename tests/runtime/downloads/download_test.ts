@@ -54,7 +54,7 @@ describe("Downloads", () => {
     });
   }
 
-  it("leaves nothing behind when the object is missing or breaks off", async () => {
+  it("leaves no file behind when the object is missing or breaks off", async () => {
     const { downloads, files, store } = await setUp("a");
     await assert.rejects(downloads.fetch({ bucket: "docs", key: "b" }, signal), /b/);
     const get = store.get.bind(store);
@@ -66,7 +66,7 @@ describe("Downloads", () => {
     assert.deepEqual(await files.list(""), []);
   });
 
-  it("says what a record without bucket and key lacks", async () => {
+  it("names what a record without bucket and key lacks", async () => {
     const { downloads } = await setUp();
     await assert.rejects(downloads.fetch({ bucket: 5 }, signal), /"bucket" and "key"/);
   });

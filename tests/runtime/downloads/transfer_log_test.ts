@@ -38,7 +38,7 @@ async function linesOf(
 }
 
 describe("TransferLog", () => {
-  it("says direction, object, percent, bytes and total at INFO at each step", async () => {
+  it("logs direction, object, percent, bytes and total at INFO at each step", async () => {
     const lines = await linesOf(25);
     assert.deepEqual(
       lines.map(({ time: _, ...line }) => line),
@@ -63,13 +63,13 @@ describe("TransferLog", () => {
       [100, 65_536, [100]],
     ] as const
   ) {
-    it(`with ${percent} % and pieces of ${piece} bytes tells ${expected.slice(0, 5).join(", ")} %`, async () => {
+    it(`with ${percent} % and pieces of ${piece} bytes logs ${expected.slice(0, 5).join(", ")} %`, async () => {
       const lines = await linesOf(percent, { piece: Math.ceil(piece) });
       assert.deepEqual(lines.map((line) => line.percent), expected);
     });
   }
 
-  it("says nothing unless it is asked to, nor of what has 1 MiB or less, nor of an unknown total", async () => {
+  it("logs nothing unless it is asked to, nor for 1 MiB or less, nor for an unknown total", async () => {
     assert.deepEqual(await linesOf(undefined), []);
     assert.deepEqual(await linesOf(10, { total: MIB }), []);
     assert.equal((await linesOf(100, { total: MIB + 1 })).length, 1);
@@ -82,7 +82,7 @@ describe("TransferLog", () => {
     assert.deepEqual(lines, []);
   });
 
-  it("never says 100 % of what failed", async () => {
+  it("never logs 100 % for a transfer that failed", async () => {
     const { lines, log } = logged();
     const progress = new TransferLog({ log, percent: 10 })
       .begin({ direction: "Upload", bucket: "b", key: "k", total: 2 * MIB });
@@ -92,7 +92,7 @@ describe("TransferLog", () => {
 });
 
 describe("KFLOW_DL_UP_PROGRESS and put()", () => {
-  it("tells of a stream of known size, and not of bytes or of a stream of unknown size", async () => {
+  it("log a stream of known size, and neither bytes nor a stream of unknown size", async () => {
     const { lines, log } = logged();
     const store = taskStoreOf(new MemoryStore({ createBuckets: true }), { log, percent: 50 });
     await store.put("docs", "known", bodyOf(4 * MIB, 65_536), { size: 4 * MIB });

@@ -68,7 +68,7 @@ describe("upload() of a task's store", () => {
     });
   }
 
-  it("reads no further ahead of the store than one piece, and lets go of the file", async () => {
+  it("reads at most one piece ahead of the store, and closes the file", async () => {
     let pulled = 0;
     let cancelled = false;
     const body = new ReadableStream<Uint8Array>({
@@ -160,12 +160,15 @@ describe("upload() to MinIO", { skip: serverSkip("minio") }, () => {
 });
 
 onBothBrokers("upload() from user code", (given) => {
-  it("is there in open, process, flush, and in a source's open and generator", LONG, async () => {
-    const store = new MemoryStore({ createBuckets: true });
-    const upload = (ctx: { store: TaskStore }, key: string) =>
-      ctx.store.upload(small, "uploads", key);
-    const { report } = await runFlow({
-      yaml: `
+  it(
+    "is available in open, process, flush, and in a source's open and generator",
+    LONG,
+    async () => {
+      const store = new MemoryStore({ createBuckets: true });
+      const upload = (ctx: { store: TaskStore }, key: string) =>
+        ctx.store.upload(small, "uploads", key);
+      const { report } = await runFlow({
+        yaml: `
 mode: batch
 name: ${given.flowId()}
 globalConfig: {store: {addr: "memory:"}}
@@ -174,35 +177,36 @@ dag:
   - {id: work, type: raw, module: ./m.ts, out: [sink], schema: '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}'}
   - {id: sink, type: raw, module: ./m.ts, meta: {bulk: {enabled: true, flush: {size: 2, timer: 50}}}}
 `,
-      broker: given.broker,
-      store,
-      functions: {
-        make: {
-          open: async (ctx: OpenContext) => void await upload(ctx, "source-open"),
-          async *generate(ctx: GeneratorContext) {
-            await upload(ctx, "generate");
-            yield { n: 1 };
+        broker: given.broker,
+        store,
+        functions: {
+          make: {
+            open: async (ctx: OpenContext) => void await upload(ctx, "source-open"),
+            async *generate(ctx: GeneratorContext) {
+              await upload(ctx, "generate");
+              yield { n: 1 };
+            },
+          },
+          work: {
+            open: async (ctx: OpenContext) => void await upload(ctx, "open"),
+            async process(record: object, ctx: Context) {
+              await upload(ctx, "process");
+              return record;
+            },
+          },
+          sink: {
+            process() {},
+            async flush(_records: unknown, ctx: BulkContext) {
+              await upload(ctx, "flush");
+              await upload(ctx.of(0), "flush-record");
+            },
           },
         },
-        work: {
-          open: async (ctx: OpenContext) => void await upload(ctx, "open"),
-          async process(record: object, ctx: Context) {
-            await upload(ctx, "process");
-            return record;
-          },
-        },
-        sink: {
-          process() {},
-          async flush(_records: unknown, ctx: BulkContext) {
-            await upload(ctx, "flush");
-            await upload(ctx.of(0), "flush-record");
-          },
-        },
-      },
-    });
-    assert.deepEqual(report.tasks.map(({ counts }) => counts.errors), [0, 0, 0]);
-    for (const key of ["source-open", "generate", "open", "process", "flush", "flush-record"]) {
-      assert.equal(await textOf(store, "uploads", key), "small file", key);
-    }
-  });
+      });
+      assert.deepEqual(report.tasks.map(({ counts }) => counts.errors), [0, 0, 0]);
+      for (const key of ["source-open", "generate", "open", "process", "flush", "flush-record"]) {
+        assert.equal(await textOf(store, "uploads", key), "small file", key);
+      }
+    },
+  );
 });

@@ -104,7 +104,7 @@ dag:
       all.map(({ error }) => error.split("\n").at(-2)!).sort();
 
     it(
-      "that is killed and comes back: nothing that fails is acked meanwhile, nothing is lost",
+      "that is killed and comes back: failed records are not acked meanwhile, and none is lost",
       LONG,
       async () => {
         const keys = Array.from({ length: 8 }, (_, i) => `k${i}`);
@@ -147,7 +147,7 @@ dag:
     );
 
     it(
-      "that is missing: says how to make it, acks nothing, and goes on when somebody has made it",
+      "that is missing: the log says how to make it, nothing is acked, and all goes on once it exists",
       LONG,
       async () => {
         const { running, counts } = begin("missing", {

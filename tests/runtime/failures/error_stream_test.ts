@@ -261,7 +261,7 @@ describe("the error side stream", () => {
     });
   }
 
-  it("that is down holds what fails without using up attempts; the others go on; nothing is lost", async () => {
+  it("that is down: failed records are kept without counting attempts, the others go on, and none is lost", async () => {
     const broker = createMemoryBroker();
     const inner = createMemoryBroker();
     const errorBroker = broken(inner);
@@ -301,7 +301,7 @@ describe("the error side stream", () => {
     await broker.close();
   });
 
-  it("that is down hands back what failed when the worker stops", async () => {
+  it("that is down: failed records are nacked when the worker stops", async () => {
     const stop = new AbortController();
     const inner = createMemoryBroker();
     const { task } = await runFlow({

@@ -121,7 +121,7 @@ dag:
     );
   }
 
-  it("sends on nothing of a call whose last record does not fit the schema", LONG, async () => {
+  it("publishes nothing of a call whose last record does not fit the schema", LONG, async () => {
     const { printed, errors } = await flow((record: Input, ctx: Context) =>
       ctx.delivery.attempt === 1 ? [record, { ...record, n: "many" }] : record
     );
@@ -130,27 +130,31 @@ dag:
     assert.match(classAndReason(record!)[1], /n: expected int, got "many"/);
   });
 
-  it("leaves what becomes of the input to a class that overrides both methods", LONG, async () => {
-    class Later extends AckError {
-      override shouldAck() {
-        return false;
+  it(
+    "leaves the decision about the input to a class that overrides both methods",
+    LONG,
+    async () => {
+      class Later extends AckError {
+        override shouldAck() {
+          return false;
+        }
+        override payloadAsJson() {
+          return false;
+        }
       }
-      override payloadAsJson() {
-        return false;
-      }
-    }
-    const { work, errors } = await flow((record: Input, ctx: Context) => {
-      if (ctx.delivery.attempt === 1) throw new Later("wait");
-      return record;
-    });
-    assert.deepEqual([work.nacked, work.acked], [1, 1]);
-    const [record] = await errors.records(1);
-    assert.deepEqual(classAndReason(record!), ["Later", "wait"]);
-    assert.deepEqual(decoded(record!), { n: 0, text: "a" });
-  });
+      const { work, errors } = await flow((record: Input, ctx: Context) => {
+        if (ctx.delivery.attempt === 1) throw new Later("wait");
+        return record;
+      });
+      assert.deepEqual([work.nacked, work.acked], [1, 1]);
+      const [record] = await errors.records(1);
+      assert.deepEqual(classAndReason(record!), ["Later", "wait"]);
+      assert.deepEqual(decoded(record!), { n: 0, text: "a" });
+    },
+  );
 
   it(
-    "acts as the document's MyException: replays what may pass, not what is permanent",
+    "is retried or given up as the document's MyException says: retried if it may pass, given up if it is permanent",
     LONG,
     async () => {
       const attempts: string[] = [];
@@ -173,7 +177,7 @@ dag:
     },
   );
 
-  it("is one whatever is thrown, and ends nothing", LONG, async () => {
+  it("may be any thrown value, and does not end the worker", LONG, async () => {
     const hostile = {
       toString() {
         throw new Error("no text");
@@ -213,7 +217,7 @@ dag:
     }
   });
 
-  it("is told although the function has made its record unprintable", LONG, async () => {
+  it("is reported although the function has made its record unprintable", LONG, async () => {
     const { printed, work, errors } = await flow((record: Input, ctx: Context) => {
       if (ctx.delivery.attempt > 1) return record;
       Object.assign(record, { self: record, id: Object.create(null) });
@@ -347,7 +351,7 @@ dag:
         );
       });
 
-      it(`in close() takes nothing back and is told: ${what} ${how}`, LONG, async () => {
+      it(`in close() changes no result and is reported: ${what} ${how}`, LONG, async () => {
         const { printed, task, errors } = await flow({
           process: (record: Input) => record,
           close: () => thrown(fail),

@@ -38,7 +38,7 @@ dag:
   return [calls, task("work").counts.dead];
 }
 
-describe("a record whose error another try cannot cure", () => {
+describe("a record whose error no retry can fix", () => {
   it("is given up after two tries if the result does not fit its schema", async () => {
     assert.deepEqual(await tries(() => ({ text: 7 })), [2, 1]);
   });
@@ -60,7 +60,7 @@ describe("a record whose error another try cannot cure", () => {
   });
 });
 
-describe("a record whose error another try may cure", () => {
+describe("a record whose error a retry may fix", () => {
   const work = () => {
     throw new Error("not now");
   };

@@ -35,7 +35,7 @@ function gaugesOf(metrics: TaskTally): Record<TaskGauge, number> {
 }
 
 describe("QueueGauges", () => {
-  it("asks at once, and sums what the workers of the task hold", async () => {
+  it("asks the broker at once, and sums what the workers of the task hold", async () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
     const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER });
     const state = () => Promise.resolve({ ...NOTHING, pending: 12, ackPending: 5 });
@@ -77,7 +77,7 @@ describe("QueueGauges", () => {
     });
   });
 
-  it("does not ask again before it has an answer, and then does", { timeout: 10_000 }, async () => {
+  it("asks the broker again only after it has answered", { timeout: 10_000 }, async () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
     const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER, everyMs: 1 });
     let asked = 0;
@@ -106,7 +106,7 @@ describe("QueueGauges", () => {
     assert.equal(asked, last);
   });
 
-  it("tells every worker's stall watch how the queue stands, and counts the stalled", async () => {
+  it("gives the state of the queue to every worker's stall watch, and counts the stalled workers", async () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
     const gauges = new QueueGauges({ metrics, log: quiet, stop: NEVER });
     const seen: unknown[] = [];
@@ -149,7 +149,7 @@ describe("QueueGauges", () => {
     assert.equal(metrics.gauge("inFlight"), 0);
   });
 
-  it("keeps the last answer while the broker is away, and says so for debugging only", async () => {
+  it("keeps the last answer while the broker is unreachable, and logs that at DEBUG only", async () => {
     const metrics = new TaskTally({ flow: "f", task: "t" });
     const lines: string[] = [];
     const log = createLogger({ level: "DEBUG", write: (line) => void lines.push(line) });

@@ -24,7 +24,7 @@ function watched() {
 }
 
 describe("StallWatch", () => {
-  it("sees an idle worker that gets nothing for three ack waits though records wait", () => {
+  it("reports an idle worker that gets nothing for three ack waits though records wait", () => {
     const { watch, pass } = watched();
     pass(3, WAITING);
     assert.equal(watch.isStalled, false);
@@ -32,7 +32,7 @@ describe("StallWatch", () => {
     assert.equal(watch.isStalled, true);
   });
 
-  it("starts anew with each record that is begun", () => {
+  it("starts again with each record", () => {
     const { watch, counts, pass } = watched();
     for (let i = 0; i < 5; i++) {
       pass(2, WAITING);
@@ -42,7 +42,7 @@ describe("StallWatch", () => {
     }
   });
 
-  it("takes no idle worker for stalled while nothing waits or the broker does not answer", () => {
+  it("does not report an idle worker while no record waits or the broker does not answer", () => {
     const { watch, pass } = watched();
     pass(10, { pending: 0, ackPending: 5 });
     assert.equal(watch.isStalled, false);
@@ -51,7 +51,7 @@ describe("StallWatch", () => {
     assert.equal(watch.isStalled, false);
   });
 
-  it("counts what is held for requestAck() as nothing to do", () => {
+  it("does not report a worker that only holds inputs for requestAck()", () => {
     const { watch, worker, pass } = watched();
     worker.inFlight = worker.held = 4;
     pass(4, WAITING);
@@ -61,7 +61,7 @@ describe("StallWatch", () => {
     assert.equal(watch.isStalled, false);
   });
 
-  it("sees a function that does not return for three ack waits, while its record is not done", () => {
+  it("reports a function that does not return for three ack waits, while its record is not done", () => {
     const { watch, worker } = watched();
     worker.inFlight = 1;
     watch.look({ pending: 0, ackPending: 1 });

@@ -52,7 +52,7 @@ onBothBrokers("what a task has done", (given) => {
     });
   }
 
-  it("is counted in bytes: what came, and each record emitted once however many take it", async () => {
+  it("is counted in bytes: the inputs, and each output once for any number of consumers", async () => {
     const { task } = await run();
     // Avro writes a short text with one byte for its length.
     const all = 2 + 3 + 9 + 10 + 6;
@@ -84,7 +84,7 @@ onBothBrokers("what a task has done", (given) => {
     assert.ok(before <= source.startedAt! && source.startedAt! < source.endedAt!);
   });
 
-  it("says when it is over, and how its queue stands where somebody watches", async () => {
+  it("includes its end, and the state of its queue while it is watched", async () => {
     let watched: readonly TaskProgress[] = [];
     const { task } = await run(20, (progress) => {
       watched = progress;
@@ -100,7 +100,7 @@ onBothBrokers("what a task has done", (given) => {
 });
 
 describe("ErrorClasses", () => {
-  it("names a hundred classes and puts the rest together", () => {
+  it("counts a hundred classes by name and the rest together", () => {
     const classes = new ErrorClasses();
     for (let i = 0; i < 150; i++) classes.add(`E${i}`);
     classes.add("E0");

@@ -67,7 +67,7 @@ dag:
     return { seen, show: ({ mynumber }: { mynumber: number }) => void seen.push(mynumber) };
   }
 
-  it("sends nothing on before requestAck, and everything held after it", LONG, async () => {
+  it("publishes nothing before requestAck(), and everything held after it", LONG, async () => {
     const { seen, show } = collector();
     const before: number[] = [];
     const work = new Increment();
@@ -91,7 +91,7 @@ dag:
     assert.equal(task("work").counts.acked, 10);
   });
 
-  it("sends on in close() what is left over, if it asks there", LONG, async () => {
+  it("publishes the rest in close() if requestAck() is called there", LONG, async () => {
     const { seen, show } = collector();
     const work = new Increment();
     const closes: number[] = [];
@@ -125,7 +125,7 @@ dag:
     assert.ok(seen.length <= 5);
   });
 
-  it("keeps two workers that hold some each from waiting for each other", LONG, async () => {
+  it("lets two workers that hold inputs end without waiting for each other", LONG, async () => {
     const { seen, show } = collector();
     let calls = 0;
     const { task } = await flow({
@@ -194,7 +194,7 @@ dag:
   });
 
   it(
-    "takes back the request of a call that fails, and settles that input alone",
+    "ignores requestAck() of a call that fails, and settles that input alone",
     LONG,
     async () => {
       const { seen, show } = collector();
@@ -217,7 +217,7 @@ dag:
     },
   );
 
-  it("names both numbers when max.in.flight is reached without a request", LONG, async () => {
+  it("logs both numbers when max.in.flight is reached without requestAck()", LONG, async () => {
     await assert.rejects(
       flow({
         meta: ", max.in.flight: 4",
@@ -231,7 +231,7 @@ dag:
     );
   });
 
-  it("hands back what is held when the worker is stopped", LONG, async () => {
+  it("nacks the held inputs when the worker is stopped", LONG, async () => {
     const { seen, show } = collector();
     const stop = new AbortController();
     const first = flow({
@@ -263,7 +263,7 @@ dag:
 });
 
 onBothBrokers("files under manual acknowledgement", (given) => {
-  it("stay after the acknowledgement until flush, and leave with it", LONG, async () => {
+  it("are kept after the acknowledgement until flush() removes them", LONG, async () => {
     const files = new MemoryFiles();
     const store = new MemoryStore({ buckets: ["docs"] });
     for (const key of ["a", "b", "c"]) await store.put("docs", key, new Uint8Array(3));

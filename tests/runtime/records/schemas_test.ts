@@ -81,7 +81,7 @@ describe("Schemas", () => {
     assert.equal(state.asked, 1);
   });
 
-  it("of() keeps no more schemas than fit into its memory, whatever messages name", async () => {
+  it("of() keeps no more schemas than fit into its memory, for any fingerprints in messages", async () => {
     const state = new CountedState();
     const padding = "x".repeat(50_000);
     const written = Array.from(

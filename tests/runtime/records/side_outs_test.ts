@@ -71,7 +71,7 @@ dag:
   const stored = async (flow: string, task: string) =>
     (await given.broker.queueState(`kflow-${flow}-${task}`, `${flow}-${task}`))?.lastSequence ?? 0;
 
-  it("takes what the document's demo sends, and the main output goes on as if nothing was", async () => {
+  it("takes the records of the document's demo, and the main output stays the same", async () => {
     const { mains, sides } = await run((record, ctx) => {
       if (record.msg === "") {
         const side = ctx.newRecord("mysideout");
@@ -94,7 +94,7 @@ dag:
     );
   });
 
-  it("has its record at once: before the call is over, and before the main output", async () => {
+  it("gets its record at once: before the call is over, and before the main output", async () => {
     const flow = given.flowId();
     const seen: number[][] = [];
     await run(async (record, ctx) => {
@@ -117,7 +117,7 @@ dag:
     assert.equal(task("forward").counts.acked, 1);
   });
 
-  it("does not get a record twice when its input comes again within the window", async () => {
+  it("does not get a record twice when its input is redelivered within the duplicate window", async () => {
     const { mains, ids, task } = await run((record, ctx) => {
       for (const name of ["a", "b"]) {
         void ctx.toSideStream("mysideout", { err: "x", id: `${record.id}${name}` });

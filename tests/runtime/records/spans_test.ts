@@ -56,7 +56,7 @@ dag:
 `;
   }
 
-  it("are one for each delivery, each behind the one before", LONG, async () => {
+  it("are made one for each delivery, each a child of the one before", LONG, async () => {
     const topic = await topicWith([{ traceparent: `00-${ID}-${BEFORE}-01`, tracestate: "a=1" }]);
     const spans = new Collected(false);
     const seen: (string | undefined)[] = [];
@@ -99,7 +99,7 @@ dag:
     assert.equal(read!.attributes["messaging.destination.name"], topic);
   });
 
-  it("tell of each failed attempt why it failed", LONG, async () => {
+  it("name the error of each failed attempt", LONG, async () => {
     const traceparent = `00-${ID}-${BEFORE}-01`;
     const topic = await topicWith([{ traceparent }, { traceparent }]);
     const spans = new Collected(false);
@@ -133,25 +133,29 @@ dag:
     assert.deepEqual(parents, new Set(spans.named("process read").map(({ spanId }) => spanId)));
   });
 
-  it("are none of a trace that is not sampled, which goes along all the same", LONG, async () => {
-    const topic = await topicWith([{ traceparent: `00-${ID}-${BEFORE}-00` }, undefined]);
-    const spans = new Collected(false);
-    const seen: Record<number, string | undefined> = {};
-    await runFlow({
-      yaml: pipelineOf(topic),
-      broker: given.broker,
-      spans,
-      functions: {
-        work: (record: unknown) => record,
-        show({ n }: { n: number }, ctx: Context) {
-          seen[n] = ctx.traceparent;
+  it(
+    "are not made for a trace that is not sampled, which is passed on all the same",
+    LONG,
+    async () => {
+      const topic = await topicWith([{ traceparent: `00-${ID}-${BEFORE}-00` }, undefined]);
+      const spans = new Collected(false);
+      const seen: Record<number, string | undefined> = {};
+      await runFlow({
+        yaml: pipelineOf(topic),
+        broker: given.broker,
+        spans,
+        functions: {
+          work: (record: unknown) => record,
+          show({ n }: { n: number }, ctx: Context) {
+            seen[n] = ctx.traceparent;
+          },
         },
-      },
-    });
-    assert.deepEqual(spans.all, []);
-    assert.match(seen[0]!, new RegExp(`^00-${ID}-[0-9a-f]{16}-00$`));
-    assert.equal(seen[1], undefined);
-  });
+      });
+      assert.deepEqual(spans.all, []);
+      assert.match(seen[0]!, new RegExp(`^00-${ID}-[0-9a-f]{16}-00$`));
+      assert.equal(seen[1], undefined);
+    },
+  );
 
   it("begin at a source that reads a topic, for a message without a trace", LONG, async () => {
     const topic = await topicWith([undefined, undefined]);

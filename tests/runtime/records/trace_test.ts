@@ -26,7 +26,7 @@ function deliveryWith(headers: Record<string, string>): Pick<Delivery, "header">
 }
 
 describe("Trace", () => {
-  it("goes on with the same trace and flags, and with a span of its own", () => {
+  it("continues with the same id and flags, and with a span of its own", () => {
     const trace = Trace.of(deliveryWith({ traceparent: GIVEN, tracestate: "a=1" }))!;
     assert.equal(trace.id, ID);
     assert.match(trace.parent, new RegExp(`^00-${ID}-[0-9a-f]{16}-01$`));
@@ -41,7 +41,7 @@ describe("Trace", () => {
     assert.deepEqual(Object.keys(other.on({})), ["traceparent"]);
   });
 
-  it("takes a later version for what it knows of it", () => {
+  it("reads a later version of the header as far as it knows it", () => {
     const later = Trace.of(deliveryWith({ traceparent: `cc-${ID}-00f067aa0ba902b7-01-more` }))!;
     assert.match(later.parent, new RegExp(`^00-${ID}-`));
   });
@@ -57,7 +57,7 @@ describe("Trace", () => {
     `00-${ID}-00f067aa0ba902b7`,
   ];
   for (const given of none) {
-    it(`takes ${JSON.stringify(given)} for none`, () => {
+    it(`ignores the invalid header ${JSON.stringify(given)}`, () => {
       assert.equal(Trace.of(deliveryWith({ traceparent: given })), undefined);
     });
   }
@@ -65,7 +65,7 @@ describe("Trace", () => {
 
 onBothBrokers("the trace of a message", (given) => {
   it(
-    "goes to outputs, side outs, error records, the context and log lines, a new span each time",
+    "is passed to outputs, side outs, error records, the context and log lines, a new span each time",
     LONG,
     async () => {
       const { broker } = given;
@@ -155,7 +155,7 @@ dag:
     },
   );
 
-  it("goes to the requests of S3 and Elasticsearch that are made for it", LONG, async () => {
+  it("is passed to the requests of S3 and Elasticsearch that are made for it", LONG, async () => {
     const { broker } = given;
     const stream = `traced-${crypto.randomUUID().slice(0, 8)}`;
     const topic = `${stream}.in`;

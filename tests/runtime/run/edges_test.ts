@@ -170,7 +170,7 @@ describe("an edge", () => {
     assert.equal(task("slow").counts.acked, 5000);
   });
 
-  it("is worked off by the next run where an earlier one was stopped", async () => {
+  it("is emptied by the next run where an earlier one was stopped", async () => {
     const broker = createMemoryBroker();
     const yaml = pipeline(
       `
@@ -226,7 +226,7 @@ describe("an edge", () => {
 });
 
 describe("close() of a function", () => {
-  it("that fails takes nothing back, and the report names it", async () => {
+  it("that fails changes no result, and the report names it", async () => {
     class Closes {
       process(): void {}
       close(): void {

@@ -12,7 +12,7 @@ function batchEnd(state: MemoryState, run = "r"): BatchEnd {
 }
 
 describe("BatchEnd", () => {
-  it("resolves when the last of the producers is finished, whoever records it", async () => {
+  it("resolves when the last of the producers is finished, recorded by any worker", async () => {
     const state = new MemoryState();
     const waiting = batchEnd(state).waitFor(["a", "b"], new AbortController().signal);
     await batchEnd(state).finish("a");
@@ -22,14 +22,14 @@ describe("BatchEnd", () => {
     assert.equal(await waiting, true);
   });
 
-  it("is told to stop waiting by the signal", async () => {
+  it("stops waiting when the signal is aborted", async () => {
     const stop = new AbortController();
     const waiting = batchEnd(new MemoryState()).waitFor(["a"], stop.signal);
     stop.abort();
     assert.equal(await waiting, false);
   });
 
-  it("tells runs apart", async () => {
+  it("keeps the finished tasks of each run apart", async () => {
     const state = new MemoryState();
     await batchEnd(state, "one").finish("a");
     assert.equal(await batchEnd(state, "one").isFinished("a"), true);
@@ -44,7 +44,7 @@ describe("BatchEnd", () => {
     assert.deepEqual(await state.keys("finished"), ["finished.f.two.a"]);
   });
 
-  it("asks no more often for a thousand tasks that wait than for one", async () => {
+  it("asks the broker no more often for a thousand waiting tasks than for one", async () => {
     const state = new MemoryState();
     let asked = 0;
     const keys = state.keys.bind(state);

@@ -51,7 +51,7 @@ dag:
 
 onNats("a source whose queue is full", (given) => {
   it(
-    "stops long before its grace is over, and goes on without a gap or a double",
+    "stops long before its grace is over, and continues without gaps or duplicates",
     LONG,
     async () => {
       const stop = new AbortController();

@@ -37,7 +37,7 @@ describe("duplicate windows", () => {
     assert.deepEqual(await windows({ work: "max.poll.interval.ms: 20000" }), all);
   });
 
-  it("outlast five ack waits of the task that fills the queue, whose records may come again so late", async () => {
+  it("outlast five ack waits of the task that fills the queue, whose records may be redelivered that late", async () => {
     assert.deepEqual(await windows({ work: `max.poll.interval.ms: ${60 * MINUTE}` }), {
       work: 300 * MINUTE,
       last: 300 * MINUTE,
@@ -55,7 +55,7 @@ describe("duplicate windows", () => {
     });
   });
 
-  it("are what the file says", async () => {
+  it("are as long as the file says", async () => {
     const found = await windows({
       work: `max.poll.interval.ms: ${60 * MINUTE}`,
       last: "duplicate.window.ms: 5000",

@@ -42,7 +42,7 @@ describe("an embedded run with the id of an earlier one", () => {
     };
   }
 
-  it("does the work of one that was stopped, whose records went with the process", async () => {
+  it("repeats the work of one that was stopped, whose records were lost with the process", async () => {
     const pass = await setUp();
     const first = await pass({ stopAt: 1 });
     assert.equal(first.report.finished, false);
@@ -52,7 +52,7 @@ describe("an embedded run with the id of an earlier one", () => {
     assert.equal(second.report.finished, true);
   });
 
-  it("does nothing after one that was finished, and says so", async () => {
+  it("does nothing after one that was finished, and logs that", async () => {
     const pass = await setUp();
     await pass({});
     const second = await pass({});

@@ -13,7 +13,7 @@ dag:
 `;
 
 describe("close() of a source", () => {
-  it("is called when the source cannot go on, and its reason is kept", async () => {
+  it("is called when the source fails, and the source's own error is reported", async () => {
     let closed = 0;
     const source = {
       run: () => Promise.reject(new StoreError("Cannot list", { kind: "denied" })),

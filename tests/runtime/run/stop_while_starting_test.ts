@@ -22,7 +22,7 @@ function untilAborted(signal: AbortSignal, stop: AbortController): Promise<void>
 }
 
 describe("a stop while tasks are opened", () => {
-  it("is a stop and no failure, for a source", async () => {
+  it("is not a failure of a source", async () => {
     const stop = new AbortController();
     const source = {
       open: ({ signal }: { signal: AbortSignal }) => untilAborted(signal, stop),
@@ -37,7 +37,7 @@ describe("a stop while tasks are opened", () => {
     assert.equal(report.finished, false);
   });
 
-  it("is a stop and no failure, for a function", async () => {
+  it("is not a failure of a function", async () => {
     const stop = new AbortController();
     const work = {
       open: ({ signal }: OpenContext) => untilAborted(signal, stop),

@@ -6,7 +6,7 @@ import { runFlow } from "../../support/in_process/flow.ts";
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "long"}]}';
 
 describe("a source on a broker that forgets", () => {
-  it("is told that a record is settled once all that came of it is, and not while it waits for room", async () => {
+  it("is notified that a record is settled once everything made from it is, and not while it waits for room", async () => {
     const settled: number[] = [];
     let early = 0;
     let emitted = 0;

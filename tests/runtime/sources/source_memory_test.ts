@@ -10,7 +10,7 @@ const RECORD_BYTES = 900_000;
 const MAX_BYTES = (16 << 20) + (2 << 20);
 
 onNats("a source of large records whose queue is full", (given) => {
-  it("makes no more of them than a bounded number of bytes", LONG, async () => {
+  it("holds no more of them than a bounded number of bytes", LONG, async () => {
     const stop = new AbortController();
     let made = 0;
     function* make() {

@@ -217,7 +217,7 @@ dag:
   }
 
   it(
-    "has dead letters of messages that came with words to the server, which are not obeyed again",
+    "has dead letters of messages with headers that command the server, which are not obeyed again",
     LONG,
     async () => {
       await (await manager()).streams.add({ name: "words", subjects: ["words.x"] });

@@ -86,7 +86,7 @@ onBothBrokers("nats-source", (given) => {
     return { flow, seen, ...result };
   }
 
-  it("emits what a stream of others holds, acks it, and ends with what was there when it began", async () => {
+  it("emits and acks the messages of a foreign stream, and ends with the last that was there when it started", async () => {
     const { stream, topic, put } = await topicOf(
       ...numbers(50).map((n) => numberSchema.encode({ n })),
     );
@@ -100,7 +100,7 @@ onBothBrokers("nats-source", (given) => {
     assert.equal(await left(given.broker, stream, `${flow}-read`), 0);
   });
 
-  it("goes on in the next run where its group was", async () => {
+  it("continues in the next run at the position of its group", async () => {
     const { topic, put } = await topicOf(numberSchema.encode({ n: 0 }));
     const flow = given.flowId();
     assert.deepEqual((await arrives({ topic, flow })).seen, [0]);
@@ -118,7 +118,7 @@ onBothBrokers("nats-source", (given) => {
     assert.equal(await left(given.broker, stream, groupId), 0);
   });
 
-  it("goes on in streaming mode until it is stopped", async () => {
+  it("reads on in streaming mode until it is stopped", async () => {
     const { topic, put } = await topicOf(numberSchema.encode({ n: 0 }));
     const stop = new AbortController();
     const seen: number[] = [];
@@ -279,7 +279,7 @@ onBothBrokers("nats-source", (given) => {
     assert.equal(task("read").counts.redelivered, 0);
   });
 
-  it("stores nothing a second time when its messages come again", LONG, async () => {
+  it("stores no record twice when its messages are redelivered", LONG, async () => {
     const { topic, stream } = await topicOf(
       ...numbers(20).map((n) => numberSchema.encode({ n })),
     );
@@ -326,7 +326,7 @@ onBothBrokers("nats-source", (given) => {
     );
   });
 
-  it("keeps meta.rate", async () => {
+  it("emits no more records in a second than meta.rate", async () => {
     const { topic } = await topicOf(...numbers(21).map((n) => numberSchema.encode({ n })));
     const started = performance.now();
     const { seen } = await arrives({ topic, meta: "{rate: 50}" });

@@ -21,7 +21,7 @@ describe("waitForCode()", () => {
     assert.equal(lines.length, 2);
   });
 
-  it("ends at a stop, whatever becomes of the code", async () => {
+  it("ends at a stop, even if the code never ends", async () => {
     const stop = new AbortController();
     const work = Promise.withResolvers<number>();
     const options = { log: quiet, message: "", stop: stop.signal };

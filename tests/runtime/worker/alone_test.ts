@@ -19,8 +19,8 @@ dag:
 `;
 }
 
-onBothBrokers("a record that fails in good order", (given) => {
-  it("does not have its worker to itself, however often it failed", LONG, async () => {
+onBothBrokers("a record that fails without ending its worker", (given) => {
+  it("does not get its worker to itself, however often it has failed", LONG, async () => {
     const thirdAttempt = Promise.withResolvers<void>();
     const goodDone = Promise.withResolvers<void>();
     async function* make() {

@@ -62,14 +62,14 @@ onNats("attempts of a record whose workers died", (given) => {
     return task("work").counts;
   }
 
-  it("are not used up by waiting in workers that died", LONG, async () => {
+  it("are not counted while the record only waits in workers that die", LONG, async () => {
     await delivered("waited", 7);
     const counts = await work("waited", () => ({ n: 7 }));
     assert.deepEqual([counts.out, counts.errors, counts.dead], [1, 0, 0]);
     assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
-  it("count from the third on", LONG, async () => {
+  it("are counted from the third on", LONG, async () => {
     await delivered("counted", 7);
     let calls = 0;
     const counts = await work("counted", () => {
@@ -81,7 +81,7 @@ onNats("attempts of a record whose workers died", (given) => {
     assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
-  it("have the worker to themselves, and the log and a gauge say so", LONG, async () => {
+  it("give the record the worker to itself, and the log and a gauge say so", LONG, async () => {
     await delivered("alone", 3);
     const secondMade = Promise.withResolvers<void>();
     let calling = 0;

@@ -101,7 +101,7 @@ dag:
   });
 
   it(
-    "that are not acknowledged within max.poll.interval.ms come again, and store their outputs once",
+    "that are not acknowledged within max.poll.interval.ms are redelivered, and store their outputs once",
     LONG,
     async () => {
       const attempts: number[] = [];
@@ -170,7 +170,7 @@ dag:
   });
 
   it(
-    "that come more than max.attempts times without an answer end as dead letters, uncalled",
+    "that were made max.attempts times without an answer end as dead letters, without another call",
     LONG,
     async () => {
       const name = given.flowId();

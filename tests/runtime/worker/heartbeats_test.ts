@@ -84,7 +84,7 @@ dag:
     logged.filter(({ message }) => /held the thread/.test(String(message)));
 
   it(
-    "keep a call of three ack waits, and what waits behind it, from coming again, for the task whose env asks for them alone",
+    "prevent the redelivery of a call of three ack waits and of what waits behind it, only for the task whose env asks for them",
     LONG,
     async () => {
       const calls: Record<string, number[]> = { a: [], b: [] };
@@ -120,7 +120,7 @@ dag:
     },
   );
 
-  it("of the environment count for every task", LONG, async () => {
+  it("are sent for every task if the environment asks for them", LONG, async () => {
     const calls: number[] = [];
     const { task } = await run({
       a: meta(),
@@ -138,7 +138,7 @@ dag:
   });
 
   it(
-    "that a computing function keeps from being sent are told of once a minute, with the remedy; what comes again is stored once",
+    "that a computing function blocks are reported once a minute with the remedy, and what is redelivered is stored once",
     LONG,
     async () => {
       let blocks = 0;
@@ -170,7 +170,7 @@ dag:
   );
 
   it(
-    "that are missed after a function has waited for something are told of too",
+    "that are missed after a function has waited for something are reported too",
     LONG,
     async () => {
       const result = await run({
@@ -192,7 +192,7 @@ dag:
   );
 
   it(
-    "that are missed because of another task are not laid to a function that only waits",
+    "that are missed because of another task are not blamed on a function that only waits",
     LONG,
     async () => {
       let isWaiting = false;

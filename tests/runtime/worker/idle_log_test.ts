@@ -29,7 +29,7 @@ function setUp() {
 }
 
 describe("IdleLog", () => {
-  it("says nothing of a worker that works", async () => {
+  it("logs nothing about a busy worker", async () => {
     const { idle, counts, worker, lines } = setUp();
     counts.in++;
     await idle.look();
@@ -38,7 +38,7 @@ describe("IdleLog", () => {
     assert.deepEqual(lines, []);
   });
 
-  it("says why a worker is idle, again when the reason changes", async () => {
+  it("logs why a worker is idle, and again when the reason changes", async () => {
     const { idle, state, lines } = setUp();
     await idle.look();
     state.ackPending = 3;
@@ -53,7 +53,7 @@ describe("IdleLog", () => {
     ]);
   });
 
-  it("repeats a reason that stays less and less often", async () => {
+  it("repeats an unchanged reason less and less often", async () => {
     const { idle, lines } = setUp();
     const saidAt: number[] = [];
     for (let look = 0; look < 20; look++) {
@@ -64,7 +64,7 @@ describe("IdleLog", () => {
     assert.deepEqual(saidAt, [0, 1, 3, 7, 15]);
   });
 
-  it("says that a record still has the worker to itself, and for how long", async () => {
+  it("logs that a record still has the worker to itself, and for how long", async () => {
     const { idle, worker, lines } = setUp();
     worker.alone = { sequence: 7, since: 0 };
     worker.inFlight = 1;
@@ -72,7 +72,7 @@ describe("IdleLog", () => {
     assert.deepEqual(lines, ["WARNING A record still has this worker to itself"]);
   });
 
-  it("looks every minute until it is stopped", async () => {
+  it("checks its worker every minute until it is stopped", async () => {
     const { idle, timers, lines } = setUp();
     timers.moveTo(MINUTE);
     await turn();

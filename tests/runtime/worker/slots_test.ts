@@ -14,7 +14,7 @@ describe("Slots", () => {
     assert.equal(new Slots(OPTIONS).count, 1);
   });
 
-  it("takes four times as many while the function is fast, up to the most", () => {
+  it("takes four times as many while the function is fast, up to the limit", () => {
     const slots = new Slots(OPTIONS);
     assert.equal(after(slots, 0.01, 1), 4);
     assert.equal(after(slots, 0.01, 2), 64);
@@ -34,7 +34,7 @@ describe("Slots", () => {
     assert.ok(after(slots, 0.01, 3) < 8);
   });
 
-  it("gives every call that may run at once a delivery", () => {
+  it("has a delivery for every call that may run at once", () => {
     assert.equal(new Slots({ ...OPTIONS, concurrency: 8 }).count, 8);
     assert.equal(after(new Slots({ ...OPTIONS, concurrency: 8 }), 60_000, 20), 8);
     assert.equal(new Slots({ ...OPTIONS, concurrency: 8, most: 4 }).count, 4);

@@ -47,7 +47,7 @@ function keys(printed: unknown[]): string[] {
 }
 
 describe("a task", () => {
-  it("takes every record once and hands its outputs on", async () => {
+  it("processes every record once and publishes its outputs", async () => {
     const store = await docs("a", "b", "c");
     const { printed, task } = await runFlow({
       yaml: pipeline(),
@@ -61,7 +61,7 @@ describe("a task", () => {
     assert.equal(task("show").counts.acked, 3);
   });
 
-  it("takes a promise, several records and none from a function", async () => {
+  it("accepts a promise, several records and none from a function", async () => {
     const { printed } = await runFlow({
       yaml: pipeline(),
       store: await docs("none", "one", "two"),
@@ -93,7 +93,7 @@ describe("a task", () => {
     assert.deepEqual(calls, ["open", "process", "close"]);
   });
 
-  it("tries a failed record again, with its outputs stored once", async () => {
+  it("retries a failed record, and stores its outputs once", async () => {
     const attempts: number[] = [];
     const { printed, task } = await runFlow({
       yaml: pipeline("{retry.delay.ms: 1}"),
@@ -138,7 +138,7 @@ describe("a task", () => {
     assert.equal(task("work").deadLetters[0]!.record, "docs/bad");
   });
 
-  it("acks what an AckError gives up and tries again what one does not", async () => {
+  it("acks a record that an AckError gives up, and retries one that it does not", async () => {
     const attempts: Record<string, number> = {};
     const { printed, task } = await runFlow({
       yaml: pipeline("{retry.delay.ms: 1}"),
@@ -167,7 +167,7 @@ describe("a task", () => {
     assert.match(task("work").deadLetters[0]!.error, /n: expected long, got "many"/);
   });
 
-  it("delivers again when the ack wait passes, without storing the outputs twice", async () => {
+  it("gets a record again when its ack wait passes, without storing the outputs twice", async () => {
     let calls = 0;
     const { printed } = await runFlow({
       yaml: pipeline("{max.poll.interval.ms: 1000}"),
@@ -182,7 +182,7 @@ describe("a task", () => {
     assert.deepEqual(keys(printed), ["a"]);
   });
 
-  it("keeps an ack wait from passing while the function runs if it is asked to", async () => {
+  it("extends the ack wait while the function runs if it is asked to", async () => {
     let calls = 0;
     await runFlow({
       yaml: pipeline("{max.poll.interval.ms: 1000}"),
@@ -236,7 +236,7 @@ describe("a task", () => {
     assert.equal(most, 3);
   });
 
-  it("stops gently: what runs is finished and the rest is left for the next run", async () => {
+  it("stops gently: running calls finish, and the rest is left for the next run", async () => {
     const stop = new AbortController();
     const done: string[] = [];
     const { report, task } = await runFlow({
