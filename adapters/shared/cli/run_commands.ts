@@ -62,7 +62,7 @@ export async function runCommand(given: Host, file: string, options: RunOptions)
           kill: shutdown.kill,
         });
         watch.end();
-        host.stdout.write(formatReport(plan, report));
+        host.stdout.write(formatReport(plan, report, { run: runId }));
         if (reportFile) await reportFile.write(plan, run, report);
         return report;
       } finally {

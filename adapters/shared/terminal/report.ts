@@ -10,8 +10,15 @@ import { textTable } from "./text_table.ts";
 const MAX_ERROR = 1_000;
 const COLUMNS = ["task", "in", "out", "errors", "redelivered", "dead", "time"] as const;
 
-/** The report by task that `run` ends with, and the dead letters by name. */
-export function formatReport(plan: Plan, report: RunReport): string {
+/**
+ * Formats the report by task that `run` ends with, and the dead letters by name.
+ * @param options.run The id of the run, if it was given: the next run with it goes on where this one ends.
+ */
+export function formatReport(
+  plan: Plan,
+  report: RunReport,
+  { run }: { run: string | undefined },
+): string {
   const rows = [COLUMNS.map(String), ...report.tasks.map(cellsOf)];
   const lines = textTable(rows);
   const letters = report.tasks.flatMap((task) => task.deadLetters);
@@ -19,7 +26,7 @@ export function formatReport(plan: Plan, report: RunReport): string {
   const state = report.finished
     ? "finished"
     : plan.mode === "batch"
-    ? "stopped before the end; the next run does what is left"
+    ? `stopped before the end; ${nextRun(plan, run)}`
     : "stopped";
   return [
     "",
@@ -38,6 +45,20 @@ export function formatReport(plan: Plan, report: RunReport): string {
     `${plan.flowId}: ${state} in ${seconds(report.milliseconds)}`,
     "",
   ].map(printableLine).join("\n");
+}
+
+/** Says what of an unfinished batch is done again. A source keeps its place in a checkpoint, or on a server for its run. */
+function nextRun(plan: Plan, run: string | undefined): string {
+  const isEmbedded = plan.nats.address.kind === "embedded";
+  const startsOver = plan.tasks.filter((task) =>
+    task.kind === "source" && task.type !== "nats-source" &&
+    task.meta.get("checkpoint") !== true && (isEmbedded || run === undefined)
+  );
+  if (startsOver.length === 0) return "the next run does what is left";
+  const sources = startsOver.map(({ id }) => `"${id}"`).join(", ");
+  return `in the next run ${sources} starts over${
+    isEmbedded ? "" : ", unless it has the same --run"
+  }`;
 }
 
 function cellsOf(task: TaskProgress): string[] {

@@ -102,6 +102,20 @@ describe("kflow run, embedded", () => {
     assert.ok(begun.length < 32, "nothing of the first run was remembered");
   });
 
+  it("says that a source without a checkpoint starts over after a stop", SLOW, async () => {
+    await folder.write("slow.ts", SLOW_MODULE);
+    const settings = ["dag.describe.module=./slow.ts", "dag.list.meta.checkpoint=false"];
+    const args = ["run", file, ...settings.flatMap((each) => ["--set", each])];
+    const stopped = kflow.start(args, { env: { WORK_MS: "60" } });
+    await stopped.sees('"begins"', 5);
+    stopped.signal("SIGTERM");
+    const { stdout } = await stopped.end(10_000);
+    assert.match(
+      stdout,
+      /^quickstart: stopped before the end; in the next run "list" starts over in /m,
+    );
+  });
+
   it(
     "makes a document that fails a dead letter, and takes it again the next time",
     SLOW,
