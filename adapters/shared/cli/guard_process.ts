@@ -15,6 +15,7 @@ export interface Leaving {
   readonly isLeaving: boolean;
 }
 
+const UNHANDLED = ["unhandledRejection", "uncaughtException"] as const;
 const REMEDY = "what was not finished is delivered again";
 
 /**
@@ -41,8 +42,9 @@ export function guardProcess(
     );
     return endWith(1);
   }
-  function unhandled(error: unknown): void {
-    if (host.isLeaving || isHarmless(error)) return;
+  function unhandled(event: (typeof UNHANDLED)[number], error: unknown): void {
+    // A listener of the user's decides what becomes of it, as without kflow.
+    if (host.isLeaving || isHarmless(error) || process.listenerCount(event) > 1) return;
     say(`An error that no code handles ends the process: ${REMEDY}. Await every promise`, {
       error: reasonOf(error),
       class: classOf(error),
@@ -52,8 +54,7 @@ export function guardProcess(
     endWith(1);
   }
   process.exit = exit as typeof process.exit;
-  process.on("unhandledRejection", unhandled);
-  process.on("uncaughtException", unhandled);
+  for (const event of UNHANDLED) process.on(event, (error) => unhandled(event, error));
   const { Deno } = globalThis as { Deno?: DenoExit };
   if (Deno === undefined) return;
   const endDeno = Deno.exit.bind(Deno);

@@ -67,6 +67,17 @@ describe("a function that ends the process", () => {
     });
   }
 
+  it("does not end it by an error that its own listener handles", SLOW, async () => {
+    await folder.write(
+      "work.ts",
+      `import process from "node:process";
+      process.on("unhandledRejection", () => {});
+      export default () => { Promise.reject(new TypeError("left behind")); };\n`,
+    );
+    const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
+    assert.equal(status, 0, stderr);
+  });
+
   it("has no part in the status of one that does not", SLOW, async () => {
     await folder.write("work.ts", "export default () => {};\n");
     const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
