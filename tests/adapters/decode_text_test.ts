@@ -4,7 +4,6 @@ import { decodeText } from "../../adapters/shared/node/decode_text.ts";
 import { CommandLine } from "../support/commands/command.ts";
 import { FlowFolder } from "../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const latin1 = (text: string) => Uint8Array.from(text, (sign) => sign.charCodeAt(0));
 
@@ -50,7 +49,7 @@ dag:
   - {id: show, type: print}
 `;
 
-  it("refuses such a pipeline file with status 2 instead of listing nothing", SLOW, async () => {
+  it("refuses such a pipeline file with status 2 instead of listing nothing", async () => {
     for (
       const [bytes, why] of [
         [
@@ -73,7 +72,7 @@ dag:
     }
   });
 
-  it("refuses such a module, and one that it imports, here and in a Worker", SLOW, async () => {
+  it("refuses such a module, and one that it imports, here and in a Worker", async () => {
     const schema = '{"type": "record", "name": "r", "fields": [{"name": "key", "type": "string"}]}';
     const yaml = pipeline("s3a://docs").replace("out: [show]}", "out: [work]}") +
       `  - {id: work, type: raw, module: ./work.ts, schema: '${schema}', out: [show], meta: {}}\n`;
@@ -96,7 +95,7 @@ dag:
     }
   });
 
-  it("refuses such files in ${file:} and in a variable with _FILE", SLOW, async () => {
+  it("refuses such files in ${file:} and in a variable with _FILE", async () => {
     const secret = await folder.write("secret", latin1("Stra\xdfe"));
     await folder.write("p.yaml", pipeline("s3a://docs/${file:./secret}"));
     const inFile = await kflow.run(["validate", folder.file("p.yaml")]);

@@ -7,7 +7,6 @@ import { createLeanFetch } from "../../adapters/deno/lean_fetch.ts";
 import { CommandLine } from "../support/commands/command.ts";
 
 const ROUNDS = 4;
-const SLOW = { timeout: 60_000 };
 
 describe("createLeanFetch()", () => {
   const kflow = new CommandLine();
@@ -48,7 +47,7 @@ describe("createLeanFetch()", () => {
     });
   });
 
-  it("lets a process on Deno grow by half of what fetch does", SLOW, async () => {
+  it("lets a process on Deno grow by half of what fetch does", async () => {
     const growth = { plain: [] as number[], lean: [] as number[] };
     const least = (kind: keyof typeof growth) => Math.min(...growth[kind]);
     const isHalf = () => least("lean") < least("plain") / 2;

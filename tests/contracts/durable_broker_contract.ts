@@ -11,8 +11,6 @@ import {
 import { eventually, within } from "../support/waiting.ts";
 import type { BrokerUnderTest } from "./broker_contract.ts";
 
-const LONG = { timeout: 60_000 };
-
 /** What brokers promise whose messages outlive the process. */
 export function testDurableBroker(get: () => BrokerUnderTest): void {
   async function workOff(consumer: Consumer, count: number): Promise<void> {
@@ -51,7 +49,6 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
   describe("janitor", () => {
     it(
       "tidy() removes what is acked and older than the duplicate window, and nothing younger",
-      LONG,
       async () => {
         const { broker } = get();
         const place = new Place({ duplicateWindowMs: 1_000 });
@@ -77,7 +74,6 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
 
     it(
       "tidy() removes acked messages younger than the window when the stream is over half full",
-      LONG,
       async () => {
         const { broker } = get();
         const place = new Place({ maxBytes: 100_000 });
@@ -104,7 +100,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
       },
     );
 
-    it("tidy() removes nothing that another group has not acked", LONG, async () => {
+    it("tidy() removes nothing that another group has not acked", async () => {
       const { broker, another } = get();
       const place = new Place({ maxBytes: 60_000, duplicateWindowMs: 100 });
       const fast = await broker.consume(place.group({ group: "fast" }));
@@ -130,7 +126,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
   });
 
   describe("after the server was killed and started again", () => {
-    it("ids are remembered, of acked messages too", LONG, async () => {
+    it("ids are remembered, of acked messages too", async () => {
       const { broker, restartServer } = get();
       const place = new Place();
       const consumer = await broker.consume(place.group());
@@ -152,7 +148,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
       await consumer.close();
     });
 
-    it("messages and state are still there", LONG, async () => {
+    it("messages and state are still there", async () => {
       const { broker, another, restartServer } = get();
       const place = new Place();
       const key = place.queue.stream;
@@ -182,7 +178,7 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
       await consumer.close();
     });
 
-    it("a waiting consumer gets what comes then", LONG, async () => {
+    it("a waiting consumer gets what comes then", async () => {
       const { broker, another, restartServer } = get();
       const place = new Place();
       const consumer = await broker.consume(place.group());
@@ -256,17 +252,16 @@ export function testDurableBroker(get: () => BrokerUnderTest): void {
   }
 
   describe("while messages flow", () => {
-    it("a killed and restarted server loses nothing and doubles nothing", LONG, async () => {
+    it("a killed and restarted server loses nothing and doubles nothing", async () => {
       await copy(() => get().restartServer!());
     });
 
-    it("a cut connection loses nothing and doubles nothing", LONG, async () => {
+    it("a cut connection loses nothing and doubles nothing", async () => {
       await copy(() => get().cutConnection!());
     });
 
     it(
       "an idle consumer whose connection was cut goes on waiting, and gets what comes",
-      LONG,
       async () => {
         const { broker, another, cutConnection } = get();
         const place = new Place();

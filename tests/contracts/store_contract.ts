@@ -24,8 +24,6 @@ export interface StoreUnderTest {
 }
 
 const MIB = 1024 * 1024;
-/** For cases that take long on a busy machine: Bun gives a test five seconds. */
-export const SLOW = { timeout: 60_000 };
 
 /** Keys in which something has gone wrong in one client or other. All are file names too. */
 export const ODD_KEYS = [
@@ -145,7 +143,7 @@ export function testStore(
       assert.deepEqual(await keysOf(store, bucket, prefix), []);
     });
 
-    it("list() gives all of 2,500 objects, in pages, sorted, and nothing else", SLOW, async () => {
+    it("list() gives all of 2,500 objects, in pages, sorted, and nothing else", async () => {
       const keys = Array.from({ length: 2_500 }, (_, i) => `many/${i % 7}/${i}.txt`);
       await inParallel(keys, 32, (key) => store.put(bucket, key, bytes(key)));
       await store.put(bucket, "manyother", bytes("."));
@@ -185,7 +183,7 @@ export function testStore(
       }
     });
 
-    it("20 MiB go in and out as a stream and come back the same", SLOW, async () => {
+    it("20 MiB go in and out as a stream and come back the same", async () => {
       const chunk = new Uint8Array(MIB).map((_, i) => (i * 31) % 251);
       const source = () => counted(20, (i) => chunk.subarray(i));
       const expected = createHash("sha256");
@@ -206,7 +204,7 @@ export function testStore(
       assert.equal((await keysAndInfo(store, bucket, "big/copy"))[0]?.size, size);
     });
 
-    it("a body that fails leaves the old object, and its error is the cause", SLOW, async () => {
+    it("a body that fails leaves the old object, and its error is the cause", async () => {
       for (const before of [0, 9]) {
         const key = `broken/${before}`;
         await store.put(bucket, key, bytes("old"));

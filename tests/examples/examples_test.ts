@@ -11,13 +11,11 @@ import { type NatsServer, startNats } from "../support/servers/nats_server.ts";
 import { countsOf, resultsIn } from "../support/commands/quickstart.ts";
 import { serverSkip } from "../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 60_000 };
-
 describe("examples/quickstart", () => {
   const kflow = new CommandLine();
   after(() => kflow.endAll());
 
-  it("gives what its expected.json says, and a report by task", SLOW, async () => {
+  it("gives what its expected.json says, and a report by task", async () => {
     const folder = await FlowFolder.make("quickstart");
     try {
       const { status, stdout } = await kflow.run(["run", folder.file("pipeline.yaml")]);
@@ -39,7 +37,7 @@ describe("examples/python-reads-output", { skip: serverSkip("fastavro") }, () =>
   const kflow = new CommandLine();
   after(() => kflow.endAll());
 
-  it("is read by Python's fastavro as its expected.txt says", SLOW, async () => {
+  it("is read by Python's fastavro as its expected.txt says", async () => {
     const folder = await FlowFolder.make("python-reads-output");
     try {
       const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
@@ -59,7 +57,6 @@ describe("examples/long-running", () => {
 
   it(
     "prints what its expected.txt says, each record at its first attempt, and names the one without an end",
-    SLOW,
     async () => {
       const folder = await FlowFolder.make("long-running");
       try {
@@ -116,7 +113,6 @@ describe("examples/http", () => {
 
   it(
     "answers what its expected.txt says where the runtime's own server serves it",
-    SLOW,
     async () => {
       const port = await freePort();
       const server = kflow.start([], { main: `examples/http/${OWN_RUNTIME}.js`, env: env(port) });
@@ -125,7 +121,7 @@ describe("examples/http", () => {
     },
   );
 
-  it("answers the same where the runtime serves a default export", SLOW, async () => {
+  it("answers the same where the runtime serves a default export", async () => {
     const port = await freePort();
     const deno = ["serve", "--host=127.0.0.1", `--port=${port}`];
     const server = kflow.start([], { main: "examples/http/module.ts", env: env(port), deno });
@@ -133,7 +129,7 @@ describe("examples/http", () => {
     await server.kill();
   });
 
-  it("answers the same where kflow serves it", SLOW, async () => {
+  it("answers the same where kflow serves it", async () => {
     const folder = await FlowFolder.make("http");
     try {
       const port = await freePort();
@@ -190,7 +186,7 @@ for (const [example, counts] of Object.entries(PRINTING)) {
       }
     }
 
-    it("prints what its expected.txt says, with nothing installed", SLOW, async () => {
+    it("prints what its expected.txt says, with nothing installed", async () => {
       await printsWhatIsExpected();
     });
 
@@ -198,11 +194,11 @@ for (const [example, counts] of Object.entries(PRINTING)) {
       let server: NatsServer;
       before(async () => {
         server = await startNats();
-      }, SLOW);
+      });
       after(() => server?.stop());
 
       for (const way of ["tcpUrl", "wsUrl"] as const) {
-        it(`prints what its expected.txt says, over ${way}, also the next time`, SLOW, async () => {
+        it(`prints what its expected.txt says, over ${way}, also the next time`, async () => {
           await printsWhatIsExpected({
             KFLOW_NATS_ADDR: server[way],
             KFLOW_CREATE_SIDESTREAM: "true",
@@ -210,7 +206,7 @@ for (const [example, counts] of Object.entries(PRINTING)) {
         });
       }
 
-      it("prints it with a worker in a process of its own for each task", SLOW, async () => {
+      it("prints it with a worker in a process of its own for each task", async () => {
         const folder = await FlowFolder.make(example);
         try {
           const env = {

@@ -6,7 +6,6 @@ import { eventually } from "../support/waiting.ts";
 describe("StoreWatch", () => {
   it(
     "asks once for all who want to know, and again only after two seconds",
-    { timeout: 30_000 },
     async () => {
       let asked = 0;
       const watch = new StoreWatch(() => Promise.resolve(void asked++));
@@ -19,7 +18,6 @@ describe("StoreWatch", () => {
 
   it(
     "says that a store is away whose check fails, and that it is back",
-    { timeout: 30_000 },
     async () => {
       let isThere = false;
       const watch = new StoreWatch(() => isThere ? Promise.resolve() : Promise.reject(new Error()));
@@ -29,9 +27,7 @@ describe("StoreWatch", () => {
     },
   );
 
-  it("answers while the store does not, and says in the end that it is away", {
-    timeout: 30_000,
-  }, async () => {
+  it("answers while the store does not, and says in the end that it is away", async () => {
     let answers = true;
     const watch = new StoreWatch(() => answers ? Promise.resolve() : new Promise<void>(() => {}));
     assert.equal(await watch.isAway(), false);

@@ -7,7 +7,6 @@ import { serverBinary, serverSkip } from "../support/servers/server_binary.ts";
 import { NUMBER, numbersFolder } from "./numbers_folder.ts";
 import { judge, numbersIn } from "./oracle.ts";
 
-const LONG = { timeout: 60_000 };
 const COUNT = 120;
 /** For modules of a pipeline: sets the clock of the process or of the machine. */
 const SET_CLOCK = `
@@ -85,7 +84,7 @@ onServers("a clock that is hours wrong", (given) => {
   for (const clock of CLOCKS) {
     describe(clock.whose, { skip: clock.skip }, () => {
       for (const way of ["on a NATS server", "embedded"] as const) {
-        it(`may jump: nothing is lost, doubled or held up, ${way}`, LONG, async () => {
+        it(`may jump: nothing is lost, doubled or held up, ${way}`, async () => {
           const { servers, kflow } = given;
           const id = `clock-${crypto.randomUUID().slice(0, 8)}`;
           const folder = await flowFolder({
@@ -126,7 +125,7 @@ dag:
         });
       }
 
-      it("is waited out by a sink on S3, with its records in hand", LONG, async () => {
+      it("is waited out by a sink on S3, with its records in hand", async () => {
         const { servers, kflow } = given;
         const id = `clock-${crypto.randomUUID().slice(0, 8)}`;
         const folder = await flowFolder({
@@ -151,7 +150,7 @@ dag:
         assert.equal((await servers.objects(id)).size, COUNT);
       });
 
-      it("is named as what S3 denies access for", LONG, async () => {
+      it("is named as what S3 denies access for", async () => {
         const { servers, kflow } = given;
         const folder = await flowFolder({
           "pipeline.yaml": `

@@ -31,7 +31,7 @@ describe("a cluster of NATS servers", { skip: serverSkip("nats-server", "minio")
   let flow: NumberedFlow | undefined;
   before(async () => {
     servers = await TestServers.startCluster(SERVERS);
-  }, { timeout: 60_000 });
+  });
   after(async () => {
     await kflow.endAll();
     await flow?.remove();

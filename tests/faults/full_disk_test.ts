@@ -14,7 +14,6 @@ import { MemoryStore } from "../../src/store/memory.ts";
 import { eventually } from "../support/waiting.ts";
 import { type FlowResult, runFlow } from "../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const DISK_BYTES = 1 << 20;
 const OBJECT_BYTES = 20_000;
 const run = promisify(execFile);
@@ -73,7 +72,7 @@ dag:
     meta: {max.attempts: 1, concurrency: 4}
 `;
 
-  it("costs downloads no attempt, and they go on when there is room", LONG, async () => {
+  it("costs downloads no attempt, and they go on when there is room", async () => {
     const store = await docs(20);
     const { task } = await whileFull(
       (told) =>
@@ -90,7 +89,7 @@ dag:
     assert.deepEqual({ acked, errors, dead }, { acked: 20, errors: 0, dead: 0 });
   });
 
-  it("makes a dead letter of an object that is larger than the whole disk", LONG, async () => {
+  it("makes a dead letter of an object that is larger than the whole disk", async () => {
     const store = await docs(1, 2 * DISK_BYTES);
     const { task } = await runFlow({
       yaml: DOWNLOADS,
@@ -104,7 +103,7 @@ dag:
     assert.equal(letter!.attempts, 1);
   });
 
-  it("costs what a sink writes no attempt", LONG, async () => {
+  it("costs what a sink writes no attempt", async () => {
     const { task } = await whileFull(
       (told) =>
         runFlow({

@@ -7,7 +7,6 @@ import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { type FlowOptions, type FlowResult, runFlow } from "../support/in_process/flow.ts";
 import { ownHost } from "../support/in_process/own_host.ts";
 
-const LONG = { timeout: 60_000 };
 /** Longer than a good call takes on a busy machine, its new Worker included. */
 const LIMIT_MS = 3_000;
 const N =
@@ -111,7 +110,6 @@ dag:
   for (const [what, code, error] of BAD) {
     it(
       `because a record ${what} fails this record alone, and another is opened for the others`,
-      LONG,
       async () => {
         const { printed, task } = await run(moduleOf(code));
         assert.deepEqual(numbers(printed), [0, 2, 3, 4, 5]);
@@ -131,7 +129,6 @@ dag:
 
   it(
     "is replaced with backoff between the attempts, and the record may succeed later",
-    LONG,
     async () => {
       const { printed, task } = await run(moduleOf("process.exit(1);"), { meta: ", bad.until: 2" });
       assert.deepEqual(numbers(printed), [0, 1, 2, 3, 4, 5]);
@@ -143,7 +140,6 @@ dag:
   for (const [what, code] of [BAD[0]!, BAD[2]!]) {
     it(
       `with several calls in it because one ${what} costs the others no attempt`,
-      LONG,
       async () => {
         const { printed, task } = await run(moduleOf(code), {
           meta: ", concurrency: 6, slow: true",
@@ -158,7 +154,7 @@ dag:
     );
   }
 
-  it("while nothing is called is replaced by the next call", LONG, async () => {
+  it("while nothing is called is replaced by the next call", async () => {
     const { printed, task } = await run(
       `
 export default {
@@ -183,14 +179,14 @@ export default {
     assert.equal(task("work").counts.dead, 0);
   });
 
-  it("in open() ends the task with the reason", LONG, async () => {
+  it("in open() ends the task with the reason", async () => {
     await assert.rejects(
       run("export default { open() { process.exit(3); }, process() {} };"),
       /^StartError: Cannot open task "work": The Worker of task "work" has ended: it called exit\(3\)$/,
     );
   });
 
-  it("is closed at the end of the input, with the time limit for close() too", LONG, async () => {
+  it("is closed at the end of the input, with the time limit for close() too", async () => {
     const { report, logged } = await run(
       "export default { process: ({ n }) => ({ n, opens: 0 }), close() { for (;;); } };",
     );

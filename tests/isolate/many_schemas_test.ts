@@ -9,7 +9,6 @@ import { runFlow } from "../support/in_process/flow.ts";
 import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { ownHost } from "../support/in_process/own_host.ts";
 
-const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 /** More than are kept ready on either side of the Worker. */
 const SCHEMAS = 40;
@@ -24,7 +23,7 @@ describe("an isolated function", () => {
   after(() => folder.remove());
 
   for (const bulk of ["{isolate: true}", "{isolate: true, concurrency: 4}"]) {
-    it(`reads records of more schemas than are kept ready, with meta ${bulk}`, LONG, async () => {
+    it(`reads records of more schemas than are kept ready, with meta ${bulk}`, async () => {
       const flow = "many-schemas";
       const broker = createMemoryBroker();
       const names = new FlowNames(flow);

@@ -10,7 +10,6 @@ import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { type FlowOptions, type FlowResult, runFlow } from "../support/in_process/flow.ts";
 import { ownHost } from "../support/in_process/own_host.ts";
 
-const LONG = { timeout: 60_000 };
 const RECORD =
   '{"type":"record","name":"n","fields":[{"name":"n","type":"int"},{"name":"bucket","type":"string"},{"name":"key","type":"string"}]}';
 
@@ -162,7 +161,6 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
 
   it(
     "holds outputs until requestAck(), gives files back with flush(), and asks once more in close()",
-    LONG,
     async () => {
       const files = new MemoryFiles();
       const result = await run(MANUAL, {
@@ -186,7 +184,7 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
     },
   );
 
-  it("acknowledges by itself where its module has a BasicRuntime that says so", LONG, async () => {
+  it("acknowledges by itself where its module has a BasicRuntime that says so", async () => {
     await assert.rejects(
       run(RUNTIME, { meta: "max.attempts: 2", count: 3, sink: false }),
       /still held 1 input without requestAck\(\)/,
@@ -200,7 +198,7 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
     assert.equal(task("work").counts.acked, 4);
   });
 
-  it("may ask for the acknowledgement after its call has returned", LONG, async () => {
+  it("may ask for the acknowledgement after its call has returned", async () => {
     let progress: readonly TaskProgress[] = [];
     let acked: number | undefined;
     const result = await run(LATE, {
@@ -219,7 +217,6 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
 
   it(
     "writes bulks, fails single records of them, and is ended when a bulk takes too long",
-    LONG,
     async () => {
       const result = await run(BULK, {
         meta:
@@ -259,7 +256,6 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
 
   it(
     "has as many calls in it at once as meta.concurrency says, and each worker of the task has its own",
-    LONG,
     async () => {
       const workers = new Set<unknown>();
       let made = 0;
@@ -286,7 +282,7 @@ ${more}${sink ? "" : `    out: [show]\n    schema: '${RECORD}'\n  - {id: show, t
     },
   );
 
-  it("is told to stop and that the grace is over, and none is left", LONG, async () => {
+  it("is told to stop and that the grace is over, and none is left", async () => {
     const stop = new AbortController();
     const kill = new AbortController();
     const seen: string[] = [];

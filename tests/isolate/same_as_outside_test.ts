@@ -8,8 +8,6 @@ import { FlowFolder } from "../support/commands/flow_folder.ts";
 import { type FlowOptions, type FlowResult, runFlow } from "../support/in_process/flow.ts";
 import { ownHost } from "../support/in_process/own_host.ts";
 
-const LONG = { timeout: 60_000 };
-
 /** Tells all that it is given, in records. */
 const TELL = `
 import { AckError, AckException } from "kflow";
@@ -200,7 +198,7 @@ dag:
     lines.filter((line) => String(line.message).startsWith(message))
       .map(({ time: _, ...line }) => line);
 
-  it("is given and gives what it is given and gives outside of one", LONG, async () => {
+  it("is given and gives what it is given and gives outside of one", async () => {
     const inside = await run({ module: "tell.ts", isolate: true });
     const outside = await run({ module: "tell.ts", isolate: false });
     const lines = (result: FlowResult) =>
@@ -230,7 +228,7 @@ dag:
     }
   });
 
-  it("fails as it would fail outside of one", LONG, async () => {
+  it("fails as it would fail outside of one", async () => {
     const options = { module: "fail.ts", functions: { make: records(10) }, meta: "concurrency: 1" };
     const inside = await run({ ...options, isolate: true });
     const outside = await run({ ...options, isolate: false });

@@ -82,7 +82,7 @@ describe("kflow worker, placed by its environment", () => {
   afterEach(() => folder.remove());
   after(() => kflow.endAll());
 
-  it("says what it lacks, with status 2", { timeout: 60_000 }, async () => {
+  it("says what it lacks, with status 2", async () => {
     const { status, stderr } = await kflow.run(["worker"]);
     assert.equal(status, 2);
     assert.equal(
@@ -92,7 +92,7 @@ describe("kflow worker, placed by its environment", () => {
     );
   });
 
-  it("takes file, task and addresses from there", { timeout: 60_000 }, async () => {
+  it("takes file, task and addresses from there", async () => {
     const env = {
       KFLOW_PIPELINE: folder.file("pipeline.yaml"),
       KFLOW_TASK: "nobody",

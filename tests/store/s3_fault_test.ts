@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { afterEach, describe, it } from "@std/testing/bdd";
 import { Secret } from "../../src/base/secret.ts";
 import { S3Store, type S3StoreOptions } from "../../src/store/s3/s3_store.ts";
-import { bytes, keysOf, rejectsWith, SLOW, textOf } from "../contracts/store_contract.ts";
+import { bytes, keysOf, rejectsWith, textOf } from "../contracts/store_contract.ts";
 import { newSecret } from "../support/run_record.ts";
 import {
   type FaultRequest,
@@ -392,7 +392,7 @@ describe("S3Store: a listing", () => {
     });
   }
 
-  it("of 5,000 pages is read to its end", SLOW, async () => {
+  it("of 5,000 pages is read to its end", async () => {
     const name = (i: number) => `${i}`.padStart(6, "0");
     const store = storeOf((i) =>
       pageXml([`${name(i)}a`, `${name(i)}b`], i < 4_999 ? `t${i}` : undefined)

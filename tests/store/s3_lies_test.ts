@@ -9,7 +9,6 @@ import { StoreError } from "../../src/store/store.ts";
 import { newSecret } from "../support/run_record.ts";
 
 const MIB = 1 << 20;
-const LONG = { timeout: 60_000 };
 const MOST_GROWTH = 64 * MIB;
 const MOST_TEXT = 3_000;
 const PASSWORD = newSecret();
@@ -147,19 +146,19 @@ describe("S3Store: a listing that is made to be expensive", () => {
     ["an entity declared in the middle", `<!DOCTYPE x [<!ENTITY a "b">]>${object("&a;")}`],
   ];
   for (const [what, inside] of pages) {
-    it(`is refused: ${what}`, LONG, async () => {
+    it(`is refused: ${what}`, async () => {
       const store = await storeOn(page(inside));
       const error = await failsWell(() => listed(store));
       assert.match(error.message, /^Cannot list bucket "bucket" at http:.*: /);
     });
   }
 
-  it("is read: a tag with 4 MiB of blanks", LONG, async () => {
+  it("is read: a tag with 4 MiB of blanks", async () => {
     const store = await storeOn(page(`<a${" ".repeat(4 * MIB)}/>`));
     assert.deepEqual(await listed(store), []);
   });
 
-  it("is refused: 1 GiB packed into 1 MiB", LONG, async () => {
+  it("is refused: 1 GiB packed into 1 MiB", async () => {
     const packed = gzipSync(new Uint8Array(64 * MIB).fill(32));
     const bomb = new Uint8Array(packed.length * 16);
     for (let i = 0; i < 16; i++) bomb.set(packed, i * packed.length);
@@ -167,7 +166,7 @@ describe("S3Store: a listing that is made to be expensive", () => {
     await failsWell(() => listed(store));
   });
 
-  it("is read where it is as large as a page can be", LONG, async () => {
+  it("is read where it is as large as a page can be", async () => {
     const key = (i: number) => `${i}`.padStart(6, "0") + "&amp;".repeat(1_000);
     const store = await storeOn(page(many(1_000, (i) => object(key(i)))));
     const keys = await listed(store);
@@ -226,7 +225,7 @@ describe("S3Store: an answer that does not hold together", () => {
     }],
   ];
   for (const [what, answer] of lies) {
-    it(`is an error for list, get, put and delete: ${what}`, LONG, async () => {
+    it(`is an error for list, get, put and delete: ${what}`, async () => {
       const store = await storeOn(answer);
       await failsWell(() => listed(store));
       await failsWell(() => read(store));
@@ -237,7 +236,7 @@ describe("S3Store: an answer that does not hold together", () => {
     });
   }
 
-  it("with more content than announced gives what was announced, or an error", LONG, async () => {
+  it("with more content than announced gives what was announced, or an error", async () => {
     const store = await storeOn((liar, socket) => {
       socket.write('HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: 4\r\n\r\nfour');
       liar.forEver(socket, ENDLESS);
@@ -249,14 +248,14 @@ describe("S3Store: an answer that does not hold together", () => {
     assert.equal(new TextDecoder().decode(content), "four");
   });
 
-  it("with less content than announced is an error that says how much came", LONG, async () => {
+  it("with less content than announced is an error that says how much came", async () => {
     const store = await storeOn((_, socket) => {
       socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfour");
     });
     await failsWell(() => read(store));
   });
 
-  it("that is packed though nobody asked is never more than announced", LONG, async () => {
+  it("that is packed though nobody asked is never more than announced", async () => {
     const packed = gzipSync(new Uint8Array(64 * MIB));
     const store = await storeOn(whole(packed, "Content-Encoding: gzip\r\n"));
     const content = await read(store).catch((error) => {
@@ -271,7 +270,6 @@ describe("S3Store: a server that sends to another host", () => {
   for (const status of [301, 302, 303, 307, 308]) {
     it(
       `by ${status} is not followed by any call, and the host sees no connection`,
-      LONG,
       async () => {
         const other = await liar(() => {});
         const store = await storeOn(

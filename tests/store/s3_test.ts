@@ -12,7 +12,6 @@ import {
   endless,
   keysOf,
   rejectsWith,
-  SLOW,
   testStore,
   textOf,
 } from "../contracts/store_contract.ts";
@@ -30,7 +29,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
   }
 
   // The server starts and ends in cases of its own: Bun gives a hook five seconds, whatever it asks for.
-  it("starts with a bucket", SLOW, async () => {
+  it("starts with a bucket", async () => {
     minio = await startMinio();
     bucket = await makeBucket(minio);
   });
@@ -49,7 +48,6 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
 
   it(
     "20 MiB go up with one part held, and come down no faster than they are read",
-    SLOW,
     async () => {
       let pulled = 0;
       let sent = 0;
@@ -95,7 +93,6 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
 
   it(
     "a multipart upload whose body fails, is aborted or cut short leaves nothing",
-    SLOW,
     async () => {
       const store = storeOf();
       const part = () => new Uint8Array(MIB);
@@ -145,7 +142,6 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
 
   it(
     "a body of exactly one part is not an upload in parts, and one byte more is",
-    SLOW,
     async () => {
       const methods: string[] = [];
       const store = storeOf({
@@ -167,7 +163,6 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
 
   it(
     "an upload whose completion was answered into the void is recognized by HEAD",
-    SLOW,
     async () => {
       let lost = 0;
       const store = storeOf({
@@ -189,7 +184,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     },
   );
 
-  it("a completion that was never received is a failure that leaves nothing", SLOW, async () => {
+  it("a completion that was never received is a failure that leaves nothing", async () => {
     await storeOf().put(bucket, "never/x", bytes("older"));
     const store = storeOf({
       timing: { backoffMs: 1, tries: 3 },
@@ -205,7 +200,6 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
 
   it(
     "a wrong password and a wrong user are denied, naming address and user but no password",
-    SLOW,
     async () => {
       const wrong = [
         storeOf({ password: new Secret(WRONG) }),
@@ -230,7 +224,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     },
   );
 
-  it("without a user only public buckets can be used", SLOW, async () => {
+  it("without a user only public buckets can be used", async () => {
     const store = new S3Store({ endpoint: minio.endpoint });
     const error = await rejectsWith("denied", () => store.check(bucket));
     assert.match(error.message, /without a user.*give a user and a password/);
@@ -256,7 +250,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     assert.deepEqual(await keysOf(store, open, ""), ["a b"]);
   });
 
-  it("credentials in the address are used, and do not show in it", SLOW, async () => {
+  it("credentials in the address are used, and do not show in it", async () => {
     const { user, password } = minio;
     const store = new S3Store({
       endpoint: minio.endpoint.replace("//", `//${user}:${password}@`) + "/",
@@ -265,13 +259,13 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     await store.check(bucket);
   });
 
-  it("a clock that is wrong has a message of its own", SLOW, async () => {
+  it("a clock that is wrong has a message of its own", async () => {
     const store = storeOf({ now: () => Date.now() + 3_600_000 });
     const error = await rejectsWith("unauthenticated", () => store.check(bucket));
     assert.match(error.message, /clock .* too far apart; set the clock/);
   });
 
-  it("an object stored with a content encoding comes back byte for byte", SLOW, async () => {
+  it("an object stored with a content encoding comes back byte for byte", async () => {
     const packed = new Uint8Array(
       await new Response(
         new Blob(["text ".repeat(1000)]).stream().pipeThrough(new CompressionStream("gzip")),
@@ -289,7 +283,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     assert.deepEqual(new Uint8Array(await new Response(object.body).arrayBuffer()), packed);
   });
 
-  it("a server that is away for a moment is waited for", SLOW, async () => {
+  it("a server that is away for a moment is waited for", async () => {
     const store = storeOf();
     await store.put(bucket, "away", bytes("before"));
     await minio.kill();
@@ -300,7 +294,6 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
 
   it(
     "a server that stays away is unavailable, and the message says what to check",
-    SLOW,
     async () => {
       await minio.kill();
       try {
@@ -314,5 +307,5 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     },
   );
 
-  it("ends and leaves nothing behind", SLOW, () => minio.stop());
+  it("ends and leaves nothing behind", () => minio.stop());
 });

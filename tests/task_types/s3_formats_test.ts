@@ -10,7 +10,6 @@ import { type MinioServer, startMinio } from "../support/servers/minio_server.ts
 import { makeBucket } from "../support/servers/s3_requests.ts";
 import { serverSkip } from "../support/servers/server_binary.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = JSON.stringify({
   type: "record",
   name: "row",
@@ -174,7 +173,7 @@ describe("s3-sink formats", () => {
 });
 
 describe("s3-sink format avro, read by fastavro", { skip: serverSkip("fastavro") }, () => {
-  it("gives every record back, one per object or one object per flush", LONG, async () => {
+  it("gives every record back, one per object or one object per flush", async () => {
     for (const [meta, sizes] of [["", [1, 1, 1]], [`${BULK}: 2`, [1, 2]]] as const) {
       const { objects } = await write(memory(), { format: "avro", meta, count: 3 });
       const read = await Promise.all([...objects.values()].map(readWithFastavro));
@@ -184,7 +183,7 @@ describe("s3-sink format avro, read by fastavro", { skip: serverSkip("fastavro")
     }
   });
 
-  it("gives back two thousand records in several blocks", LONG, async () => {
+  it("gives back two thousand records in several blocks", async () => {
     const count = 2000;
     const meta = `${BULK}: ${count}, stream.max.bytes: 16000000`;
     const { objects } = await write(memory(), { format: "avro", meta, count });
@@ -202,11 +201,11 @@ describe("s3-sink formats on MinIO", { skip: serverSkip("minio", "fastavro") }, 
     minio = await startMinio();
     const { endpoint, user, password } = minio;
     store = new S3Store({ endpoint, user, password: new Secret(password) });
-  }, LONG);
+  });
   after(() => minio?.stop());
 
   for (const format of ["json", "ndjson", "avro"]) {
-    it(`${format}: writes all records, one by one and in bulk mode`, LONG, async () => {
+    it(`${format}: writes all records, one by one and in bulk mode`, async () => {
       for (const meta of ["", `${BULK}: 4`]) {
         const bucket = await makeBucket(minio);
         const { objects } = await write(store, { bucket, format, meta, count: 9 });

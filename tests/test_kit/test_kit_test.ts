@@ -14,8 +14,6 @@ import {
 
 import { CommandLine } from "../support/commands/command.ts";
 
-const LONG = { timeout: 20_000 };
-
 const NUMBER = {
   type: "record",
   name: "n",
@@ -31,7 +29,7 @@ const increment = ({ originalnumber }: Numbered) => ({ mynumber: originalnumber 
 const numbered = (count: number): Numbered[] =>
   Array.from({ length: count }, (_, originalnumber) => ({ originalnumber }));
 
-describe("createTestKit()", LONG, () => {
+describe("createTestKit()", () => {
   it("shows what a function makes of what is pushed", async () => {
     const kit = await createTestKit({ function: increment, schemaIn: NUMBER, schemaOut: RESULT });
     await kit.push({ originalnumber: 4 }, { originalnumber: 6 });
@@ -375,7 +373,7 @@ describe("createTestKit() in a plain script", () => {
   const kflow = new CommandLine();
   after(() => kflow.endAll());
 
-  it("works, and lets the process end", LONG, async () => {
+  it("works, and lets the process end", async () => {
     const main = "tests/test_kit/support/plain_script.ts";
     assert.deepEqual(await kflow.run([], { main }), {
       status: 0,

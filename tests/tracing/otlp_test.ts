@@ -12,7 +12,6 @@ import {
   startSpanCollector,
 } from "../support/servers/span_collector.ts";
 
-const SLOW = { timeout: 30_000 };
 const CHUNK = "no room ".repeat(8_192);
 /** What lies between a reader that reads no more and a writer. */
 const MOST_SENT = 16 << 20;
@@ -57,7 +56,7 @@ describe("OtlpSpans", () => {
     return { spans, timers, messages, lines };
   }
 
-  it("names the collector in the log, and no token of its URL", SLOW, async () => {
+  it("names the collector in the log, and no token of its URL", async () => {
     const secret = newSecret();
     collector = await startSpanCollector();
     const { endpoint } = collector;
@@ -73,7 +72,7 @@ describe("OtlpSpans", () => {
     );
   });
 
-  it("posts what the protocol has, five seconds after the first", SLOW, async () => {
+  it("posts what the protocol has, five seconds after the first", async () => {
     collector = await startSpanCollector();
     const { spans, timers, messages } = make();
     spans.ended(span(1, {
@@ -146,7 +145,7 @@ describe("OtlpSpans", () => {
     assert.deepEqual(messages(), []);
   });
 
-  it("posts 512 at once, and the rest when it is closed", SLOW, async () => {
+  it("posts 512 at once, and the rest when it is closed", async () => {
     collector = await startSpanCollector();
     const { spans } = make();
     for (let n = 1; n <= 1030; n++) spans.ended(span(n));
@@ -163,7 +162,7 @@ describe("OtlpSpans", () => {
   });
 
   for (const status of [429, 502, 503, 504]) {
-    it(`posts again after an answer ${status}, with growing delays`, SLOW, async () => {
+    it(`posts again after an answer ${status}, with growing delays`, async () => {
       collector = await startSpanCollector(({ index }, response) => {
         if (index < 2) response.writeHead(status).end();
         else response.end("{}");
@@ -193,7 +192,7 @@ describe("OtlpSpans", () => {
     });
   }
 
-  it("waits as long as the collector asks for", SLOW, async () => {
+  it("waits as long as the collector asks for", async () => {
     collector = await startSpanCollector(({ index }, response) => {
       if (index === 0) response.writeHead(429, { "Retry-After": "9" }).end();
       else response.end("{}");
@@ -218,7 +217,7 @@ describe("OtlpSpans", () => {
     ["another place", 307, { Location: "/elsewhere" }],
   ];
   for (const [name, status, headers] of hopeless) {
-    it(`gives up what is answered with ${name}, and tells how many`, SLOW, async () => {
+    it(`gives up what is answered with ${name}, and tells how many`, async () => {
       collector = await startSpanCollector(({ index }, response) => {
         if (index === 0) response.writeHead(status, headers).end("no");
         else response.end("{}");
@@ -243,7 +242,7 @@ describe("OtlpSpans", () => {
     });
   }
 
-  it("tells what the collector has rejected of a request", SLOW, async () => {
+  it("tells what the collector has rejected of a request", async () => {
     collector = await startSpanCollector((_request, response) =>
       response.end('{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "too old"}}')
     );
@@ -258,7 +257,7 @@ describe("OtlpSpans", () => {
   });
 
   for (const status of [200, 400]) {
-    it(`reads the beginning of an answer ${status} that never ends`, SLOW, async () => {
+    it(`reads the beginning of an answer ${status} that never ends`, async () => {
       let sent = 0;
       collector = await startSpanCollector((_request, response) => {
         response.writeHead(status);
@@ -277,7 +276,7 @@ describe("OtlpSpans", () => {
     });
   }
 
-  it("keeps no more than its queue, and drops what comes then", SLOW, async () => {
+  it("keeps no more than its queue, and drops what comes then", async () => {
     const held: (() => void)[] = [];
     collector = await startSpanCollector((_request, response) => {
       held.push(() => response.end("{}"));
@@ -299,7 +298,7 @@ describe("OtlpSpans", () => {
     assert.equal(collector.spans().length, 512 + 600);
   });
 
-  it("waits 5 s for a collector that does not answer, then closes", SLOW, async () => {
+  it("waits 5 s for a collector that does not answer, then closes", async () => {
     collector = await startSpanCollector(() => {});
     const { spans, messages } = make();
     for (let n = 1; n <= 2000; n++) spans.ended(span(n));
@@ -314,7 +313,7 @@ describe("OtlpSpans", () => {
     assert.equal(messages()[1]![1], 2000);
   });
 
-  it("is closed without its spans when the collector is not there", SLOW, async () => {
+  it("is closed without its spans when the collector is not there", async () => {
     collector = await startSpanCollector();
     const { spans, messages } = make();
     await collector.stop();

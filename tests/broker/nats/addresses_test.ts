@@ -8,8 +8,6 @@ import { type NatsServer, startNats } from "../../support/servers/nats_server.ts
 import { quiet } from "../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 30_000 };
-
 describe("several NATS addresses", { skip: serverSkip("nats-server") }, () => {
   let server: NatsServer;
   let dead: string[];
@@ -26,7 +24,7 @@ describe("several NATS addresses", { skip: serverSkip("nats-server") }, () => {
       return connectNats({ url, kind, dial: dialTcp, log: quiet });
     };
 
-    it(`lead to the one that is up, over ${kind}`, SLOW, async () => {
+    it(`lead to the one that is up, over ${kind}`, async () => {
       const live = new URL(kind === "tcp" ? server.tcpUrl : server.wsUrl).host;
       // The client takes them in any order.
       for (let i = 0; i < 8; i++) {
@@ -36,7 +34,7 @@ describe("several NATS addresses", { skip: serverSkip("nats-server") }, () => {
       }
     });
 
-    it(`of which none is up are an error that names them, over ${kind}`, SLOW, async () => {
+    it(`of which none is up are an error that names them, over ${kind}`, async () => {
       await assert.rejects(connectTo(...dead), (error) => {
         assert.ok(error instanceof StartError);
         assert.equal(error.transient, true);

@@ -11,8 +11,6 @@ import { quiet } from "../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 import { startTcpProxy, type TcpProxy } from "../../support/servers/tcp_proxy.ts";
 
-const LONG = { timeout: 40_000 };
-
 for (const kind of ["websocket", "tcp"] as const) {
   describe(`NATS over ${kind} with faults`, { skip: serverSkip("nats-server") }, () => {
     let server: NatsServer;
@@ -72,19 +70,18 @@ for (const kind of ["websocket", "tcp"] as const) {
       await consumer.close();
     }
 
-    it("a half-open connection is given up and made again", LONG, async () => {
+    it("a half-open connection is given up and made again", async () => {
       await survives(() => proxy.stall(), 10);
     });
 
     it(
       "a half-open connection with megabytes unsent is given up and made again",
-      LONG,
       async () => {
         await survives(() => proxy.stall(), 900_000);
       },
     );
 
-    it("what was acked on a half-open connection counts when it is made again", LONG, async () => {
+    it("what was acked on a half-open connection counts when it is made again", async () => {
       const slow = await connect();
       try {
         const place = new Place();
@@ -104,7 +101,7 @@ for (const kind of ["websocket", "tcp"] as const) {
       }
     });
 
-    it("a server that stands still for a while", LONG, async () => {
+    it("a server that stands still for a while", async () => {
       await survives(() => {
         const { pid } = server;
         process.kill(pid, "SIGSTOP");
@@ -112,7 +109,7 @@ for (const kind of ["websocket", "tcp"] as const) {
       }, 10);
     });
 
-    it("a server that is away for a while", LONG, async () => {
+    it("a server that is away for a while", async () => {
       await survives(async () => {
         await proxy.down();
         await eventually(() => !broker.isConnected(), "loss of the connection");
@@ -120,7 +117,7 @@ for (const kind of ["websocket", "tcp"] as const) {
       }, 10);
     });
 
-    it("a call that gets no answer in time rejects and may be made again", LONG, async () => {
+    it("a call that gets no answer in time rejects and may be made again", async () => {
       const place = new Place();
       await broker.ensureQueues([place.queue]);
       await proxy.down();
@@ -130,7 +127,7 @@ for (const kind of ["websocket", "tcp"] as const) {
       await broker.ensureQueues([place.queue]);
     });
 
-    it("a message without a stream waits until there is one", LONG, async () => {
+    it("a message without a stream waits until there is one", async () => {
       const place = new Place();
       const publisher = broker.publisher();
       const fate = publish(publisher, place.message("early"));
@@ -141,7 +138,7 @@ for (const kind of ["websocket", "tcp"] as const) {
       publisher.close();
     });
 
-    it("close() ends in time while the server is away", LONG, async () => {
+    it("close() ends in time while the server is away", async () => {
       const ending = await connect();
       const place = new Place();
       const consumer = await ending.consume(place.group());

@@ -13,7 +13,6 @@ import type { NatsServer } from "../../support/servers/nats_server.ts";
 import { newSecret } from "../../support/run_record.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 60_000 };
 /** A request that no server has taken is noticed by its silence, after 11 s. */
 const BEFORE_SILENCE_MS = 10_000;
 const DELIVERY_MS = 20_000;
@@ -40,7 +39,7 @@ for (const { name, ...options } of CLUSTERS) {
       const address = { url, kind: "tcp", dial: dialTcp, user: "flow", password: secret } as const;
       broker = await connectNats({ ...address, replicas: 3, log });
       client = await connect({ servers: url, user: "flow", pass: password });
-    }, SLOW);
+    });
     after(async () => {
       await client?.close();
       await broker?.close();
@@ -52,7 +51,6 @@ for (const { name, ...options } of CLUSTERS) {
 
     it(
       "goes on when its leader dies, with what it has asked for before and after",
-      SLOW,
       async () => {
         const place = new Place();
         const { stream } = place.queue;

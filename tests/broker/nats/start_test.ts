@@ -11,8 +11,6 @@ import { quiet } from "../../support/in_process/quiet_log.ts";
 import { newSecret } from "../../support/run_record.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const LONG = { timeout: 20_000 };
-
 /** Fails unless the start is refused with one line that holds these texts. */
 async function refused(
   options: Partial<NatsOptions> & Pick<NatsOptions, "url" | "kind">,
@@ -90,7 +88,7 @@ describe("connectNats()", { skip: serverSkip("nats-server") }, () => {
     });
   });
 
-  it("a listener that says nothing is given up in time", LONG, async () => {
+  it("a listener that says nothing is given up in time", async () => {
     const silent = createServer(() => {});
     const port = await freePort();
     await new Promise<void>((resolve) => silent.listen(port, "127.0.0.1", resolve));
@@ -110,7 +108,7 @@ describe("connectNats()", { skip: serverSkip("nats-server") }, () => {
     });
   });
 
-  it("the websocket port given as a TCP address names the remedy", LONG, async () => {
+  it("the websocket port given as a TCP address names the remedy", async () => {
     await refused({ url: `nats://127.0.0.1:${server.wsPort}`, kind: "tcp" }, {
       texts: ["ws://host:port"],
       transient: true,

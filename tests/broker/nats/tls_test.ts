@@ -6,7 +6,6 @@ import { type NatsServer, startNats } from "../../support/servers/nats_server.ts
 import { serverSkip } from "../../support/servers/server_binary.ts";
 import { makeCertificates } from "../../support/servers/test_certificates.ts";
 
-const SLOW = { timeout: 60_000 };
 const TIMES = 40;
 
 describe("a NATS server that wants a certificate of its clients", {
@@ -24,7 +23,7 @@ describe("a NATS server that wants a certificate of its clients", {
     const tls = `tls { cert_file: "${cert}", key_file: "${await folder.write("key.pem", key)}", ` +
       `ca_file: "${ca}", verify: true }`;
     server = await startNats({ tls });
-  }, SLOW);
+  });
   after(async () => {
     await kflow.endAll();
     await server?.stop();
@@ -33,7 +32,7 @@ describe("a NATS server that wants a certificate of its clients", {
 
   for (const way of ["tcp", "websocket"] as const) {
     // With TLS 1.3 its alert comes after the handshake, when the client takes itself for connected.
-    it(`refuses a connection by ${way} without ending the process`, SLOW, async () => {
+    it(`refuses a connection by ${way} without ending the process`, async () => {
       const url = way === "tcp"
         ? `tls://127.0.0.1:${server.tcpPort}`
         : `wss://127.0.0.1:${server.wsPort}`;

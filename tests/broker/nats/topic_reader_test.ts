@@ -9,8 +9,6 @@ import { type NatsServer, startNats } from "../../support/servers/nats_server.ts
 import { quiet } from "../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const LONG = { timeout: 60_000 };
-
 describe("a reader of a stream that others have made", { skip: serverSkip("nats-server") }, () => {
   let server: NatsServer;
   let broker: Broker;
@@ -22,7 +20,7 @@ describe("a reader of a stream that others have made", { skip: serverSkip("nats-
     broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
     client = await connect({ servers: server.tcpUrl });
     streams = (await client.jetstreamManager()).streams;
-  }, LONG);
+  });
   after(async () => {
     await broker?.close();
     await client?.close();
@@ -45,7 +43,7 @@ describe("a reader of a stream that others have made", { skip: serverSkip("nats-
       RetentionPolicy.Workqueue,
     ]
   ) {
-    it(`reads retention ${retention} and changes nothing of its configuration`, LONG, async () => {
+    it(`reads retention ${retention} and changes nothing of its configuration`, async () => {
       const name = `of-${retention}`;
       const { config } = await streams.add({ name, subjects: [`${name}.>`], retention });
       const consumer = await read(name);
@@ -61,7 +59,7 @@ describe("a reader of a stream that others have made", { skip: serverSkip("nats-
     });
   }
 
-  it("says what to do when a work queue has another group already", LONG, async () => {
+  it("says what to do when a work queue has another group already", async () => {
     const name = "taken";
     await streams.add({ name, subjects: [`${name}.>`], retention: RetentionPolicy.Workqueue });
     const first = await read(name, "first");
@@ -72,7 +70,7 @@ describe("a reader of a stream that others have made", { skip: serverSkip("nats-
     await first.close();
   });
 
-  it("refuses a consumer of that name which takes other subjects too", LONG, async () => {
+  it("refuses a consumer of that name which takes other subjects too", async () => {
     const name = "wide";
     await streams.add({ name, subjects: [`${name}.>`] });
     const { consumers } = await client.jetstreamManager();
@@ -80,7 +78,7 @@ describe("a reader of a stream that others have made", { skip: serverSkip("nats-
     await assert.rejects(read(name), /takes every subject of the stream; remove it with/);
   });
 
-  it("reads on when the stream was removed and made again", LONG, async () => {
+  it("reads on when the stream was removed and made again", async () => {
     const name = "anew";
     await streams.add({ name, subjects: [`${name}.>`] });
     await put(name, 1);

@@ -4,12 +4,9 @@ import { headers } from "nats";
 import { onServers } from "../../support/commands/on_servers.ts";
 import { loggedKeys } from "../../support/commands/quickstart.ts";
 
-const SLOW = { timeout: 60_000 };
-
 onServers("a message that cannot be processed", (given) => {
   it(
     "undecodable: kept as it came, the others go on, and every worker ends with 3, also one that is started again",
-    SLOW,
     async () => {
       const flow = await given.newFlow();
       const describer = flow.worker("describe");
@@ -63,7 +60,6 @@ onServers("a message that cannot be processed", (given) => {
 
   it(
     "failing: a run on servers ends with 3, names it and where it is kept, and says so when started again",
-    SLOW,
     async () => {
       const flow = await given.newFlow();
       flow.set("dag.describe.meta.max.attempts", "2");

@@ -8,7 +8,6 @@ import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { SLOW_MODULE } from "../../support/commands/quickstart.ts";
 import { Terminal } from "../../support/commands/terminal.ts";
 
-const SLOW = { timeout: 60_000 };
 // deno-lint-ignore no-control-regex
 const COLORS = /\x1b\[[\d;]*m/g;
 /** Gives a command a terminal of its own; the arguments are those of Linux. */
@@ -42,7 +41,7 @@ describe("kflow run that is watched", () => {
     for (const [name, env] of [["in colours", { NO_COLOR: "" }], ["without", { NO_COLOR: "1" }]]) {
       it(
         `shows a table on a terminal on ${runtime}, ${name}`,
-        { ...SLOW, skip: noTerminal },
+        { skip: noTerminal },
         async () => {
           const run = kflow.start(args, {
             runtime,
@@ -71,7 +70,6 @@ describe("kflow run that is watched", () => {
 
     it(
       `logs a line every five seconds on ${runtime} where there is no terminal`,
-      SLOW,
       async () => {
         const run = await kflow.run(args, { runtime, env: { WORK_MS: "200" } });
         assert.equal(run.status, 0, run.stderr);
@@ -89,13 +87,13 @@ describe("kflow run that is watched", () => {
     );
   }
 
-  it("logs no line of progress when it ends before five seconds", SLOW, async () => {
+  it("logs no line of progress when it ends before five seconds", async () => {
     const run = await kflow.run(args);
     assert.equal(run.status, 0);
     assert.doesNotMatch(run.stderr, /Progress/);
   });
 
-  it("logs lines of progress on a dumb terminal", { ...SLOW, skip: noTerminal }, async () => {
+  it("logs lines of progress on a dumb terminal", { skip: noTerminal }, async () => {
     const run = kflow.start(args, {
       env: { WORK_MS: "200", TERM: "dumb" },
       terminal: { columns: 60, rows: 20 },

@@ -9,8 +9,6 @@ import { onServers } from "../../support/commands/on_servers.ts";
 import { countsOf, SLOW_MODULE } from "../../support/commands/quickstart.ts";
 import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
-const SLOW = { timeout: 60_000 };
-
 async function page(port: number, path: string): Promise<{ status: number; text: string }> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`);
   return { status: response.status, text: await response.text() };
@@ -63,7 +61,6 @@ describe("metrics of kflow run", () => {
   for (const runtime of RUNTIMES) {
     it(
       `can be scraped on ${runtime} while it runs, and say what the report says`,
-      SLOW,
       async () => {
         const run = kflow.start(args, { runtime, env: { WORK_MS: "100" } });
         await run.sees('"begins"', 5);
@@ -88,7 +85,7 @@ describe("metrics of kflow run", () => {
       },
     );
 
-    it(`says on ${runtime} in one warning that the port is taken, and runs`, SLOW, async () => {
+    it(`says on ${runtime} in one warning that the port is taken, and runs`, async () => {
       await occupy();
       const { status, stdout, stderr } = await kflow.run(args, { runtime });
       assert.equal(status, 0, stderr);
@@ -103,7 +100,7 @@ describe("metrics of kflow run", () => {
       assert.equal(reason, "EADDRINUSE");
     });
 
-    it(`ends with status 1 on ${runtime} where they are required`, SLOW, async () => {
+    it(`ends with status 1 on ${runtime} where they are required`, async () => {
       await occupy();
       args.push("--set", "metrics.required=true");
       const { status, stdout, stderr } = await kflow.run(args, { runtime });
@@ -118,7 +115,7 @@ describe("metrics of kflow run", () => {
     });
   }
 
-  it("says that it is not ready while it drains, and is alive", SLOW, async () => {
+  it("says that it is not ready while it drains, and is alive", async () => {
     const run = kflow.start(args, { env: { WORK_MS: "700" } });
     await run.sees('"begins"', 1);
     await until(async () => (await page(port, "/readyz")).status === 200, "it was ready");
@@ -129,7 +126,7 @@ describe("metrics of kflow run", () => {
     assert.equal((await run.end()).status, 143);
   });
 
-  it("are those of the tasks that enable them, each on its port", SLOW, async () => {
+  it("are those of the tasks that enable them, each on its port", async () => {
     const other = await freePort();
     args.push("--set", "dag.describe.globalConfig.metrics.enabled=false");
     args.push("--set", `dag.store.globalConfig.metrics.port=${other}`);
@@ -143,7 +140,7 @@ describe("metrics of kflow run", () => {
     await run.kill();
   });
 
-  it("need no port where they are not enabled", SLOW, async () => {
+  it("need no port where they are not enabled", async () => {
     await occupy();
     const { status, stderr } = await kflow.run([...args, "--set", "metrics.enabled=false"]);
     assert.equal(status, 0);
@@ -156,7 +153,7 @@ onServers("metrics of kflow worker", (given) => {
 
   before(async () => {
     flow = await given.newFlow();
-  }, SLOW);
+  });
 
   it("show how the queue stands, and no secret", { timeout: 90_000 }, async () => {
     const port = await freePort();
@@ -178,7 +175,7 @@ onServers("metrics of kflow worker", (given) => {
     await worker.kill();
   });
 
-  it("say that a worker without its server is alive and not ready", SLOW, async () => {
+  it("say that a worker without its server is alive and not ready", async () => {
     const port = await freePort();
     flow.set("metrics.enabled", "true");
     flow.set("metrics.port", String(port));

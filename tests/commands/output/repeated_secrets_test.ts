@@ -19,7 +19,6 @@ import { newSecret } from "../../support/run_record.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 import { storedText } from "../../support/servers/stored_text.ts";
 
-const SLOW = { timeout: 60_000 };
 const SCHEMA =
   `'{"type":"record","name":"n","fields":[{"name":"bucket","type":"string"},{"name":"key","type":"string"}]}'`;
 /** Letters that look different in each way of writing. */
@@ -54,7 +53,7 @@ describe("credentials that a server repeats", { skip: serverSkip("nats-server") 
     folder = await FlowFolder.make();
     await folder.write("make.ts", `export default [{ bucket: "docs", key: "a.txt" }];`);
     await folder.write("pass.ts", `export default (record) => record;`);
-  }, SLOW);
+  });
   after(async () => {
     await kflow.endAll();
     await Promise.all([nats?.stop(), folder?.remove(), ...servers.map((each) => each.stop())]);
@@ -190,7 +189,7 @@ dag:
       ["a collector that takes a part", { collector: partly }, /Cannot send spans/],
     ] as const
   ) {
-    it(`are in no place that is kept or shown: ${what}`, SLOW, async () => {
+    it(`are in no place that is kept or shown: ${what}`, async () => {
       const command = await start(given);
       await command.sees(pattern);
       for (const path of ["metrics", "readyz", "livez"]) {
@@ -222,7 +221,7 @@ dag:
     answerJson(response, 200, { partialSuccess });
   }
 
-  it("are not printed when a NATS server repeats what it was told", SLOW, async () => {
+  it("are not printed when a NATS server repeats what it was told", async () => {
     const server = createServer((socket) => {
       socket.on("error", () => {});
       socket.write(`INFO {"server_id":"x","version":"2.10.0","max_payload":1000,"proto":1}\r\n`);
@@ -266,7 +265,7 @@ dag:
   });
 
   for (const scheme of ["nats", "ws", "wss"] as const) {
-    it(`are not printed when nothing answers at a ${scheme} address with them`, SLOW, async () => {
+    it(`are not printed when nothing answers at a ${scheme} address with them`, async () => {
       const port = scheme === "wss" ? nats.wsPort : await freePort();
       const command = kflow.start(["run", "examples/quickstart/pipeline.yaml"], {
         env: {

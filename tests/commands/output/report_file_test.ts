@@ -6,8 +6,6 @@ import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 import { SLOW_MODULE } from "../../support/commands/quickstart.ts";
 
-const SLOW = { timeout: 60_000 };
-
 describe("--report of kflow run", () => {
   const kflow = new CommandLine();
   const folders: FlowFolder[] = [];
@@ -27,7 +25,7 @@ describe("--report of kflow run", () => {
   }
 
   for (const runtime of RUNTIMES) {
-    it(`writes on ${runtime} what the report says and more, with dead letters`, SLOW, async () => {
+    it(`writes on ${runtime} what the report says and more, with dead letters`, async () => {
       const began = Date.now();
       const { status, stdout } = await kflow.run([
         "run",
@@ -71,7 +69,7 @@ describe("--report of kflow run", () => {
     });
   }
 
-  it("says before anything runs that it cannot be written", SLOW, async () => {
+  it("says before anything runs that it cannot be written", async () => {
     const report = folder.file("pipeline.yaml/report.json");
     const end = await kflow.run(["run", folder.file("pipeline.yaml"), "--report", report]);
     assert.equal(end.status, 1);

@@ -9,7 +9,6 @@ import { makeBucket } from "../../support/servers/s3_requests.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 import { type SpanCollector, startSpanCollector } from "../../support/servers/span_collector.ts";
 
-const SLOW = { timeout: 60_000 };
 const MODULE = `
 export default function ({ n }, ctx) {
   ctx.log.info("works", { n, store: ctx.store, meta: ctx.meta });
@@ -40,7 +39,7 @@ describe("secrets in the pipeline file", { skip: serverSkip("nats-server", "mini
     folder = await FlowFolder.make();
     await folder.write("make.ts", "export default [{ n: 1 }, { n: 2 }];");
     await folder.write("work.ts", MODULE);
-  }, SLOW);
+  });
   after(async () => {
     await kflow.endAll();
     await Promise.all([nats?.stop(), side?.stop(), minio?.stop(), folder?.remove()]);
@@ -99,11 +98,11 @@ dag:
     }
   }
 
-  it("are not printed by a run at DEBUG that has a dead letter", SLOW, async () => {
+  it("are not printed by a run at DEBUG that has a dead letter", async () => {
     await endsWith(3, await start("run"), /"Record is a dead letter"/);
   });
 
-  it("are not printed by validate, which warns of them, and by graph", SLOW, async () => {
+  it("are not printed by validate, which warns of them, and by graph", async () => {
     await endsWith(0, await start("validate"), /literal token.*\n(.*\n)*.*literal password/);
     await endsWith(0, await start("graph"), /flowchart|graph/);
   });
@@ -124,12 +123,12 @@ dag:
       ["YAML that is none", { extra: "  - {" }, 2, /yaml:\d+:\d+/],
     ] as const
   ) {
-    it(`are not printed by a start with ${what}`, SLOW, async () => {
+    it(`are not printed by a start with ${what}`, async () => {
       await endsWith(status, await start("run", given), pattern);
     });
   }
 
-  it("are not printed while a server is unreachable", SLOW, async () => {
+  it("are not printed while a server is unreachable", async () => {
     const command = await start("run", { natsAddr: "nats://127.0.0.1:1" });
     await endsWith(1, command, /127\.0\.0\.1:1/);
   });
@@ -158,7 +157,7 @@ describe("secrets in files that the environment names", {
     folder = await FlowFolder.make();
     await folder.write("make.ts", "export default [{ n: 1 }, { n: 2 }];");
     await folder.write("work.ts", "export default (record) => record;");
-  }, SLOW);
+  });
   after(async () => {
     await kflow.endAll();
     await Promise.all([nats?.stop(), minio?.stop(), collector?.stop(), folder?.remove()]);
@@ -205,13 +204,13 @@ dag:
     hidesAll(command);
   }
 
-  it("let a run in everywhere, and are not printed", SLOW, async () => {
+  it("let a run in everywhere, and are not printed", async () => {
     const { file, env } = await prepare();
     await endsWith(0, kflow.start(["run", file], { env }), /finished in/);
     assert.ok(collector.requests.some(({ headers }) => headers["x-key"] === header));
   });
 
-  it("let workers in", SLOW, async () => {
+  it("let workers in", async () => {
     const { file, env } = await prepare();
     const workers = ["make", "work", "store"].map((task) =>
       kflow.start(["worker", file, "--task", task], { env })
@@ -219,14 +218,14 @@ dag:
     for (const worker of workers) await endsWith(0, worker, /Worker is finished/);
   });
 
-  it("give serve its token, and let it drain", SLOW, async () => {
+  it("give serve its token, and let it drain", async () => {
     const { file, env } = await prepare();
     const server = kflow.start(["serve", file, "--port", "0", "--host", "127.0.0.1"], { env });
     await server.sees(/"Serving","flow":"[^"]*","port":\d+/);
     const [, port] = /"port":(\d+)/.exec(server.stderr)!;
     const drain = async (token: string) => {
       const headers = { Authorization: `Bearer ${token}` };
-      const url = `http://127.0.0.1:${port}/drain?ms=1000`;
+      const url = `http://127.0.0.1:${port}/drain?budget_ms=1000`;
       const answer = await fetch(url, { method: "POST", headers });
       await answer.body?.cancel();
       return answer.status;
@@ -239,7 +238,6 @@ dag:
 
   it(
     "that are missing, empty or given twice end run, worker and serve with status 2",
-    SLOW,
     async () => {
       const { file, env } = await prepare();
       const empty = await folder.write("empty", "\n");
@@ -258,7 +256,7 @@ dag:
     },
   );
 
-  it("that do not fit are not quoted", SLOW, async () => {
+  it("that do not fit are not quoted", async () => {
     for (
       const more of [
         ["KFLOW_NATS_ADDR", `nats://me:${natsPassword}`],
@@ -274,7 +272,7 @@ dag:
     }
   });
 
-  it("on the command line in the wrong place are not printed", SLOW, async () => {
+  it("on the command line in the wrong place are not printed", async () => {
     const { file, env } = await prepare();
     for (
       const args of [

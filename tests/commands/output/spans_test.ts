@@ -13,8 +13,6 @@ import {
   startSpanCollector,
 } from "../../support/servers/span_collector.ts";
 
-const SLOW = { timeout: 60_000 };
-
 describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
   const kflow = new CommandLine();
   let folder: FlowFolder;
@@ -30,7 +28,7 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
   });
 
   for (const runtime of RUNTIMES) {
-    it(`gets the spans of a whole run on ${runtime}`, SLOW, async () => {
+    it(`gets the spans of a whole run on ${runtime}`, async () => {
       const secret = newSecret();
       const { status, stdout, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")], {
         runtime,
@@ -74,7 +72,6 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
 
     it(
       `costs a run on ${runtime} nothing but lines in the log if no collector answers`,
-      SLOW,
       async () => {
         await collector.stop();
         const end = await kflow.run(["run", folder.file("pipeline.yaml")], {
@@ -89,7 +86,7 @@ describe("OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     );
   }
 
-  it("is counted in /metrics with what it does not take", SLOW, async () => {
+  it("is counted in /metrics with what it does not take", async () => {
     await collector.stop();
     collector = await startSpanCollector((_request, response) => response.writeHead(400).end("no"));
     await folder.write("slow.ts", SLOW_MODULE);

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { type CommandEnd, CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
 /** Keys of a bucket: they clear the screen, set the title, begin lines, go back in theirs, and turn the direction of text. */
 const KEYS = [
   "a\x1b[2J\x1b]0;TITLE\x07b",
@@ -50,7 +49,7 @@ describe("keys and errors with escape sequences and line breaks", () => {
     return await kflow.run(["run", folder.file("pipeline.yaml")], { terminal });
   }
 
-  it("reach no pipe as more than text: log, report and records", SLOW, async () => {
+  it("reach no pipe as more than text: log, report and records", async () => {
     const { status, stdout, stderr } = await run();
     assert.equal(status, 3, stderr);
     assert.doesNotMatch(stdout + stderr, UNSAFE);
@@ -62,7 +61,7 @@ describe("keys and errors with escape sequences and line breaks", () => {
     for (const line of stderr.trim().split("\n")) JSON.parse(line);
   });
 
-  it("reach no terminal as more than text, with the live table on it", SLOW, async () => {
+  it("reach no terminal as more than text, with the live table on it", async () => {
     const { stdout } = await run({ columns: 100, rows: 30 });
     // What the table is drawn with, and with what Deno begins.
     // deno-lint-ignore no-control-regex
@@ -74,7 +73,7 @@ describe("keys and errors with escape sequences and line breaks", () => {
     assert.doesNotMatch(text, /^12:00:00\.000 INFO {4}forged/m);
   });
 
-  it("reach neither in what is wrong with a file", SLOW, async () => {
+  it("reach neither in what is wrong with a file", async () => {
     await folder.write(
       "wrong.yaml",
       'name: "a\\e[2J\\nwrong.yaml:1:1: forged\\x9b"\nruntime: "\\u202eflow"\n"k\\e[0m\\n": 1\ndag: []\n',
@@ -88,7 +87,7 @@ describe("keys and errors with escape sequences and line breaks", () => {
     }
   });
 
-  it("reach neither in why a command failed", SLOW, async () => {
+  it("reach neither in why a command failed", async () => {
     await folder.write("throws.ts", 'throw new Error("no\\x1b[2J\\nkflow failed: forged");\n');
     const module = `work=${folder.file("throws.ts")}`;
     const args = ["run", folder.file("pipeline.yaml"), "--module", module];

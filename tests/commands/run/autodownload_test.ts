@@ -5,7 +5,6 @@ import type { Command } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 
-const SLOW = { timeout: 60_000 };
 const FILE = fileURLToPath(new URL("../../pipeline/fixtures/autodownload.yaml", import.meta.url));
 
 /** Fills the record of the document's schema: what was downloaded, and under which name. */
@@ -28,7 +27,7 @@ onServers("the document's autodownload.yaml", (given) => {
     folder = await FlowFolder.make();
     await folder.write("demo.ts", DEMO);
     flow = `flow-${crypto.randomUUID().slice(0, 8)}`;
-  }, SLOW);
+  });
   after(() => folder?.remove());
 
   function run(): Command {
@@ -61,13 +60,13 @@ onServers("the document's autodownload.yaml", (given) => {
     return records.map(({ a, b }): [string, string] => [a, b]).sort();
   }
 
-  it("without a module names the task that lacks code, and how to give it", SLOW, async () => {
+  it("without a module names the task that lacks code, and how to give it", async () => {
     const { status, stderr } = await given.kflow.run(["run", FILE]);
     assert.equal(status, 2);
     assert.match(stderr, /"demo" has no code to run; add module: .* or give --module demo=PATH\n$/);
   });
 
-  it("runs unchanged on servers until it is stopped, late objects included", SLOW, async () => {
+  it("runs unchanged on servers until it is stopped, late objects included", async () => {
     await put("one.txt", "first");
     await put("dir/två ü.txt", "second");
     const streaming = run();
@@ -81,7 +80,7 @@ onServers("the document's autodownload.yaml", (given) => {
     assert.match(stdout, new RegExp(`^${flow}: stopped in `, "m"));
   });
 
-  it("started again takes what came meanwhile, and nothing else", SLOW, async () => {
+  it("started again takes what came meanwhile, and nothing else", async () => {
     await put("meanwhile.txt", "fourth");
     await put("one.txt", "first, changed");
     const streaming = run();

@@ -7,7 +7,6 @@ import { CommandLine } from "../../support/commands/command.ts";
 import { OTHER_RUNTIME } from "../../support/runtimes.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 
-const SLOW = { timeout: 60_000 };
 const PROGRAM = "examples/manual-ack/in_fives.ts";
 const PIPELINE = "examples/manual-ack/pipeline.yaml";
 
@@ -27,7 +26,7 @@ describe("a program with a BasicRuntime", () => {
   const kflow = new CommandLine();
   after(() => kflow.endAll());
 
-  it("says which variables it needs, with status 2", SLOW, async () => {
+  it("says which variables it needs, with status 2", async () => {
     const { status, stdout, stderr } = await kflow.run([], { main: PROGRAM });
     assert.equal(status, 2);
     assert.equal(stdout, "");
@@ -35,7 +34,7 @@ describe("a program with a BasicRuntime", () => {
     assert.match(stderr, /\nenvironment KFLOW_TASK: it is needed to know the task to work on; /);
   });
 
-  it("needs a server that the other workers use too", SLOW, async () => {
+  it("needs a server that the other workers use too", async () => {
     const env = { KFLOW_PIPELINE: PIPELINE, KFLOW_TASK: "label" };
     const { status, stderr } = await kflow.run([], { main: PROGRAM, env });
     assert.equal(status, 2);
@@ -44,7 +43,7 @@ describe("a program with a BasicRuntime", () => {
 });
 
 onServers("a program with a BasicRuntime, on a server", (given) => {
-  it("is the worker of its task, and acknowledges by itself", SLOW, async () => {
+  it("is the worker of its task, and acknowledges by itself", async () => {
     const flow = { KFLOW_FLOW_ID: `flow-${crypto.randomUUID().slice(0, 8)}`, KFLOW_RUN_ID: "one" };
     const { kflow, servers } = given;
     const env = { ...servers.environment(), ...flow };

@@ -6,7 +6,6 @@ import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { countsOf, loggedKeys, resultsIn, SLOW_MODULE } from "../../support/commands/quickstart.ts";
 
-const SLOW = { timeout: 60_000 };
 const DEBUG = { KFLOW_RUNTIME_LOG_LEVEL: "DEBUG" };
 
 describe("kflow run, embedded", () => {
@@ -20,7 +19,7 @@ describe("kflow run, embedded", () => {
     const example = await FlowFolder.make("quickstart");
     folders.push(example);
     expected = JSON.parse(new TextDecoder().decode(await example.read("expected.json")));
-  }, SLOW);
+  });
   beforeEach(async () => {
     folder = await FlowFolder.make("quickstart");
     folders.push(folder);
@@ -37,7 +36,7 @@ describe("kflow run, embedded", () => {
     return resultsIn(new Map([...files].filter(([path]) => !UNFINISHED_NAME.test(basename(path)))));
   }
 
-  it("takes each version of a document once, over several runs", SLOW, async () => {
+  it("takes each version of a document once, over several runs", async () => {
     const first = await kflow.run(["run", file]);
     assert.equal(first.status, 0, first.stderr);
     assert.deepEqual(await results(), expected);
@@ -61,7 +60,7 @@ describe("kflow run, embedded", () => {
     assert.equal(Object.keys(now).length, Object.keys(expected).length + 1);
   });
 
-  it("loses nothing when it is killed in the middle", SLOW, async () => {
+  it("loses nothing when it is killed in the middle", async () => {
     await folder.write("slow.ts", SLOW_MODULE);
     const args = ["run", file, "--set", "dag.describe.module=./slow.ts"];
     const killed = kflow.start(args, { env: { WORK_MS: "75" } });
@@ -80,7 +79,7 @@ describe("kflow run, embedded", () => {
     assert.deepEqual(left.filter((key) => !begun.includes(key)), []);
   });
 
-  it("finishes what it has begun when it is stopped, and goes on there", SLOW, async () => {
+  it("finishes what it has begun when it is stopped, and goes on there", async () => {
     await folder.write("slow.ts", SLOW_MODULE);
     const args = ["run", file, "--set", "dag.describe.module=./slow.ts"];
     const stopped = kflow.start(args, { env: { WORK_MS: "60" } });
@@ -102,7 +101,7 @@ describe("kflow run, embedded", () => {
     assert.ok(begun.length < 32, "nothing of the first run was remembered");
   });
 
-  it("says that a source without a checkpoint starts over after a stop", SLOW, async () => {
+  it("says that a source without a checkpoint starts over after a stop", async () => {
     await folder.write("slow.ts", SLOW_MODULE);
     const settings = ["dag.describe.module=./slow.ts", "dag.list.meta.checkpoint=false"];
     const args = ["run", file, ...settings.flatMap((each) => ["--set", each])];
@@ -118,7 +117,6 @@ describe("kflow run, embedded", () => {
 
   it(
     "makes a document that fails a dead letter, and takes it again the next time",
-    SLOW,
     async () => {
       await folder.write("slow.ts", SLOW_MODULE);
       const args = ["run", file, "--set", "dag.describe.module=./slow.ts"];

@@ -4,8 +4,6 @@ import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { countsOf } from "../../support/commands/quickstart.ts";
 
-const SLOW = { timeout: 60_000 };
-
 const PIPELINE = `
 mode: MODE
 name: isolated
@@ -45,7 +43,6 @@ describe("meta.isolate on the command line", () => {
 
   it(
     "runs a module from disk with kflow, modules of its own and TypeScript in it, in another thread",
-    SLOW,
     async () => {
       const file = await pipeline(`
       import { AckError, type Context } from "kflow";
@@ -72,7 +69,6 @@ describe("meta.isolate on the command line", () => {
 
   it(
     "makes a record that hangs a dead letter, and the process ends with status 3",
-    SLOW,
     async () => {
       const file = await pipeline(
         "export default ({ n }) => { if (n === 1) for (;;); return { n }; };\n",
@@ -92,7 +88,6 @@ describe("meta.isolate on the command line", () => {
 
   it(
     "survives a function that ends the process or throws where nothing catches it",
-    SLOW,
     async () => {
       const file = await pipeline(`
       import process from "node:process";
@@ -125,7 +120,7 @@ describe("meta.isolate on the command line", () => {
     ],
   ];
   for (const [what, text, message] of unusable) {
-    it(`with a module that ${what} is one line and status 2`, SLOW, async () => {
+    it(`with a module that ${what} is one line and status 2`, async () => {
       const { status, stdout, stderr } = await kflow.run(["run", await pipeline(text)]);
       assert.equal(status, 2, stderr);
       assert.equal(stdout, "");
@@ -136,7 +131,7 @@ describe("meta.isolate on the command line", () => {
     });
   }
 
-  it("finishes the running call at SIGTERM, closes the function and exits", SLOW, async () => {
+  it("finishes the running call at SIGTERM, closes the function and exits", async () => {
     const file = await pipeline(
       `export default {
         process({ n }, ctx) {
@@ -167,7 +162,6 @@ describe("meta.isolate on the command line", () => {
 
   it(
     "exits at the end of the grace while the function computes, and at a second signal at once",
-    SLOW,
     async () => {
       const file = await pipeline(
         'export default () => { console.error("begins"); for (;;); };\n',
@@ -186,7 +180,7 @@ describe("meta.isolate on the command line", () => {
     },
   );
 
-  it("of max.processing.ms alone is a mistake with a hint", SLOW, async () => {
+  it("of max.processing.ms alone is a mistake with a hint", async () => {
     const file = await pipeline("export default () => {};\n", { more: "max.processing.ms: 5" });
     const text = new TextDecoder().decode(await folder.read("pipeline.yaml"));
     await folder.write("pipeline.yaml", text.replace("isolate: true, ", ""));

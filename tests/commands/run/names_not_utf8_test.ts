@@ -4,7 +4,6 @@ import { spawnSync } from "node:child_process";
 import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
 const PIPELINE = `
 mode: batch
 name: files
@@ -32,7 +31,7 @@ describe("a directory store with names that are not UTF-8", () => {
       "deep/Gr\\366.txt",
     ]] as const
   ) {
-    it(`is not listed as if they were not there: ${where}`, SLOW, async () => {
+    it(`is not listed as if they were not there: ${where}`, async () => {
       await makeObjects(name);
       const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
       assert.equal(status, 1, stderr);
@@ -40,7 +39,7 @@ describe("a directory store with names that are not UTF-8", () => {
     });
   }
 
-  it("is listed without them by a stream, which warns with their number", SLOW, async () => {
+  it("is listed without them by a stream, which warns with their number", async () => {
     await makeObjects("deep/Gr\\366.txt");
     const stream = PIPELINE.replace("batch", "streaming")
       .replace("out: [show]", "meta: {poll.interval.ms: 100}, out: [show]");

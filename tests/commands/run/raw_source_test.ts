@@ -7,7 +7,6 @@ import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 import { countsOf } from "../../support/commands/quickstart.ts";
 
-const SLOW = { timeout: 60_000 };
 const SIDE_OUTS = new URL("../../pipeline/fixtures/side-outs.yaml", import.meta.url);
 
 describe("raw-source on the command line", () => {
@@ -20,7 +19,7 @@ describe("raw-source on the command line", () => {
   afterEach(() => folder.remove());
   after(() => kflow.endAll());
 
-  it("examples/raw-source prints what its expected.txt says", SLOW, async () => {
+  it("examples/raw-source prints what its expected.txt says", async () => {
     const example = await FlowFolder.make("raw-source");
     const { status, stdout, stderr } = await kflow.run(["run", example.file("pipeline.yaml")]);
     const expected = new TextDecoder().decode(await example.read("expected.txt"));
@@ -31,7 +30,7 @@ describe("raw-source on the command line", () => {
     assert.deepEqual(countsOf(stdout, "show"), [12, 0, 0, 0, 0]);
   });
 
-  it("runs side-outs.yaml of the product document, with modules from outside", SLOW, async () => {
+  it("runs side-outs.yaml of the product document, with modules from outside", async () => {
     await folder.write("side-outs.yaml", await readFile(SIDE_OUTS));
     await folder.write(
       "generate.ts",
@@ -73,7 +72,7 @@ describe("raw-source on the command line", () => {
     assert.deepEqual(countsOf(stdout, "generate"), [0, 10, 0, 0, 0]);
   });
 
-  it("says what is wrong with a record or a module in one line", SLOW, async () => {
+  it("says what is wrong with a record or a module in one line", async () => {
     const schema = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
     await folder.write(
       "p.yaml",
@@ -101,11 +100,11 @@ onServers("raw-source on NATS", (given) => {
 
   before(async () => {
     folder = await FlowFolder.make();
-  }, SLOW);
+  });
   after(() => folder?.remove());
 
   for (const [how, signal] of [["stopped", "SIGTERM"], ["killed", "SIGKILL"]] as const) {
-    it(`goes on after it was ${how}, and stores every record once`, SLOW, async () => {
+    it(`goes on after it was ${how}, and stores every record once`, async () => {
       const schema = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
       const flow = `raw-${how}`;
       await folder.write(

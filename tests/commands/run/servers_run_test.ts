@@ -5,8 +5,6 @@ import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 import { countsOf, loggedKeys } from "../../support/commands/quickstart.ts";
 
-const SLOW = { timeout: 60_000 };
-
 onServers("kflow run, on servers", (given) => {
   let embedded: Map<string, Uint8Array>;
 
@@ -16,11 +14,11 @@ onServers("kflow run, on servers", (given) => {
     embedded = await folder.files("data/results");
     await folder.remove();
     assert.equal(embedded.size, 32);
-  }, SLOW);
+  });
 
   for (const way of ["ws", "tcp"] as const) {
     for (const runtime of RUNTIMES) {
-      it(`gives the same objects byte for byte: ${runtime} over ${way}`, SLOW, async () => {
+      it(`gives the same objects byte for byte: ${runtime} over ${way}`, async () => {
         const flow = await given.newFlow();
         const { status, stdout, stderr } = await flow.run({ runtime, way }).end();
         assert.equal(status, 0, stderr);
@@ -33,7 +31,7 @@ onServers("kflow run, on servers", (given) => {
     }
   }
 
-  it("takes each version of a document once, over several runs", SLOW, async () => {
+  it("takes each version of a document once, over several runs", async () => {
     const flow = await given.newFlow("docs-changing");
     const { status, stderr } = await flow.run().end();
     assert.equal(status, 0, stderr);

@@ -11,7 +11,6 @@ import { type NatsServer, startNats } from "../../support/servers/nats_server.ts
 import { newSecret } from "../../support/run_record.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 60_000 };
 const DOCUMENT = fileURLToPath(
   new URL("../../pipeline/fixtures/side-stream.yaml", import.meta.url),
 );
@@ -31,7 +30,7 @@ describe("the product document's side-stream.yaml", { skip: serverSkip("nats-ser
 
   before(async () => {
     side = await startNats({ user: "errors", password });
-  }, SLOW);
+  });
   beforeEach(async () => {
     folder = await FlowFolder.make();
     await folder.write("side-stream.yaml", await readFile(DOCUMENT));
@@ -61,7 +60,7 @@ describe("the product document's side-stream.yaml", { skip: serverSkip("nats-ser
     ], { env: { KFLOW_CREATE_SIDESTREAM: "yes", ...env } });
   }
 
-  it("runs, and puts its error records on another server, over tcp and ws", SLOW, async () => {
+  it("runs, and puts its error records on another server, over tcp and ws", async () => {
     const seen: Record<string, unknown>[] = [];
     for (const addr of [side.tcpUrl, side.wsUrl]) {
       const command = start(addr, { HOSTNAME: seen.length === 0 ? "pod-7" : "" });
@@ -82,7 +81,7 @@ describe("the product document's side-stream.yaml", { skip: serverSkip("nats-ser
     }
   });
 
-  it("does not start when the other server refuses it", SLOW, async () => {
+  it("does not start when the other server refuses it", async () => {
     const refused = start(side.wsUrl, {}, `errors:${newSecret()}`);
     const { status, stderr } = await refused.end();
     assert.equal(status, 1, stderr);

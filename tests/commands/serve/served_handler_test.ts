@@ -6,8 +6,6 @@ import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { freePort } from "../../support/servers/free_port.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 
-const SLOW = { timeout: 60_000 };
-
 /** Serves the handler as the runtime serves a default export, calls its task and sends one SIGTERM. */
 async function endsAtFirstSignal(
   kflow: CommandLine,
@@ -41,11 +39,11 @@ describe("a process that serves a handler", () => {
   const kflow = new CommandLine();
   after(() => kflow.endAll());
 
-  it("ends at the first SIGTERM after calls of a task", SLOW, async () => {
+  it("ends at the first SIGTERM after calls of a task", async () => {
     await endsAtFirstSignal(kflow);
   });
 
-  it("ends at the first SIGTERM after calls of an isolated function", SLOW, async () => {
+  it("ends at the first SIGTERM after calls of an isolated function", async () => {
     const folder = await FlowFolder.make();
     const module = await folder.write("same.ts", "export default (record) => record;");
     try {
@@ -58,7 +56,7 @@ describe("a process that serves a handler", () => {
 
 onServers("a process that serves a handler, on servers", (given) => {
   for (const way of ["ws", "tcp"] as const) {
-    it(`ends at the first SIGTERM after publishing over ${way}`, SLOW, async () => {
+    it(`ends at the first SIGTERM after publishing over ${way}`, async () => {
       const env = {
         ...given.servers.environment(way),
         FLOW: `flow-${crypto.randomUUID().slice(0, 8)}`,

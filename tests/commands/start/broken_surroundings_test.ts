@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
-
 const PIPELINE = `
 mode: batch
 name: around
@@ -33,7 +31,7 @@ describe("kflow run, with something wrong around it", () => {
     await Promise.all(files.map((file) => folder.write(file, "more")));
   }
 
-  it("ends when all that it prints is read, however late that is", SLOW, async () => {
+  it("ends when all that it prints is read, however late that is", async () => {
     await manyDocuments();
     const command = kflow.start(["run", folder.file("pipeline.yaml")], { unread: "stdout" });
     // Either it has done all and waits for its reader, or it waits with work to do.
@@ -50,7 +48,7 @@ describe("kflow run, with something wrong around it", () => {
     assert.match(stdout, /^around: finished in .*\n$/m);
   });
 
-  it("stops with 141 when its reader closes the pipe", SLOW, async () => {
+  it("stops with 141 when its reader closes the pipe", async () => {
     await manyDocuments();
     const command = run();
     command.closeStdout();
@@ -59,7 +57,7 @@ describe("kflow run, with something wrong around it", () => {
     assert.match(stderr, /^\{[^\n]*"Stopping: [^\n]*"signal":"SIGPIPE"[^\n]*\}\n$/);
   });
 
-  it("names an invalid state file, and what to do", SLOW, async () => {
+  it("names an invalid state file, and what to do", async () => {
     for (const text of ['{"half', "[]", "5"]) {
       const file = await folder.write(".kflow/around.json", text);
       const { status, stdout, stderr } = await run().end();
@@ -70,7 +68,7 @@ describe("kflow run, with something wrong around it", () => {
     }
   });
 
-  it("names a state file that is not UTF-8, and where", SLOW, async () => {
+  it("names a state file that is not UTF-8, and where", async () => {
     const latin1 = (text: string) => Uint8Array.from(text, (sign) => sign.charCodeAt(0));
     const key = "x".repeat(100);
     for (
@@ -91,7 +89,7 @@ describe("kflow run, with something wrong around it", () => {
     }
   });
 
-  it("names a state folder that cannot be used, and what to do", SLOW, async () => {
+  it("names a state folder that cannot be used, and what to do", async () => {
     await folder.write(".kflow", "a file");
     const { status, stdout, stderr } = await run().end();
     assert.equal(status, 1);
@@ -103,7 +101,7 @@ describe("kflow run, with something wrong around it", () => {
     assert.ok(stderr.includes(folder.file(".kflow")), stderr);
   });
 
-  it("keeps its state where KFLOW_STATE_DIR says", SLOW, async () => {
+  it("keeps its state where KFLOW_STATE_DIR says", async () => {
     const env = { KFLOW_STATE_DIR: folder.file("else where/state") };
     const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")], { env });
     assert.equal(status, 0, stderr);

@@ -11,7 +11,6 @@ import {
   makeCertificates,
 } from "../../support/servers/test_certificates.ts";
 
-const SLOW = { timeout: 60_000 };
 const WHO = ["s3", "elastic", "otlp", "tcp", "websocket"] as const;
 
 const AUTHORITY = /; give the certificate of its authority .* NODE_EXTRA_CA_CERTS/;
@@ -68,7 +67,7 @@ describe("a server with a certificate", { skip: serverSkip("nats-server") }, () 
   }
 
   for (const [what, fault] of [["its authority", {}], ["itself", { selfSigned: true }]] as const) {
-    it(`is trusted by all clients once ${what} is given`, SLOW, async () => {
+    it(`is trusted by all clients once ${what} is given`, async () => {
       const answers = await said(fault, true);
       for (const who of WHO) {
         if (who === "otlp") assert.equal(answers.get(who), undefined);
@@ -78,7 +77,7 @@ describe("a server with a certificate", { skip: serverSkip("nats-server") }, () 
   }
 
   for (const { what, fault, given, says } of CASES) {
-    it(`${what} is refused by all clients, which say so and what to do`, SLOW, async () => {
+    it(`${what} is refused by all clients, which say so and what to do`, async () => {
       const answers = await said(fault, given);
       for (const who of WHO) {
         const answer = answers.get(who) ?? "nothing";
@@ -89,7 +88,7 @@ describe("a server with a certificate", { skip: serverSkip("nats-server") }, () 
     });
   }
 
-  it("is distinguished from one that does not speak TLS", SLOW, async () => {
+  it("is distinguished from one that does not speak TLS", async () => {
     const web = createPlainServer(answer);
     await new Promise<void>((resolve) => web.listen(0, resolve));
     open.push(() => closed(web));

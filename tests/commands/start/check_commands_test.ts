@@ -6,7 +6,6 @@ import { CommandLine } from "../../support/commands/command.ts";
 import { OWN_RUNTIME } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
 const FIXTURES = fileURLToPath(new URL("../../pipeline/fixtures/", import.meta.url));
 /** Nobody answers there: a command that contacts anything would not end well. */
 const NOWHERE = { KFLOW_NATS_ADDR: "nats://127.0.0.1:1", KFLOW_STORE_ADDR: "http://127.0.0.1:1" };
@@ -31,7 +30,7 @@ describe("kflow without running anything", () => {
     ["side-stream", [LITERAL]],
   ];
   for (const [name, warnings] of documented) {
-    it(`validates ${name}.yaml of the product document, with its warnings`, SLOW, async () => {
+    it(`validates ${name}.yaml of the product document, with its warnings`, async () => {
       const file = `${FIXTURES}${name}.yaml`;
       const { status, stdout, stderr } = await kflow.run(["validate", file], { env: NOWHERE });
       assert.equal(status, 0, stderr);
@@ -45,7 +44,7 @@ describe("kflow without running anything", () => {
     });
   }
 
-  it("prints all mistakes together, each with its place, and ends with 2", SLOW, async () => {
+  it("prints all mistakes together, each with its place, and ends with 2", async () => {
     const file = await folder.write(
       "pipeline.yaml",
       [
@@ -70,7 +69,7 @@ describe("kflow without running anything", () => {
     assert.ok(lines.some((line) => line.startsWith("environment KFLOW_RUNTIME_LOG_LEVEL: ")));
   });
 
-  it("refuses a file that is not there, and a folder", SLOW, async () => {
+  it("refuses a file that is not there, and a folder", async () => {
     const file = folder.file("nowhere.yaml");
     const ends = await Promise.all([
       kflow.run(["run", file]),
@@ -82,7 +81,7 @@ describe("kflow without running anything", () => {
     for (const { stderr } of ends.slice(1)) assert.match(stderr, /: cannot read \(EISDIR\); /);
   });
 
-  it("warns of a variable that looks like a misspelt one", SLOW, async () => {
+  it("warns of a variable that looks like a misspelt one", async () => {
     const env = { ...NOWHERE, KFLOW_SHUTDOWN_GRACEMS: "1" };
     const { status, stderr } = await kflow.run(["validate", `${FIXTURES}side-outs.yaml`], { env });
     assert.equal(status, 0, stderr);
@@ -92,7 +91,7 @@ describe("kflow without running anything", () => {
     );
   });
 
-  it("draws a pipeline as Mermaid", SLOW, async () => {
+  it("draws a pipeline as Mermaid", async () => {
     const file = `${FIXTURES}side-outs.yaml`;
     const { status, stdout } = await kflow.run(["graph", file], { env: NOWHERE });
     assert.equal(status, 0);
@@ -102,7 +101,7 @@ describe("kflow without running anything", () => {
     }
   });
 
-  it("prints its version and runtime", SLOW, async () => {
+  it("prints its version and runtime", async () => {
     const { status, stdout } = await kflow.run(["version"]);
     assert.equal(status, 0);
     assert.match(
@@ -111,7 +110,7 @@ describe("kflow without running anything", () => {
     );
   });
 
-  it("explains itself and each command", SLOW, async () => {
+  it("explains itself and each command", async () => {
     const all = await kflow.run(["--help"]);
     assert.equal(all.status, 0);
     const commands = ["run", "worker", "validate", "graph", "version"];
@@ -144,7 +143,7 @@ describe("kflow without running anything", () => {
     ],
   ];
   for (const [what, args, message] of wrong) {
-    it(`refuses ${what} with 2 and no stack`, SLOW, async () => {
+    it(`refuses ${what} with 2 and no stack`, async () => {
       const file = `${FIXTURES}side-outs.yaml`;
       const { status, stdout, stderr } = await kflow.run(
         args.map((arg) => arg === "FILE" ? file : arg),

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { type Command, CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
 const MIB = 1024 * 1024;
 
 const WORK = `
@@ -65,7 +64,6 @@ describe("variables for downloads and uploads, on the command line", () => {
 
   it(
     "KFLOW_DL_UP_PROGRESS of the environment logs each step of transfers over 1 MiB",
-    SLOW,
     async () => {
       const { command } = await run("{}", { KFLOW_DL_UP_PROGRESS: "50" });
       assert.deepEqual(progressOf(command), [
@@ -80,7 +78,6 @@ describe("variables for downloads and uploads, on the command line", () => {
 
   it(
     "KFLOW_DL_UP_PROGRESS of the task's env wins, and without it nothing is told",
-    SLOW,
     async () => {
       const { command } = await run("{KFLOW_DL_UP_PROGRESS: 100}", { KFLOW_DL_UP_PROGRESS: "1" });
       assert.deepEqual(progressOf(command).map((line) => line.slice(2)), [
@@ -98,7 +95,6 @@ describe("variables for downloads and uploads, on the command line", () => {
 
   it(
     "KFLOW_SKIP_DOWNLOAD_ERROR calls the function without a file, else the record is a dead letter",
-    SLOW,
     async () => {
       const called = (command: Command) =>
         linesOf(command).filter(({ message }) => message === "called")

@@ -5,8 +5,6 @@ import process from "node:process";
 import type { Command } from "../../support/commands/command.ts";
 import { onServers } from "../../support/commands/on_servers.ts";
 
-const SLOW = { timeout: 60_000 };
-
 /** Loads only when there is a file `go` beside it. */
 const WAITING_MODULE = `
   import { existsSync } from "node:fs";
@@ -31,7 +29,6 @@ onServers("kflow run while the NATS server hangs", (given) => {
   for (const way of ["ws", "tcp"] as const) {
     it(
       `from before its start, over ${way}: says so, and goes on when it answers`,
-      SLOW,
       async () => {
         const flow = await given.newFlow();
         hang();
@@ -45,7 +42,7 @@ onServers("kflow run while the NATS server hangs", (given) => {
     );
   }
 
-  it("while a module is loaded: says so, and goes on when it answers", SLOW, async () => {
+  it("while a module is loaded: says so, and goes on when it answers", async () => {
     const flow = await given.newFlow();
     await flow.folder.write("waiting.ts", WAITING_MODULE);
     flow.set("dag.describe.module", "./waiting.ts");
@@ -59,7 +56,7 @@ onServers("kflow run while the NATS server hangs", (given) => {
     await flow.isCompleteAndOnce();
   });
 
-  it("and is stopped by a signal", SLOW, async () => {
+  it("and is stopped by a signal", async () => {
     const flow = await given.newFlow();
     hang();
     const run = flow.run();
@@ -68,4 +65,4 @@ onServers("kflow run while the NATS server hangs", (given) => {
     await endsWell(run, 143);
     assert.equal(existsSync(flow.folder.file(".kflow")), false);
   });
-}, SLOW);
+});

@@ -8,8 +8,6 @@ import { CommandLine } from "../../support/commands/command.ts";
 import { RUNTIMES } from "../../support/runtimes.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
-
 const PIPELINE = `
 name: levels
 globalConfig: {store: {addr: "file:./data"}}
@@ -79,7 +77,7 @@ describe("KFLOW_RUNTIME_LOG_LEVEL", () => {
 
   for (const runtime of RUNTIMES) {
     for (const [least, level] of LOG_LEVELS.entries()) {
-      it(`${level} writes its lines and those above it, on ${runtime}`, SLOW, async () => {
+      it(`${level} writes its lines and those above it, on ${runtime}`, async () => {
         const lines = await linesAt(level, runtime);
         const written = LOG_LEVELS.slice(least);
         assert.deepEqual(
@@ -95,7 +93,6 @@ describe("KFLOW_RUNTIME_LOG_LEVEL", () => {
 
   it(
     "is INFO unless it is set, and the runtime has lines of its own at each level",
-    SLOW,
     async () => {
       const lines = await linesAt(undefined, RUNTIMES[0]);
       assert.deepEqual(own(lines, "DEBUG"), []);
@@ -113,7 +110,6 @@ describe("KFLOW_RUNTIME_LOG_LEVEL", () => {
 
   it(
     "CRITICAL still logs a dead letter that cannot be stored, and a second signal",
-    SLOW,
     async () => {
       const state = `state-${crypto.randomUUID()}`;
       await folder.write(`${state}/levels-dead`, "a file where the folder is needed");
@@ -136,7 +132,7 @@ describe("KFLOW_RUNTIME_LOG_LEVEL", () => {
     },
   );
 
-  it("with any other value is refused", SLOW, async () => {
+  it("with any other value is refused", async () => {
     const env = { KFLOW_RUNTIME_LOG_LEVEL: "WARN" };
     const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")], { env });
     assert.equal(status, 2);
@@ -164,7 +160,6 @@ describe("log lines", () => {
   for (const isTerminal of [true, false]) {
     it(
       `are ${isTerminal ? "text on a terminal" : "JSON in a pipe"}, on standard error alone`,
-      SLOW,
       async () => {
         const written = { stdout: "", stderr: "" };
         const output = (name: "stdout" | "stderr") => ({

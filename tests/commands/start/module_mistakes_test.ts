@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
-
 const SCHEMA = '{"type": "record", "name": "r", "fields": [{"name": "station", "type": "string"}]}';
 const PIPELINE = `
 mode: batch
@@ -56,7 +54,6 @@ describe("a mistake of syntax in a module", () => {
   ];
   it(
     "is found before a source makes a record, also where the module is isolated",
-    SLOW,
     async () => {
       const made = folder.file("made");
       const make = `import { writeFileSync } from "node:fs";
@@ -75,24 +72,24 @@ export default function* () { writeFileSync(${
   );
 
   for (const [way, args] of ways) {
-    it(`is reported with file, line and column by ${way}`, SLOW, async () => {
+    it(`is reported with file, line and column by ${way}`, async () => {
       const error = await errorOf({ "work.ts": MISTAKE }, ...args);
       assert.match(error, saying("work.ts", "work", "work.ts:3:12"));
     });
 
-    it(`of a module that it imports, by ${way}`, SLOW, async () => {
+    it(`of a module that it imports, by ${way}`, async () => {
       const importing = 'import part from "./parts/a b.ts";\nexport default () => part();\n';
       const error = await errorOf({ "work.ts": importing, "parts/a b.ts": MISTAKE }, ...args);
       assert.match(error, saying("work.ts", "work", "parts/a b.ts:3:12"));
     });
   }
 
-  it("is reported for the module of a source", SLOW, async () => {
+  it("is reported for the module of a source", async () => {
     const error = await errorOf({ "make.ts": MISTAKE });
     assert.match(error, saying("make.ts", "make", "make.ts:3:12"));
   });
 
-  it("is reported with the place of the first of several", SLOW, async () => {
+  it("is reported with the place of the first of several", async () => {
     const error = await errorOf({ "work.ts": "let a = ;\nlet b = ;\nexport default () => {};\n" });
     assert.ok(error.includes(`${folder.file("work.ts")}:1:9: `), error);
   });

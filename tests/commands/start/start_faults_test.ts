@@ -6,7 +6,6 @@ import { onServers } from "../../support/commands/on_servers.ts";
 import { newSecret } from "../../support/run_record.ts";
 import type { ServerFlow } from "../../support/commands/server_flow.ts";
 
-const SLOW = { timeout: 60_000 };
 const START_MS = 15_000;
 const WRONG = newSecret();
 
@@ -19,7 +18,7 @@ onServers("kflow refuses to start, or waits and says why, with", (given) => {
   let flow: ServerFlow;
   beforeEach(async () => {
     flow = await given.newFlow();
-  }, SLOW);
+  });
 
   async function failsWith(command: Command, ...patterns: (RegExp | string)[]): Promise<void> {
     const { status, stderr } = await command.end(START_MS);
@@ -36,7 +35,7 @@ onServers("kflow refuses to start, or waits and says why, with", (given) => {
   }
 
   for (const way of ["ws", "tcp"] as const) {
-    it(`a wrong NATS password over ${way}`, SLOW, async () => {
+    it(`a wrong NATS password over ${way}`, async () => {
       const url = way === "ws" ? given.servers.nats.wsUrl : given.servers.nats.tcpUrl;
       const env = { KFLOW_NATS_ADDR: url.replace("://", `://flow:${WRONG}@`) };
       const message = /authorization violation for user "flow"; check user, password/;
@@ -45,7 +44,7 @@ onServers("kflow refuses to start, or waits and says why, with", (given) => {
     });
   }
 
-  it("a wrong S3 password", SLOW, async () => {
+  it("a wrong S3 password", async () => {
     const env = { KFLOW_STORE_PASSWORD: WRONG };
     const message = /access is denied to user .*; check user, password and permissions at /;
     await failsWith(flow.run({ env }), message, given.servers.minio.endpoint);
@@ -53,7 +52,7 @@ onServers("kflow refuses to start, or waits and says why, with", (given) => {
     await failsWith(flow.worker("store", { env }), message, given.servers.minio.endpoint);
   });
 
-  it("a bucket that is not there, to list and to store in", SLOW, async () => {
+  it("a bucket that is not there, to list and to store in", async () => {
     for (const task of ["list", "store"]) {
       const other = await given.newFlow();
       other.set(`dag.${task}.topics`, "s3a://no-such-bucket");
@@ -64,7 +63,7 @@ onServers("kflow refuses to start, or waits and says why, with", (given) => {
   });
 
   for (const scheme of ["ws", "nats"]) {
-    it(`a NATS server that does not answer at ${scheme}://`, SLOW, async () => {
+    it(`a NATS server that does not answer at ${scheme}://`, async () => {
       const address = `${scheme}://127.0.0.1:${await freePort()}`;
       await failsWith(
         flow.run({ env: { KFLOW_NATS_ADDR: address } }),
@@ -76,7 +75,6 @@ onServers("kflow refuses to start, or waits and says why, with", (given) => {
 
   it(
     "an S3 server that is unreachable, a websocket address for a TCP port, and the reverse",
-    SLOW,
     async () => {
       const { tcpPort, wsPort } = given.servers.nats;
       const away = `http://127.0.0.1:${await freePort()}`;

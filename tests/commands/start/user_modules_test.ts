@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { type CommandEnd, CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
-
 const PIPELINE = `
 mode: batch
 name: modules
@@ -59,7 +57,7 @@ describe("a user's module", () => {
     });
   }
 
-  it("in any folder gets the classes of kflow and modules of its own", SLOW, async () => {
+  it("in any folder gets the classes of kflow and modules of its own", async () => {
     const { status, stdout, stderr } = await runWith(elsewhere.file("of mine/acks.ts"));
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^\{"key":"b!"\}$/m);
@@ -68,7 +66,7 @@ describe("a user's module", () => {
     assert.match(stdout, /^work +2 +1 +1 +0 +0 /m);
   });
 
-  it("may be given in the file or from the current folder, and be a class", SLOW, async () => {
+  it("may be given in the file or from the current folder, and be a class", async () => {
     await folder.write(
       "shout.ts",
       `export default class {
@@ -115,7 +113,7 @@ describe("a user's module", () => {
     ],
   ];
   for (const [what, text, message] of unusable) {
-    it(`that ${what} is one line and status 2`, SLOW, async () => {
+    it(`that ${what} is one line and status 2`, async () => {
       if (text !== undefined) await folder.write("unusable.ts", text);
       const { status, stdout, stderr } = await runWith(folder.file("unusable.ts"));
       assert.equal(status, 2, stderr);
@@ -127,7 +125,7 @@ describe("a user's module", () => {
     });
   }
 
-  it("whose open() throws is one line that names the task, and status 1", SLOW, async () => {
+  it("whose open() throws is one line that names the task, and status 1", async () => {
     await folder.write(
       "closed.ts",
       'export default { open() { throw new Error("no key"); }, process() {} };',

@@ -4,7 +4,6 @@ import { symlink } from "node:fs/promises";
 import { CommandLine } from "../../support/commands/command.ts";
 import { FlowFolder } from "../../support/commands/flow_folder.ts";
 
-const SLOW = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 const PIPELINE = `
 mode: batch
@@ -36,7 +35,7 @@ describe("a function that ends the process", () => {
       "export default () => { if (globalThis.Deno) Deno.exit(0); process.exitCode = 0; process.exit(); };",
   };
   for (const [way, code] of Object.entries(ways)) {
-    it(`${way} never makes a run look done`, SLOW, async () => {
+    it(`${way} never makes a run look done`, async () => {
       await folder.write("work.ts", `import process from "node:process";\n${code}\n`);
       const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
       assert.equal(status, 1, stderr);
@@ -54,7 +53,7 @@ describe("a function that ends the process", () => {
       'export default () => new Promise(() => setTimeout(() => { throw new TypeError("left behind"); }, 1));',
   };
   for (const [way, code] of Object.entries(errors)) {
-    it(`by an error of ${way} is named, with its class and place`, SLOW, async () => {
+    it(`by an error of ${way} is named, with its class and place`, async () => {
       await folder.write("work.ts", `${code}\n`);
       const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
       assert.equal(status, 1, stderr);
@@ -67,7 +66,7 @@ describe("a function that ends the process", () => {
     });
   }
 
-  it("does not end it by an error that its own listener handles", SLOW, async () => {
+  it("does not end it by an error that its own listener handles", async () => {
     await folder.write(
       "work.ts",
       `import process from "node:process";
@@ -78,13 +77,13 @@ describe("a function that ends the process", () => {
     assert.equal(status, 0, stderr);
   });
 
-  it("has no part in the status of one that does not", SLOW, async () => {
+  it("has no part in the status of one that does not", async () => {
     await folder.write("work.ts", "export default () => {};\n");
     const { status, stderr } = await kflow.run(["run", folder.file("pipeline.yaml")]);
     assert.equal(status, 0, stderr);
   });
 
-  it("a report does not replace what is not a regular file", SLOW, async () => {
+  it("a report does not replace what is not a regular file", async () => {
     await folder.write("work.ts", "export default () => {};\n");
     await folder.write("real.json", "{}");
     await symlink(folder.file("real.json"), folder.file("link.json"));

@@ -8,8 +8,6 @@ import { type NatsServer, startNats } from "../../support/servers/nats_server.ts
 import { serverSkip } from "../../support/servers/server_binary.ts";
 import { startTcpProxy, type TcpProxy } from "../../support/servers/tcp_proxy.ts";
 
-const SLOW = { timeout: 60_000 };
-
 /** Fails once the file `go` is there. */
 const MODULE = `
 import { existsSync } from "node:fs";
@@ -53,7 +51,7 @@ dag:
 `,
       );
       await folder.write("make.ts", "export default [{ n: 7 }];\n");
-    }, SLOW);
+    });
     after(async () => {
       await kflow.endAll();
       await client?.close();
@@ -82,7 +80,6 @@ dag:
 
     it(
       "leaves one error record of that attempt, and one of the next when the input is redelivered",
-      SLOW,
       async () => {
         const source = worker("make");
         const doomed = worker("work", `nats://127.0.0.1:${proxy.port}`);

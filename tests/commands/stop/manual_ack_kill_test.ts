@@ -7,7 +7,6 @@ import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { type NatsServer, startNats } from "../../support/servers/nats_server.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
 /** Asks with the fifth input, once the file `go` is there. */
@@ -44,7 +43,7 @@ dag:
   - {id: show, type: print}
 `,
     );
-  }, SLOW);
+  });
   after(async () => {
     await kflow.endAll();
     await client?.close();
@@ -58,7 +57,7 @@ dag:
     });
   }
 
-  it("has published and acknowledged nothing: all of them are redelivered", SLOW, async () => {
+  it("has published and acknowledged nothing: all of them are redelivered", async () => {
     const { streams, consumers } = await client.jetstreamManager();
     const stored = async () => (await streams.info("kflow-held-show")).state.messages;
     const acked = async () =>

@@ -152,7 +152,7 @@ onServers("POST /drain", (given) => {
     );
   });
 
-  it("loses nothing when NATS becomes unreachable in the middle", { timeout: 60_000 }, async () => {
+  it("loses nothing when NATS becomes unreachable in the middle", async () => {
     const seen = new Set<number>();
     const { handler } = await flow(40, async ({ value }) => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -190,7 +190,6 @@ onServers("POST /drain", (given) => {
 
   it(
     "answers 503 while NATS is unreachable, and goes on when it is back",
-    { timeout: 60_000 },
     async () => {
       const { handler } = await flow(5, () => undefined);
       await given.servers.nats.kill();

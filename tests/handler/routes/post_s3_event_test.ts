@@ -15,7 +15,6 @@ import { serverSkip } from "../../support/servers/server_binary.ts";
 import { TestServers } from "../../support/servers/test_servers.ts";
 
 const listed = new AvroCodec().parse(S3_LIST_SCHEMA);
-const SLOW = { timeout: 60_000 };
 const EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"];
 /** Names that an event and a URL write in ways of their own. */
 const KEYS = ["docs/a b+c.txt", "docs/ü%20&.txt", "docs/plain.txt", "docs/deep/er=.txt"];
@@ -38,7 +37,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
     }, { port, bodies: true, hostname: "127.0.0.1" });
     const url = `http://127.0.0.1:${port}/events/s3`;
     servers = await TestServers.start({ webhook: { url, token: TOKEN } });
-  }, { timeout: 60_000 });
+  });
   after(async () => {
     await kflow.endAll();
     await handlers.closeAll();
@@ -97,7 +96,6 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
 
   it(
     "feeds the objects of MinIO's webhook, with the ids and records that a listing gives",
-    SLOW,
     async () => {
       const given = await flow();
       await putAll(given.bucket);
@@ -115,7 +113,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
     },
   );
 
-  it("stores an object once that is notified and listed, in either order", SLOW, async () => {
+  it("stores an object once that is notified and listed, in either order", async () => {
     const given = await flow();
     await putAll(given.bucket);
     await eventually(() => answers.length >= KEYS.length, "notifications", 20_000);
@@ -138,7 +136,6 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
 
   it(
     "is not listed again once the duplicate window has passed, with a checkpoint",
-    SLOW,
     async () => {
       const given = await flow();
       for (const task of given.pipeline.dag.slice(1)) {
@@ -167,7 +164,6 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
 
   it(
     "answers and ignores other buckets, other prefixes, deletions and objects that are gone",
-    SLOW,
     async () => {
       const { bucket, handler, onEdge } = await flow({ notify: false });
       await servers.store.put(bucket, "elsewhere.txt", new Uint8Array());
@@ -192,7 +188,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
     },
   );
 
-  it("feeds what EventBridge, SNS and SQS deliver", SLOW, async () => {
+  it("feeds what EventBridge, SNS and SQS deliver", async () => {
     const { bucket, handler, onEdge } = await flow({ notify: false });
     await putAll(bucket);
     const [first, second, third] = KEYS as [string, string, string];
@@ -217,7 +213,7 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
     assert.deepEqual((await onEdge()).map(({ record }) => record.key), [first, second, third]);
   });
 
-  it("takes the event names of S3 itself, and several objects at once", SLOW, async () => {
+  it("takes the event names of S3 itself, and several objects at once", async () => {
     const { bucket, handler, onEdge } = await flow({ notify: false });
     await putAll(bucket);
     const events = KEYS.map((key) => eventOf(bucket, key, "ObjectCreated:Put"));
@@ -229,7 +225,6 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
 
   it(
     "answers 503 or 408 while NATS or the store is unreachable, and feeds a repeated notification",
-    SLOW,
     async () => {
       const { bucket, env, pipeline, onEdge } = await flow({ notify: false });
       await putAll(bucket);
@@ -254,7 +249,6 @@ describe("POST /events/s3", { skip: serverSkip("nats-server", "minio") }, () => 
 
   it(
     "answers 400 for an invalid notification, 401 without the token, 415 for another type",
-    SLOW,
     async () => {
       const { handler } = await flow({ notify: false });
       for (

@@ -219,9 +219,6 @@ onServers("POST /tasks/:id?publish=true", (given) => {
 
   it(
     "goes on after NATS was unreachable between two requests, and answers 503 or 408 meanwhile",
-    {
-      timeout: 60_000,
-    },
     async () => {
       const { id, make, stored } = flow();
       const handler = handlers.make({

@@ -8,8 +8,6 @@ import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
-
 interface Numbered {
   n: number;
 }
@@ -54,7 +52,7 @@ dag:
 
   const all = (bulks: readonly (readonly number[])[]) => bulks.flat().toSorted((a, b) => a - b);
 
-  it("writes as soon as the size is reached, and the rest at the end", LONG, async () => {
+  it("writes as soon as the size is reached, and the rest at the end", async () => {
     const { bulks, write } = sink();
     const { task } = await flow({
       // Waiting for it would take longer than the test may.
@@ -66,7 +64,7 @@ dag:
     assert.equal(task("write").counts.acked, 25);
   });
 
-  it("writes an incomplete bulk when its timer ends", LONG, async () => {
+  it("writes an incomplete bulk when its timer ends", async () => {
     const { bulks, write } = sink();
     await flow({
       meta: "bulk.enabled: true, bulk.flush.timer: 100, bulk.flush.size: 1000",
@@ -82,7 +80,7 @@ dag:
     assert.deepEqual(bulks, [[0, 1, 2], [3]]);
   });
 
-  it("acknowledges nothing before the bulk is written", LONG, async () => {
+  it("acknowledges nothing before the bulk is written", async () => {
     const acked: number[] = [];
     let progress: readonly TaskProgress[] = [];
     const { write } = sink(() => void acked.push(progress[1]!.counts.acked));
@@ -96,7 +94,7 @@ dag:
     assert.ok(acked[1]! <= 4, `${acked[1]} are acknowledged before the second bulk is written`);
   });
 
-  it("writes what it holds when the worker is stopped", LONG, async () => {
+  it("writes what it holds when the worker is stopped", async () => {
     const { bulks, write } = sink();
     const stop = new AbortController();
     const { task } = await flow({
@@ -120,7 +118,7 @@ dag:
     assert.equal(task("write").counts.acked, 3);
   });
 
-  it("fails only the records that flush() names", LONG, async () => {
+  it("fails only the records that flush() names", async () => {
     const { bulks, write } = sink((records, ctx) => {
       records.forEach(({ n }, index) => {
         if (n === 2) ctx.fail(index, new AckError("refused for good"));
@@ -138,7 +136,7 @@ dag:
     assert.deepEqual({ acked, errors, nacked }, { acked: 8, errors: 2, nacked: 1 });
   });
 
-  it("fails all records of a bulk whose flush() throws, and retries each", LONG, async () => {
+  it("fails all records of a bulk whose flush() throws, and retries each", async () => {
     let calls = 0;
     const { bulks, write } = sink(() => {
       if (++calls === 1) throw new Error("the other side is broken");
@@ -153,7 +151,7 @@ dag:
     assert.deepEqual({ acked, errors, redelivered }, { acked: 4, errors: 4, redelivered: 4 });
   });
 
-  it("keeps a bulk while its target is unreachable, and counts no attempt", LONG, async () => {
+  it("keeps a bulk while its target is unreachable, and counts no attempt", async () => {
     let asked = 0;
     const attempts: number[] = [];
     const { bulks, write } = sink((_records, ctx) => {
@@ -174,7 +172,7 @@ dag:
     assert.ok(logged.some(({ message }) => String(message).startsWith("The index is away")));
   });
 
-  it("fills the next bulk while one is written", LONG, async () => {
+  it("fills the next bulk while one is written", async () => {
     const gate = Promise.withResolvers<void>();
     let progress: readonly TaskProgress[] = [];
     const { bulks, write } = sink(async () => {
@@ -191,7 +189,7 @@ dag:
     assert.deepEqual(all(bulks), numbers(20).map(({ n }) => n));
   });
 
-  it("is off with a warning for a function without flush", LONG, async () => {
+  it("is off with a warning for a function without flush", async () => {
     const seen: number[] = [];
     const { logged } = await flow({
       meta: "bulk.enabled: true, bulk.flush.timer: 50, bulk.flush.size: 4",
@@ -203,7 +201,7 @@ dag:
   });
 
   for (const meta of ["bulk.flush.timer: 0, bulk.flush.size: 4", "bulk.flush.size: 4"]) {
-    it(`is off with ${meta}`, LONG, async () => {
+    it(`is off with ${meta}`, async () => {
       const seen: number[] = [];
       await flow({
         meta: `bulk.enabled: true, ${meta}`,
@@ -221,7 +219,7 @@ dag:
     });
   }
 
-  it("is overridden by manual acknowledgement", LONG, async () => {
+  it("is overridden by manual acknowledgement", async () => {
     const seen: number[] = [];
     const { logged } = await flow({
       meta: "ack.manual: true, bulk.enabled: true, bulk.flush.timer: 50, bulk.flush.size: 4",

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 30_000 };
 const OUT =
   '{"type":"record","name":"out","fields":[{"name":"n","type":"int"},{"name":"raw","type":["null","bytes"]},{"name":"x","type":["null","double"]}]}';
 const IN = '{"type":"record","name":"in","fields":[{"name":"n","type":"int"}]}';
@@ -52,7 +51,6 @@ const RETURNED: readonly {
 onBothBrokers("what a function returns", (given) => {
   it(
     "is published or becomes a dead letter that names the field, and delays no other record",
-    LONG,
     async () => {
       const { report, printed, logged } = await runFlow({
         yaml: `

@@ -15,12 +15,11 @@ import { type MinioServer, startMinio } from "../../support/servers/minio_server
 import { makeBucket } from "../../support/servers/s3_requests.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const LONG = { timeout: 60_000 };
 const MIB = 1024 * 1024;
 
 onBothBrokers("automatic download from MinIO", (given) => {
   const skip = serverSkip("minio");
-  const long = { ...LONG, skip };
+  const long = { skip };
   let minio: MinioServer;
   let root: string;
   let files: Files;
@@ -34,7 +33,7 @@ onBothBrokers("automatic download from MinIO", (given) => {
     for (const key of ["a.txt", "dir/b.txt"]) {
       await store.put("docs", key, new TextEncoder().encode(`content of ${key}`));
     }
-  }, LONG);
+  });
   after(async () => {
     for (const store of stores) await store.close();
     await minio?.stop();

@@ -23,7 +23,6 @@ import { makeBucket } from "../../support/servers/s3_requests.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 import { taskStoreOf } from "../../support/in_process/task_store.ts";
 
-const LONG = { timeout: 60_000 };
 const MIB = 1024 * 1024;
 
 let folder: FlowFolder;
@@ -116,7 +115,7 @@ describe("upload() to MinIO", { skip: serverSkip("minio") }, () => {
     s3 = new S3Store({ endpoint, user, password: new Secret(password) });
     store = taskStoreOf(s3);
     await makeBucket(minio, "docs");
-  }, LONG);
+  });
   after(async () => {
     await s3?.close();
     await minio?.stop();
@@ -124,7 +123,6 @@ describe("upload() to MinIO", { skip: serverSkip("minio") }, () => {
 
   it(
     "sends a small file whole and a large one in parts, content and type unchanged",
-    LONG,
     async () => {
       const content = randomBytes(20 * MIB + 7);
       const large = await folder.write("large.bin", content);
@@ -144,7 +142,7 @@ describe("upload() to MinIO", { skip: serverSkip("minio") }, () => {
     },
   );
 
-  it("leaves no object when the bucket is missing or the file shrinks", LONG, async () => {
+  it("leaves no object when the bucket is missing or the file shrinks", async () => {
     await assert.rejects(store.upload(small, "nowhere", "key"), { kind: "missing-bucket" });
     const shrinking = createTaskStore({
       store: s3,
@@ -162,7 +160,6 @@ describe("upload() to MinIO", { skip: serverSkip("minio") }, () => {
 onBothBrokers("upload() from user code", (given) => {
   it(
     "is available in open, process, flush, and in a source's open and generator",
-    LONG,
     async () => {
       const store = new MemoryStore({ createBuckets: true });
       const upload = (ctx: { store: TaskStore }, key: string) =>

@@ -38,7 +38,7 @@ onBothBrokers("the record of a failed attempt", (given) => {
     stream.close();
   }
 
-  it("is there once in each topic, however often it is sent", { timeout: 60_000 }, async () => {
+  it("is there once in each topic, however often it is sent", async () => {
     const errors = await ErrorTopic.make(given.broker);
     const topics = [errors.topic, `${errors.topic}.more`];
     const place = new Place();

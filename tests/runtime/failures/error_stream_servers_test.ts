@@ -20,7 +20,6 @@ import { type NatsServer, startNats } from "../../support/servers/nats_server.ts
 import { quiet } from "../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const LONG = { timeout: 60_000 };
 const schema = new AvroCodec().parse(ERROR_RECORD_SCHEMA);
 
 interface Listed {
@@ -47,7 +46,7 @@ describe(
       [main, side] = await Promise.all([startNats(), startNats()]);
       broker = await connectNats({ url: main.wsUrl, kind: "websocket", log: quiet });
       errorBroker = await connectNats({ url: side.tcpUrl, kind: "tcp", dial: dialTcp, log: quiet });
-    }, LONG);
+    });
     after(async () => {
       await Promise.all(clients.map((client) => client.close()));
       await Promise.all([broker?.close(), errorBroker?.close()]);
@@ -105,7 +104,6 @@ dag:
 
     it(
       "that is killed and comes back: failed records are not acked meanwhile, and none is lost",
-      LONG,
       async () => {
         const keys = Array.from({ length: 8 }, (_, i) => `k${i}`);
         let killed: Promise<void> | undefined;
@@ -148,7 +146,6 @@ dag:
 
     it(
       "that is missing: the log says how to make it, nothing is acked, and all goes on once it exists",
-      LONG,
       async () => {
         const { running, counts } = begin("missing", {
           keys: ["k".repeat(900)],
@@ -176,7 +173,7 @@ dag:
       },
     );
 
-    it("without an address is on the pipeline's own server", LONG, async () => {
+    it("without an address is on the pipeline's own server", async () => {
       const { running } = begin("own", {
         keys: ["a", "b"],
         errorBroker: undefined,
@@ -191,7 +188,7 @@ dag:
       assert.deepEqual(reasons(await records("own", main)), ["AckError: no a", "AckError: no b"]);
     });
 
-    it("keeps its schema on the server that has its records", LONG, async () => {
+    it("keeps its schema on the server that has its records", async () => {
       const { running } = begin("schemas", { keys: [], settings: { createSideStream: true } });
       await running.catch(() => {});
       const streams = await streamsOf(side);

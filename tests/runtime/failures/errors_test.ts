@@ -11,7 +11,6 @@ import { ErrorTopic } from "../../support/in_process/error_topic.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA =
   '{"type":"record","name":"in","fields":[{"name":"n","type":"int"},{"name":"text","type":"string"}]}';
 
@@ -91,7 +90,7 @@ dag:
   };
 
   for (const [how, fail] of Object.entries(FAILS)) {
-    it(`is tried again and not acknowledged: an Error ${how}`, LONG, async () => {
+    it(`is tried again and not acknowledged: an Error ${how}`, async () => {
       const attempts: number[] = [];
       const { printed, work, errors } = await flow((record: Input, ctx: Context) => {
         attempts.push(ctx.delivery.attempt);
@@ -105,7 +104,6 @@ dag:
 
     it(
       `gives the input up, acknowledged and no dead letter: an AckError ${how}`,
-      LONG,
       async () => {
         const attempts: number[] = [];
         const { printed, work, errors } = await flow((_record: Input, ctx: Context) => {
@@ -121,7 +119,7 @@ dag:
     );
   }
 
-  it("publishes nothing of a call whose last record does not fit the schema", LONG, async () => {
+  it("publishes nothing of a call whose last record does not fit the schema", async () => {
     const { printed, errors } = await flow((record: Input, ctx: Context) =>
       ctx.delivery.attempt === 1 ? [record, { ...record, n: "many" }] : record
     );
@@ -132,7 +130,6 @@ dag:
 
   it(
     "leaves the decision about the input to a class that overrides both methods",
-    LONG,
     async () => {
       class Later extends AckError {
         override shouldAck() {
@@ -155,7 +152,6 @@ dag:
 
   it(
     "is retried or given up as the document's MyException says: retried if it may pass, given up if it is permanent",
-    LONG,
     async () => {
       const attempts: string[] = [];
       const { printed, errors } = await flow((record: Input, ctx: Context) => {
@@ -177,7 +173,7 @@ dag:
     },
   );
 
-  it("may be any thrown value, and does not end the worker", LONG, async () => {
+  it("may be any thrown value, and does not end the worker", async () => {
     const hostile = {
       toString() {
         throw new Error("no text");
@@ -217,7 +213,7 @@ dag:
     }
   });
 
-  it("is reported although the function has made its record unprintable", LONG, async () => {
+  it("is reported although the function has made its record unprintable", async () => {
     const { printed, work, errors } = await flow((record: Input, ctx: Context) => {
       if (ctx.delivery.attempt > 1) return record;
       Object.assign(record, { self: record, id: Object.create(null) });
@@ -229,7 +225,7 @@ dag:
     assert.deepEqual(JSON.parse(record!.payload), { n: 0, text: "a" });
   });
 
-  it("is reported in six columns, each of them text", LONG, async () => {
+  it("is reported in six columns, each of them text", async () => {
     const before = Date.now();
     const { errors, name } = await flow(() => {
       throw new AckError("no");
@@ -251,7 +247,6 @@ dag:
 
   it(
     "brings the input as JSON if it is an AckError, else as the Avro it came in",
-    LONG,
     async () => {
       const { errors } = await flow(({ text }: Input, ctx: Context) => {
         if (text === "json ü") throw new AckError(text);
@@ -266,7 +261,7 @@ dag:
     },
   );
 
-  it("is taken apart into class and reason as the document does it", LONG, async () => {
+  it("is taken apart into class and reason as the document does it", async () => {
     const texts = ["one: two:\nthree", "", "ends\n\n"];
     const { errors } = await flow(({ text }: Input) => {
       throw new MyException(text, true);
@@ -281,7 +276,7 @@ dag:
 
   it(
     "is taken apart by the document's Python in a real one",
-    { ...LONG, skip: serverSkip("fastavro") },
+    { skip: serverSkip("fastavro") },
     async () => {
       const { errors } = await flow(({ text }: Input) => {
         throw new MyException(text, true);
@@ -292,7 +287,7 @@ dag:
     },
   );
 
-  it("is reported in each of several topics", LONG, async () => {
+  it("is reported in each of several topics", async () => {
     const others = await ErrorTopic.make(given.broker);
     const { work } = await flow(() => {
       throw new AckError("no");
@@ -306,7 +301,7 @@ dag:
     assert.equal(work.acked, 1);
   });
 
-  it("is reported once for each failed attempt", LONG, async () => {
+  it("is reported once for each failed attempt", async () => {
     const { errors, work } = await flow((_record: Input, ctx: Context) => {
       throw new Error(`attempt ${ctx.delivery.attempt}`);
     }, { deadLetters: { place: "here", put: () => Promise.resolve() } });
@@ -315,7 +310,7 @@ dag:
     assert.equal(work.dead, 1);
   });
 
-  it("is reported nowhere by a task whose own globalConfig says so", LONG, async () => {
+  it("is reported nowhere by a task whose own globalConfig says so", async () => {
     const { errors, work } = await flow(() => {
       throw new AckError("no");
     }, { task: ", globalConfig: {sideStream: {enabled: false}}" });
@@ -323,7 +318,7 @@ dag:
     await errors.records(0);
   });
 
-  it("is reported where the task's own globalConfig says", LONG, async () => {
+  it("is reported where the task's own globalConfig says", async () => {
     const others = await ErrorTopic.make(given.broker);
     const { errors } = await flow(() => {
       throw new AckError("no");
@@ -339,7 +334,7 @@ dag:
     ] as const
   ) {
     for (const [how, thrown] of Object.entries(FAILS)) {
-      it(`in open() ends the worker with the reason: ${what} ${how}`, LONG, async () => {
+      it(`in open() ends the worker with the reason: ${what} ${how}`, async () => {
         await assert.rejects(
           flow({
             open: () => thrown(fail),
@@ -351,7 +346,7 @@ dag:
         );
       });
 
-      it(`in close() changes no result and is reported: ${what} ${how}`, LONG, async () => {
+      it(`in close() changes no result and is reported: ${what} ${how}`, async () => {
         const { printed, task, errors } = await flow({
           process: (record: Input) => record,
           close: () => thrown(fail),

@@ -8,8 +8,6 @@ import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
-
 interface Numbered {
   originalnumber: number;
 }
@@ -67,7 +65,7 @@ dag:
     return { seen, show: ({ mynumber }: { mynumber: number }) => void seen.push(mynumber) };
   }
 
-  it("publishes nothing before requestAck(), and everything held after it", LONG, async () => {
+  it("publishes nothing before requestAck(), and everything held after it", async () => {
     const { seen, show } = collector();
     const before: number[] = [];
     const work = new Increment();
@@ -91,7 +89,7 @@ dag:
     assert.equal(task("work").counts.acked, 10);
   });
 
-  it("publishes the rest in close() if requestAck() is called there", LONG, async () => {
+  it("publishes the rest in close() if requestAck() is called there", async () => {
     const { seen, show } = collector();
     const work = new Increment();
     const closes: number[] = [];
@@ -115,7 +113,7 @@ dag:
     assert.equal(task("work").counts.redelivered, 0);
   });
 
-  it("fails the run that ends with inputs held, and says how many", LONG, async () => {
+  it("fails the run that ends with inputs held, and says how many", async () => {
     const { seen, show } = collector();
     const work = new Increment();
     await assert.rejects(
@@ -125,7 +123,7 @@ dag:
     assert.ok(seen.length <= 5);
   });
 
-  it("lets two workers that hold inputs end without waiting for each other", LONG, async () => {
+  it("lets two workers that hold inputs end without waiting for each other", async () => {
     const { seen, show } = collector();
     let calls = 0;
     const { task } = await flow({
@@ -150,7 +148,7 @@ dag:
     assert.equal(task("work").counts.acked, 9);
   });
 
-  it("acknowledges no input before the outputs of all are stored", LONG, async () => {
+  it("acknowledges no input before the outputs of all are stored", async () => {
     const { seen, show } = collector();
     let sum = 0;
     let count = 0;
@@ -170,7 +168,7 @@ dag:
     assert.equal(task("work").counts.acked, 8);
   });
 
-  it("prevents the redelivery of what is held for longer than the ack wait", LONG, async () => {
+  it("prevents the redelivery of what is held for longer than the ack wait", async () => {
     const { seen, show } = collector();
     const attempts: number[] = [];
     const { task } = await flow({
@@ -195,7 +193,6 @@ dag:
 
   it(
     "ignores requestAck() of a call that fails, and settles that input alone",
-    LONG,
     async () => {
       const { seen, show } = collector();
       const asked: number[] = [];
@@ -217,7 +214,7 @@ dag:
     },
   );
 
-  it("logs both numbers when max.in.flight is reached without requestAck()", LONG, async () => {
+  it("logs both numbers when max.in.flight is reached without requestAck()", async () => {
     await assert.rejects(
       flow({
         meta: ", max.in.flight: 4",
@@ -231,7 +228,7 @@ dag:
     );
   });
 
-  it("nacks the held inputs when the worker is stopped", LONG, async () => {
+  it("nacks the held inputs when the worker is stopped", async () => {
     const { seen, show } = collector();
     const stop = new AbortController();
     const first = flow({
@@ -263,7 +260,7 @@ dag:
 });
 
 onBothBrokers("files under manual acknowledgement", (given) => {
-  it("are kept after the acknowledgement until flush() removes them", LONG, async () => {
+  it("are kept after the acknowledgement until flush() removes them", async () => {
     const files = new MemoryFiles();
     const store = new MemoryStore({ buckets: ["docs"] });
     for (const key of ["a", "b", "c"]) await store.put("docs", key, new Uint8Array(3));

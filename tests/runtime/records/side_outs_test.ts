@@ -7,7 +7,6 @@ import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 /** The schemas of the product document, "Generic Sidestream". */
 const DEMO =
   '{"type": "record", "name": "demo", "namespace": "tech.athea.kosmos", "fields": [{"name": "msg", "type": "string"}, {"name": "id", "type": "string"}]}';
@@ -135,7 +134,6 @@ dag:
   for (const how of ["returns", "throws an AckError"]) {
     it(
       `need not be awaited: its input is acked only after its record is stored, when the call ${how}`,
-      LONG,
       async () => {
         const flow = given.flowId();
         const gate = Promise.withResolvers<void>();

@@ -8,7 +8,6 @@ import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { publish } from "../../support/in_process/broker_probes.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 const number = new AvroCodec().parse(N);
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -56,7 +55,7 @@ dag:
 `;
   }
 
-  it("are made one for each delivery, each a child of the one before", LONG, async () => {
+  it("are made one for each delivery, each a child of the one before", async () => {
     const topic = await topicWith([{ traceparent: `00-${ID}-${BEFORE}-01`, tracestate: "a=1" }]);
     const spans = new Collected(false);
     const seen: (string | undefined)[] = [];
@@ -99,7 +98,7 @@ dag:
     assert.equal(read!.attributes["messaging.destination.name"], topic);
   });
 
-  it("name the error of each failed attempt", LONG, async () => {
+  it("name the error of each failed attempt", async () => {
     const traceparent = `00-${ID}-${BEFORE}-01`;
     const topic = await topicWith([{ traceparent }, { traceparent }]);
     const spans = new Collected(false);
@@ -135,7 +134,6 @@ dag:
 
   it(
     "are not made for a trace that is not sampled, which is passed on all the same",
-    LONG,
     async () => {
       const topic = await topicWith([{ traceparent: `00-${ID}-${BEFORE}-00` }, undefined]);
       const spans = new Collected(false);
@@ -157,7 +155,7 @@ dag:
     },
   );
 
-  it("begin at a source that reads a topic, for a message without a trace", LONG, async () => {
+  it("begin at a source that reads a topic, for a message without a trace", async () => {
     const topic = await topicWith([undefined, undefined]);
     const spans = new Collected(true);
     await runFlow({
@@ -175,7 +173,7 @@ dag:
     }
   });
 
-  it("begin with each record of a source, over all its edges and side outs", LONG, async () => {
+  it("begin with each record of a source, over all its edges and side outs", async () => {
     const spans = new Collected(true);
     await runFlow({
       yaml: `

@@ -12,7 +12,6 @@ import { startFakeElastic } from "../../support/servers/elastic_probes.ts";
 import { startFaultServer } from "../../support/servers/fault_server.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 const number = new AvroCodec().parse(N);
 const LISTED =
@@ -66,7 +65,6 @@ describe("Trace", () => {
 onBothBrokers("the trace of a message", (given) => {
   it(
     "is passed to outputs, side outs, error records, the context and log lines, a new span each time",
-    LONG,
     async () => {
       const { broker } = given;
       const stream = `traced-${crypto.randomUUID().slice(0, 8)}`;
@@ -155,7 +153,7 @@ dag:
     },
   );
 
-  it("is passed to the requests of S3 and Elasticsearch that are made for it", LONG, async () => {
+  it("is passed to the requests of S3 and Elasticsearch that are made for it", async () => {
     const { broker } = given;
     const stream = `traced-${crypto.randomUUID().slice(0, 8)}`;
     const topic = `${stream}.in`;

@@ -5,11 +5,10 @@ import { eventually, pause, within } from "../../support/waiting.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
 onNats("a queue that is purged while its task works", (given) => {
-  it("does not end the batch before the outputs in progress are taken", LONG, async () => {
+  it("does not end the batch before the outputs in progress are taken", async () => {
     const working = Promise.withResolvers<void>();
     const purged = Promise.withResolvers<void>();
     const run = runFlow({
@@ -52,7 +51,6 @@ dag:
 onNats("a source whose queue is full", (given) => {
   it(
     "stops long before its grace is over, and continues without gaps or duplicates",
-    LONG,
     async () => {
       const stop = new AbortController();
       const kill = new AbortController();

@@ -4,13 +4,12 @@ import { eventually, pause } from "../../support/waiting.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
 
-const LONG = { timeout: 60_000 };
 const RECORD_BYTES = 900_000;
 /** What a source may hold, and what the stream takes before it is full. */
 const MAX_BYTES = (16 << 20) + (2 << 20);
 
 onNats("a source of large records whose queue is full", (given) => {
-  it("holds no more of them than a bounded number of bytes", LONG, async () => {
+  it("holds no more of them than a bounded number of bytes", async () => {
     const stop = new AbortController();
     let made = 0;
     function* make() {

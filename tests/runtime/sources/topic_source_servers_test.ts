@@ -19,7 +19,6 @@ import { type NatsServer, startNats } from "../../support/servers/nats_server.ts
 import { quiet } from "../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../support/servers/server_binary.ts";
 
-const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 const schema = new AvroCodec().parse(N);
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
@@ -36,7 +35,7 @@ describe("nats-source of a server of its own", { skip: serverSkip("nats-server")
     side = await startNats();
     broker = await connectNats({ url: main.wsUrl, kind: "websocket", log: quiet });
     topicBroker = await connectNats({ url: side.tcpUrl, kind: "tcp", dial: dialTcp, log: quiet });
-  }, LONG);
+  });
   after(async () => {
     await Promise.all(clients.map((client) => client.close()));
     await Promise.all([broker?.close(), topicBroker?.close()]);
@@ -82,7 +81,6 @@ dag:
   for (const retention of [RetentionPolicy.Workqueue, RetentionPolicy.Interest]) {
     it(
       `empties a stream with retention ${retention}, whose configuration stays`,
-      LONG,
       async () => {
         const name = `kept-${retention}`;
         const manage = await manager();
@@ -109,7 +107,6 @@ dag:
 
   it(
     "does not start where no stream takes the subject, and says how to make one",
-    LONG,
     async () => {
       await assert.rejects(begin("nowhere").running, (error: Error) => {
         assert.equal(error.name, "StartError");
@@ -124,7 +121,6 @@ dag:
 
   it(
     "makes the stream of its own flow's error records only with KFLOW_CREATE_SIDESTREAM",
-    LONG,
     async () => {
       const yaml = `
 mode: batch
@@ -152,7 +148,6 @@ dag:
 
   it(
     "reads a topic whose stream only the env of the task that writes there allows to make",
-    LONG,
     async () => {
       const { report, printed } = await runFlow({
         yaml: `
@@ -185,7 +180,6 @@ dag:
   for (const killed of ["its server", "the pipeline's server"]) {
     it(
       `goes on when ${killed} is killed and comes back, loses nothing and stores nothing twice`,
-      LONG,
       async () => {
         const isSide = killed === "its server";
         const name = isSide ? "killed-side" : "killed-main";
@@ -218,7 +212,6 @@ dag:
 
   it(
     "has dead letters of messages with headers that command the server, which are not obeyed again",
-    LONG,
     async () => {
       await (await manager()).streams.add({ name: "words", subjects: ["words.x"] });
       const writer = await connect({ servers: side.tcpUrl });
@@ -243,7 +236,7 @@ dag:
     },
   );
 
-  it("feeds a pipeline on the embedded broker", LONG, async () => {
+  it("feeds a pipeline on the embedded broker", async () => {
     await (await manager()).streams.add({ name: "inside", subjects: ["inside.x"] });
     await put("inside.x", numbers(20));
     const embedded = createMemoryBroker();

@@ -10,7 +10,6 @@ import { publish } from "../../support/in_process/broker_probes.ts";
 import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const codec = new AvroCodec();
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 const numberSchema = codec.parse(N);
@@ -232,7 +231,7 @@ onBothBrokers("nats-source", (given) => {
     assert.match(task("read").deadLetters[0]!.error, /^Cannot read records of "other" as "n": /);
   });
 
-  it("acks no message before its record is stored: a full edge holds it back", LONG, async () => {
+  it("acks no message before its record is stored: a full edge holds it back", async () => {
     const body = "x".repeat(1000);
     const S = '{"type": "record", "name": "s", "fields": [{"name": "s", "type": "string"}]}';
     const { stream, topic } = await topicOf(
@@ -279,7 +278,7 @@ onBothBrokers("nats-source", (given) => {
     assert.equal(task("read").counts.redelivered, 0);
   });
 
-  it("stores no record twice when its messages are redelivered", LONG, async () => {
+  it("stores no record twice when its messages are redelivered", async () => {
     const { topic, stream } = await topicOf(
       ...numbers(20).map((n) => numberSchema.encode({ n })),
     );
@@ -357,7 +356,6 @@ onBothBrokers("nats-source", (given) => {
 
   it(
     "of the flow's own error records ends when the tasks that write them are finished, with all of them",
-    LONG,
     async () => {
       const flow = given.flowId();
       const seen: string[] = [];

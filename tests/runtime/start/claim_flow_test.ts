@@ -8,7 +8,6 @@ import { eventually } from "../../support/waiting.ts";
 import { planOf, runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
 interface Text {
@@ -60,7 +59,6 @@ onNats("two pipelines under one name", (given) => {
 
   it(
     "are refused while records of the one wait, naming what differs and what to do",
-    LONG,
     async () => {
       await fill("waiting");
       assert.equal(
@@ -74,7 +72,6 @@ onNats("two pipelines under one name", (given) => {
 
   it(
     "take over on purpose, which is logged; the first is then the one that is refused",
-    LONG,
     async () => {
       await fill("taken");
       const [line, ...more] = await claim({ name: "taken", module: "./b.ts", takeOver: true });
@@ -85,7 +82,7 @@ onNats("two pipelines under one name", (given) => {
     },
   );
 
-  it("are refused while a worker of the one is running that has nothing to do", LONG, async () => {
+  it("are refused while a worker of the one is running that has nothing to do", async () => {
     const stop = new AbortController();
     const running = runFlow({
       yaml: text({ name: "running", mode: "streaming" }),
@@ -124,7 +121,6 @@ onNats("two pipelines under one name", (given) => {
 
   it(
     "are no two if the file was changed and nothing waits, or only gained tasks",
-    LONG,
     async () => {
       await claim({ name: "edited" });
       await releaseFlow({ broker: given.broker, names: new FlowNames("edited") });
@@ -143,7 +139,7 @@ onNats("two pipelines under one name", (given) => {
     },
   );
 
-  it("are refused where they start together, all but one of them", LONG, async () => {
+  it("are refused where they start together, all but one of them", async () => {
     const modules = ["./a.ts", "./b.ts", "./c.ts"];
     const starts = await Promise.allSettled(
       modules.map((module) => claim({ name: "together", module })),
@@ -160,7 +156,7 @@ onNats("two pipelines under one name", (given) => {
     assert.deepEqual(await claim({ name: "together", module: other! }), []);
   });
 
-  it("are one where a process does not know the module of another task", LONG, async () => {
+  it("are one where a process does not know the module of another task", async () => {
     await fill("parts");
     const unknown = text({ name: "parts" }).replace(", module: ./a.ts", "");
     const plan = await planOf(unknown);
@@ -170,7 +166,7 @@ onNats("two pipelines under one name", (given) => {
     assert.match(await refusalOf({ name: "parts", module: "./c.ts" }), /"\.\/a\.ts" there/);
   });
 
-  it("refuse a run before it takes a record", LONG, async () => {
+  it("refuse a run before it takes a record", async () => {
     await fill("run");
     const seen: unknown[] = [];
     await assert.rejects(

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
 onNats("records of a task that was renamed", (given) => {
@@ -32,7 +31,7 @@ dag:
     return logged.filter(({ message }) => /^Records wait for task/.test(String(message)));
   }
 
-  it("are warned of with their number, until they are done", LONG, async () => {
+  it("are warned of with their number, until they are done", async () => {
     assert.deepEqual(await warnings({ task: "work", run: "one", only: ["make"] }), []);
     const [warning, ...more] = await warnings({ task: "job", run: "two" });
     assert.equal(more.length, 0);

@@ -5,7 +5,6 @@ import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { within } from "../../support/waiting.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
 function pipeline(name: string, meta: string): string {
@@ -20,7 +19,7 @@ dag:
 }
 
 onBothBrokers("a record that fails without ending its worker", (given) => {
-  it("does not get its worker to itself, however often it has failed", LONG, async () => {
+  it("does not get its worker to itself, however often it has failed", async () => {
     const thirdAttempt = Promise.withResolvers<void>();
     const goodDone = Promise.withResolvers<void>();
     async function* make() {
@@ -50,7 +49,7 @@ onBothBrokers("a record that fails without ending its worker", (given) => {
     assert.equal(printed.length, 2);
   });
 
-  it("is tried as often as max.attempts says", LONG, async () => {
+  it("is tried as often as max.attempts says", async () => {
     let calls = 0;
     const { task } = await runFlow({
       yaml: pipeline(given.flowId(), "{retry.delay.ms: 1, max.attempts: 6}"),
@@ -67,7 +66,7 @@ onBothBrokers("a record that fails without ending its worker", (given) => {
     assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
-  it("counts an attempt that outlives its ack wait as one whose worker lives", LONG, async () => {
+  it("counts an attempt that outlives its ack wait as one whose worker lives", async () => {
     const thirdAttempt = Promise.withResolvers<void>();
     const goodDone = Promise.withResolvers<void>();
     async function* make() {

@@ -8,7 +8,6 @@ import { publish, receiveOne } from "../../support/in_process/broker_probes.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
 function pipeline(name: string, meta: string): string {
@@ -62,14 +61,14 @@ onNats("attempts of a record whose workers died", (given) => {
     return task("work").counts;
   }
 
-  it("are not counted while the record only waits in workers that die", LONG, async () => {
+  it("are not counted while the record only waits in workers that die", async () => {
     await delivered("waited", 7);
     const counts = await work("waited", () => ({ n: 7 }));
     assert.deepEqual([counts.out, counts.errors, counts.dead], [1, 0, 0]);
     assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
-  it("are counted from the third on", LONG, async () => {
+  it("are counted from the third on", async () => {
     await delivered("counted", 7);
     let calls = 0;
     const counts = await work("counted", () => {
@@ -81,7 +80,7 @@ onNats("attempts of a record whose workers died", (given) => {
     assert.deepEqual(await given.broker.state.keys("begun"), []);
   });
 
-  it("give the record the worker to itself, and the log and a gauge say so", LONG, async () => {
+  it("give the record the worker to itself, and the log and a gauge say so", async () => {
     await delivered("alone", 3);
     const secondMade = Promise.withResolvers<void>();
     let calling = 0;
@@ -120,7 +119,6 @@ onNats("attempts of a record whose workers died", (given) => {
 
   it(
     "are not kept after a batch, though a worker was killed before it removed them",
-    LONG,
     async () => {
       await delivered("left", 1);
       await given.broker.state.put("begun.left.work.1-1", "1");

@@ -9,7 +9,6 @@ import { publish, receiveOne } from "../../support/in_process/broker_probes.ts";
 import { eventually, within } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 
 interface Numbered {
@@ -83,7 +82,7 @@ dag:
     });
   }
 
-  it("are acknowledged once what came of them is stored, and not before", LONG, async () => {
+  it("are acknowledged once what came of them is stored, and not before", async () => {
     const { broker, held, release } = withholding(given.broker, "show");
     let work: TaskProgress | undefined;
     const running = flow({
@@ -102,7 +101,6 @@ dag:
 
   it(
     "that are not acknowledged within max.poll.interval.ms are redelivered, and store their outputs once",
-    LONG,
     async () => {
       const attempts: number[] = [];
       const second = Promise.withResolvers<void>();
@@ -125,7 +123,7 @@ dag:
     },
   );
 
-  it("have the ack wait that the file says at the next start", LONG, async () => {
+  it("have the ack wait that the file says at the next start", async () => {
     const name = given.flowId();
     const stop = new AbortController();
     await flow({
@@ -155,7 +153,7 @@ dag:
     assert.equal(task("work").counts.errors, 0);
   });
 
-  it("have two minutes unless the file says otherwise", LONG, async () => {
+  it("have two minutes unless the file says otherwise", async () => {
     const waits: number[] = [];
     const broker = like(given.broker, {
       consume(group) {
@@ -171,7 +169,6 @@ dag:
 
   it(
     "that were made max.attempts times without an answer end as dead letters, without another call",
-    LONG,
     async () => {
       const name = given.flowId();
       const queue = {
@@ -213,7 +210,6 @@ dag:
 
   it(
     "are shared by as many workers as parallelism says, each with a function of its own",
-    LONG,
     async () => {
       const made: object[] = [];
       const called = new Set<object>();
@@ -241,7 +237,6 @@ dag:
 
   it(
     "belong to the group that groupId names, else to one of the flow and the task",
-    LONG,
     async () => {
       for (const groupId of [undefined, `group-${crypto.randomUUID().slice(0, 8)}`]) {
         const name = given.flowId();
@@ -264,7 +259,6 @@ dag:
       : "of a batch end with its last record, and so does the flow";
     it(
       name,
-      LONG,
       async () => {
         const stop = new AbortController();
         const more = Promise.withResolvers<void>();
@@ -297,7 +291,7 @@ dag:
     );
   }
 
-  it("go to every task in out, and join those of several producers", LONG, async () => {
+  it("go to every task in out, and join those of several producers", async () => {
     const { printed } = await runFlow({
       yaml: `
 mode: batch
@@ -320,7 +314,7 @@ dag:
     assert.deepEqual(seen, [10, 11, 12, 20, 21, 22]);
   });
 
-  it("carry records of the schema that a function declares, else of the file's", LONG, async () => {
+  it("carry records of the schema that a function declares, else of the file's", async () => {
     const declared = '{"type":"record","name":"m","fields":[{"name":"mynumber","type":"long"}]}';
     const { printed } = await flow({
       functions: {

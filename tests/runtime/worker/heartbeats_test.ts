@@ -8,7 +8,6 @@ import { FlowFolder } from "../../support/commands/flow_folder.ts";
 import { type FlowOptions, type FlowResult, runFlow } from "../../support/in_process/flow.ts";
 import { ownHost } from "../../support/in_process/own_host.ts";
 
-const LONG = { timeout: 60_000 };
 const ACK_WAIT_MS = 1000;
 /** The records before it are fast, so that the worker takes more than one at a time. */
 const SLOW = 20;
@@ -85,7 +84,6 @@ dag:
 
   it(
     "prevent the redelivery of a call of three ack waits and of what waits behind it, only for the task whose env asks for them",
-    LONG,
     async () => {
       const calls: Record<string, number[]> = { a: [], b: [] };
       const slow = async ({ n }: Numbered) => {
@@ -120,7 +118,7 @@ dag:
     },
   );
 
-  it("are sent for every task if the environment asks for them", LONG, async () => {
+  it("are sent for every task if the environment asks for them", async () => {
     const calls: number[] = [];
     const { task } = await run({
       a: meta(),
@@ -139,7 +137,6 @@ dag:
 
   it(
     "that a computing function blocks are reported once a minute with the remedy, and what is redelivered is stored once",
-    LONG,
     async () => {
       let blocks = 0;
       const result = await run({
@@ -171,7 +168,6 @@ dag:
 
   it(
     "that are missed after a function has waited for something are reported too",
-    LONG,
     async () => {
       const result = await run({
         a: meta(", max.attempts: 20"),
@@ -193,7 +189,6 @@ dag:
 
   it(
     "that are missed because of another task are not blamed on a function that only waits",
-    LONG,
     async () => {
       let isWaiting = false;
       const result = await run({
@@ -238,7 +233,6 @@ dag:
   ) {
     it(
       `go on while a function in a Worker computes, ${how}, and so do other tasks`,
-      LONG,
       async () => {
         const result = await run({ a: meta(`, isolate: true${extra}`) + env });
         const computed = result.logged.filter(({ message }) => message === "computed");

@@ -5,7 +5,6 @@ import { WrappedConsumer } from "../../../src/broker/wrapped.ts";
 import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const SCHEMA = '{"type":"record","name":"n","fields":[{"name":"n","type":"int"}]}';
 const RECORDS = 400;
 
@@ -31,7 +30,7 @@ class CountingConsumer extends WrappedConsumer {
 }
 
 onBothBrokers("the records that a worker holds", (given) => {
-  it("are never more than max.in.flight, however many wait", LONG, async () => {
+  it("are never more than max.in.flight, however many wait", async () => {
     const { broker } = given;
     const consumers: CountingConsumer[] = [];
     const counting: Broker = {

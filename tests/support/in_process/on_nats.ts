@@ -24,7 +24,7 @@ export function onNats(
     before(async () => {
       server = await startNats(options);
       broker = await connectNats({ url: server.wsUrl, kind: "websocket", log: quiet });
-    }, { timeout: 60_000 });
+    });
     after(async () => {
       await broker?.close();
       await server?.stop();

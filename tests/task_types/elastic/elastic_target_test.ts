@@ -4,7 +4,6 @@ import { elasticSink } from "../../../src/task_types/elastic/sink.ts";
 import { type ItemStatus, startFakeElastic } from "../../support/servers/elastic_probes.ts";
 import { planOf, runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const UNKNOWN = { status: 400, error: { type: "new_exception", reason: "not today" } };
 
 const OF_TARGET: Record<string, ItemStatus> = {
@@ -107,7 +106,7 @@ describe("elastic-sink, whose index or cluster cannot take documents", () => {
   for (const [what, answer] of Object.entries(OF_TARGET)) {
     for (const bulk of [false, true]) {
       const how = bulk ? "in a bulk" : "one by one";
-      it(`holds the records ${how} without an attempt: ${what}`, LONG, async () => {
+      it(`holds the records ${how} without an attempt: ${what}`, async () => {
         const { counts, said } = await sink(answer, { bulk });
         assert.deepEqual(counts, ALL);
         assert.match(
@@ -120,7 +119,6 @@ describe("elastic-sink, whose index or cluster cannot take documents", () => {
 
   it(
     "holds the records of a bulk whose documents all get the same unknown refusal",
-    LONG,
     async () => {
       assert.deepEqual((await sink(UNKNOWN, { bulk: true })).counts, ALL);
     },
@@ -128,7 +126,6 @@ describe("elastic-sink, whose index or cluster cannot take documents", () => {
 
   it(
     "makes a dead letter of one document of a bulk that gets an unknown refusal",
-    LONG,
     async () => {
       const { counts } = await sink(UNKNOWN, { bulk: true, refused: 1 });
       assert.deepEqual(counts, { acked: 3, errors: 1, dead: 1, stored: 2 });

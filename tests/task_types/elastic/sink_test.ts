@@ -20,7 +20,6 @@ import {
 } from "../../support/in_process/flow.ts";
 import { startTcpProxy } from "../../support/servers/tcp_proxy.ts";
 
-const LONG = { timeout: 60_000 };
 const PASSWORD = "canary-31c7-elastic";
 const BULK = "bulk.enabled: true, bulk.flush.timer: 20000, bulk.flush.size";
 const MAPPING = {
@@ -112,7 +111,7 @@ dag:
     assert.equal(task("index").counts.dead, 0);
   }
 
-  it("writes a bulk in one request of NDJSON, with user, ids and create", LONG, async () => {
+  it("writes a bulk in one request of NDJSON, with user, ids and create", async () => {
     const server = await elastic();
     const result = await flow(server.endpoint, { meta: `${BULK}: 10`, made: rows(10) });
     assertAllWritten(server, result, 10);
@@ -131,7 +130,7 @@ dag:
     assert.deepEqual(documents[3]!.source, { n: 3, key: "k3" });
   });
 
-  it("writes without bulk mode, several requests at once", LONG, async () => {
+  it("writes without bulk mode, several requests at once", async () => {
     let open = 0;
     let most = 0;
     const waiting: (() => void)[] = [];
@@ -153,13 +152,13 @@ dag:
     assert.equal(server.bulks.length, 20);
   });
 
-  it("sends a long beyond 2^53 as the number it is", LONG, async () => {
+  it("sends a long beyond 2^53 as the number it is", async () => {
     const server = await elastic();
     await flow(server.endpoint, { made: [{ n: 9_007_199_254_740_993n, key: '"9"' }] });
     assert.equal(documentsIn(server.bulks[0]!)[0]!.text, '{"n":9007199254740993,"key":"\\"9\\""}');
   });
 
-  it("takes a document that is there already for written, and writes it once", LONG, async () => {
+  it("takes a document that is there already for written, and writes it once", async () => {
     const server = await elastic(({ documents, number, response }) => {
       if (number > 0) return undefined;
       // It is stored, and nobody learns of it.
@@ -174,7 +173,7 @@ dag:
     assert.deepEqual(numbersIn(server.bulks[0]!), numbersIn(server.bulks[1]!));
   });
 
-  it("document.id names the document, and the newest record with it stays", LONG, async () => {
+  it("document.id names the document, and the newest record with it stays", async () => {
     const server = await elastic(({ documents, number }) =>
       number === 0 ? bad(documents, { 0: BUSY }) : undefined
     );
@@ -192,7 +191,7 @@ dag:
     );
   });
 
-  it("document.op: create leaves what is there", LONG, async () => {
+  it("document.op: create leaves what is there", async () => {
     const server = await elastic();
     const made = [{ n: 0, key: "a" }, { n: 1, key: "a" }];
     const meta = `document.id: "{key}", document.op: create`;
@@ -203,7 +202,6 @@ dag:
 
   it(
     "a record whose fields make no id is a dead letter, and the others are written",
-    LONG,
     async () => {
       const server = await elastic();
       const made = [{ n: 0, key: "" }, { n: 1, key: "b" }, { n: 2, key: "x".repeat(513) }, {
@@ -224,7 +222,7 @@ dag:
     },
   );
 
-  it("429 of some documents: only those are sent again, with the same ids", LONG, async () => {
+  it("429 of some documents: only those are sent again, with the same ids", async () => {
     const server = await elastic(({ documents, number }) =>
       number < 2 ? bad(documents, { 1: BUSY, 4: { status: 503, error: "no shard" } }) : undefined
     );
@@ -240,7 +238,6 @@ dag:
 
   it(
     "429 of one document for longer than the patience: it is held without an attempt, and the others go on",
-    LONG,
     async () => {
       const server = await elastic(({ documents, number }) =>
         number < 2 ? bad(documents, { 1: BUSY }) : undefined
@@ -261,7 +258,6 @@ dag:
 
   it(
     "400 of one document: it is a dead letter at once, and the others are written",
-    LONG,
     async () => {
       const server = await elastic(({ documents }) => bad(documents, { 7: MAPPING }));
       const { task } = await flow(server.endpoint, { meta: `${BULK}: 10`, made: rows(10) });
@@ -278,7 +274,7 @@ dag:
     },
   );
 
-  it("500 of one document: it alone is tried again by its attempts", LONG, async () => {
+  it("500 of one document: it alone is tried again by its attempts", async () => {
     const server = await elastic(({ documents }) => bad(documents, { 1: 500 }));
     const { task } = await flow(server.endpoint, {
       meta: `max.attempts: 2, ${BULK}: 3`,
@@ -290,7 +286,6 @@ dag:
 
   it(
     "413: the request is halved, later ones are small at once, and what is too large alone is a dead letter",
-    LONG,
     async () => {
       const server = await elastic(({ request, response }) => {
         if (request.body.length <= 1000) return undefined;
@@ -313,7 +308,7 @@ dag:
     },
   );
 
-  it("400 of a whole request shows which document it was", LONG, async () => {
+  it("400 of a whole request shows which document it was", async () => {
     const server = await elastic(({ documents, response }) => {
       if (!documents.some(({ source }) => source.n === 6)) return undefined;
       answerJson(response, 400, {
@@ -328,7 +323,6 @@ dag:
 
   it(
     "what is refused in different ways at once is told apart, and nothing is lost",
-    LONG,
     async () => {
       const server = await elastic(({ documents, number, response }) => {
         if (number === 0) return bad(documents, { 0: BUSY, 1: 403 });
@@ -344,7 +338,7 @@ dag:
     },
   );
 
-  it("requests that break again and again are made smaller", LONG, async () => {
+  it("requests that break again and again are made smaller", async () => {
     const server = await elastic(({ request, response }) => {
       if (request.body.length <= 1500) return undefined;
       response.writeHead(200, { "content-length": "1000" });
@@ -424,7 +418,6 @@ dag:
   for (const [what, { fault, says, timing }] of Object.entries(WHOLE)) {
     it(
       `${what}: the records are held, no attempt is used up, and all are written once it is over`,
-      LONG,
       async () => {
         const server = await elastic(({ number, response, documents }) => {
           if (number > 0) return undefined;
@@ -441,7 +434,7 @@ dag:
     );
   }
 
-  it("403 of every document holds the records, without bulk mode too", LONG, async () => {
+  it("403 of every document holds the records, without bulk mode too", async () => {
     const no = { status: 403, error: { type: "security_exception", reason: "no" } };
     const server = await elastic(({ documents, number }) =>
       number < 2 ? documents.map(() => no) : undefined
@@ -455,7 +448,7 @@ dag:
     );
   });
 
-  it("waits as long as Retry-After says", LONG, async () => {
+  it("waits as long as Retry-After says", async () => {
     const times: number[] = [];
     const server = await elastic(({ number, response }) => {
       times.push(performance.now());
@@ -475,7 +468,6 @@ dag:
   ) {
     it(
       `a server that goes away and comes back gets every record once; heartbeats go on meanwhile, ${how}`,
-      LONG,
       async () => {
         const server = await elastic();
         const proxy = await startTcpProxy(Number(new URL(server.endpoint).port));
@@ -505,7 +497,7 @@ dag:
     );
   }
 
-  it("does not start with a wrong password, and says whose and where", LONG, async () => {
+  it("does not start with a wrong password, and says whose and where", async () => {
     const server = await startFaultAnswer(401);
     const error: Error & { transient?: boolean } = await flow(server.endpoint, {}).then(
       () => assert.fail("it started"),
@@ -519,14 +511,14 @@ dag:
     assert.ok(!error.message.includes(PASSWORD));
   });
 
-  it("does not start where something else answers, or redirects", LONG, async () => {
+  it("does not start where something else answers, or redirects", async () => {
     for (const [status, says] of [[404, /is this the address/], [302, /not followed/]] as const) {
       const server = await startFaultAnswer(status);
       await assert.rejects(flow(server.endpoint, {}), says);
     }
   });
 
-  it("a server that does not answer at the start is one that may answer later", LONG, async () => {
+  it("a server that does not answer at the start is one that may answer later", async () => {
     const server = await startFaultAnswer(503);
     const away = await elastic();
     await away.stop();
@@ -544,7 +536,7 @@ dag:
     }
   });
 
-  it("starts with a user who may write and may not ask who is there", LONG, async () => {
+  it("starts with a user who may write and may not ask who is there", async () => {
     const server = await elastic();
     const front = await startFaultAnswer(403, server);
     const result = await flow(front.endpoint, {});

@@ -6,7 +6,6 @@ import { startFaultServer } from "../../support/servers/fault_server.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { newSecret } from "../../support/run_record.ts";
 
-const LONG = { timeout: 60_000 };
 const PASSWORD = newSecret();
 const PIPELINE = `
 mode: batch
@@ -107,7 +106,6 @@ describe("fs-source on a server that lies", () => {
   for (const [what, lie] of Object.entries(LIES)) {
     it(
       `tells one clear error of ${what}, and each object once when the server is well`,
-      LONG,
       async () => {
         const { result, warned } = await listThrough(lie);
         assert.equal(warned.length, 1);
@@ -122,7 +120,6 @@ describe("fs-source on a server that lies", () => {
 
   it(
     "ends with the reason where it is sent to another host, which sees nothing",
-    LONG,
     async () => {
       const answer = () => ({ status: 307, body: "" });
       await assert.rejects(

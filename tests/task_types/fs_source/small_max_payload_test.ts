@@ -4,7 +4,6 @@ import { MemoryStore } from "../../../src/store/memory.ts";
 import { runFlow } from "../../support/in_process/flow.ts";
 import { onNats } from "../../support/in_process/on_nats.ts";
 
-const LONG = { timeout: 60_000 };
 const OBJECTS = 5000;
 
 onNats("a NATS server that takes messages of 64 KiB", (given) => {
@@ -12,7 +11,7 @@ onNats("a NATS server that takes messages of 64 KiB", (given) => {
     const title = `lists ${OBJECTS} objects in a batch, ${
       checkpoint ? "with" : "without"
     } a checkpoint`;
-    it(title, LONG, async () => {
+    it(title, async () => {
       const store = new MemoryStore({ buckets: ["docs"] });
       for (let n = 0; n < OBJECTS; n++) await store.put("docs", `d${n}`, new Uint8Array(1));
       const { report, task } = await runFlow({

@@ -5,7 +5,6 @@ import { onBothBrokers } from "../../support/in_process/both_brokers.ts";
 import { eventually } from "../../support/waiting.ts";
 import { type FlowOptions, runFlow } from "../../support/in_process/flow.ts";
 
-const LONG = { timeout: 60_000 };
 const N = '{"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}';
 const NOTE =
   '{"type": "record", "name": "note", "fields": [{"name": "text", "type": "string"}, {"name": "level", "type": "string", "default": "info"}]}';
@@ -150,7 +149,6 @@ dag:
       `store nothing twice when a stopped run goes on with a source that ${
         asks ? "asks for its position" : "begins at its first record"
       }`,
-      LONG,
       async () => {
         const flow = given.flowId();
         const stop = new AbortController();
@@ -174,7 +172,7 @@ dag:
     );
   }
 
-  it("are stored before a later position is noted, or the source is finished", LONG, async () => {
+  it("are stored before a later position is noted, or the source is finished", async () => {
     const flow = given.flowId();
     const gate = Promise.withResolvers<void>();
     const seen: number[] = [];

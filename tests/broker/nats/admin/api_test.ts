@@ -12,7 +12,6 @@ import { type NatsServer, startNats } from "../../../support/servers/nats_server
 import { quiet } from "../../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 30_000 };
 const CALL_MS = 600;
 
 const refusal = (code: number, err_code: number, description: string) => ({
@@ -63,7 +62,7 @@ describe("callApi()", { skip: serverSkip("nats-server") }, () => {
     const { tcpUrl: url } = server;
     const dial = () => dialNats({ url, kind: "tcp", dial: dialTcp, name: "test" });
     link = new NatsLink(await dial(), { address: url, log: quiet, redial: dial, callMs: CALL_MS });
-  }, SLOW);
+  });
   after(async () => {
     await link?.close();
     await client?.close();
@@ -87,7 +86,6 @@ describe("callApi()", { skip: serverSkip("nats-server") }, () => {
   for (const [what, answer, options] of passing) {
     it(
       `asks again ${what}, for as long as a call may take`,
-      SLOW,
       () =>
         withAnswers(async (answers) => {
           await answers.give("PASSES", answer, answer, { fine: true });
@@ -106,7 +104,6 @@ describe("callApi()", { skip: serverSkip("nats-server") }, () => {
 
   it(
     "takes other refusals, and a list with gaps, as they are",
-    SLOW,
     () =>
       withAnswers(async (answers) => {
         await answers.give("REFUSED", NO_STREAM);
@@ -122,7 +119,6 @@ describe("callApi()", { skip: serverSkip("nats-server") }, () => {
 
   it(
     "lets a state be read of which a server has not heard yet",
-    SLOW,
     () =>
       withAnswers(async (answers) => {
         await answers.give("STREAM.INFO.KV_new", { config: { num_replicas: 1 }, state: {} });
@@ -138,7 +134,6 @@ describe("callApi()", { skip: serverSkip("nats-server") }, () => {
 
   it(
     "lets nothing be tidied away while it is not known what a group has acked",
-    SLOW,
     () =>
       withAnswers(async (answers) => {
         const old = "2020-01-01T00:00:00Z";

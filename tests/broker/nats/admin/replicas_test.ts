@@ -12,7 +12,6 @@ import { quiet } from "../../../support/in_process/quiet_log.ts";
 import { newSecret } from "../../../support/run_record.ts";
 import { serverSkip } from "../../../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 60_000 };
 const ERRORS = { maxBytes: 1 << 20, duplicateWindowMs: 120_000 };
 
 describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
@@ -26,7 +25,7 @@ describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
     cluster = await NatsCluster.start({ size: 3, user: "flow", password });
     single = await startNats({ user: "flow", password });
     client = await connect({ servers: cluster.servers[0]!.tcpUrl, user: "flow", pass: password });
-  }, SLOW);
+  });
   after(async () => {
     for (const each of open) await each.close();
     await client?.close();
@@ -46,7 +45,7 @@ describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
     return (await (await client.jetstreamManager()).streams.info(stream)).config.num_replicas;
   }
 
-  it("are one, until somebody asks for more; nobody takes one away", SLOW, async () => {
+  it("are one, until somebody asks for more; nobody takes one away", async () => {
     const place = new Place();
     const { stream } = place.queue;
     const topic = { subject: `errors-${stream}.all`, ...ERRORS };
@@ -61,7 +60,7 @@ describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
     }
   });
 
-  it("of a stream that somebody else has made stay as they are", SLOW, async () => {
+  it("of a stream that somebody else has made stay as they are", async () => {
     const place = new Place();
     const { stream, subjects } = place.queue;
     const manager = await client.jetstreamManager();
@@ -88,7 +87,7 @@ describe("replicas of streams", { skip: serverSkip("nats-server") }, () => {
       ["a cluster with fewer servers", () => cluster.servers[0]!, FEW],
     ] as const
   ) {
-    it(`that ${what} cannot keep are refused with the remedy`, SLOW, async () => {
+    it(`that ${what} cannot keep are refused with the remedy`, async () => {
       const { queue } = new Place();
       const broker = await brokerOn(server(), 5);
       const topic = { subject: `more-${queue.stream}.all`, ...ERRORS };

@@ -11,7 +11,6 @@ import { onNats } from "../../../support/in_process/on_nats.ts";
 import { quiet } from "../../../support/in_process/quiet_log.ts";
 
 const MIB = 2 ** 20;
-const LONG = { timeout: 60_000 };
 
 function queues(flow: string, count: number, maxBytes = 16 * MIB): QueueSpec[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -35,7 +34,7 @@ async function streamsOf(broker: Broker, flow: string): Promise<string[]> {
 }
 
 onNats("streams for which a server has no room", (given) => {
-  it("are refused together, with what they need, and none is left behind", LONG, async () => {
+  it("are refused together, with what they need, and none is left behind", async () => {
     const message = await refusal(given.broker, queues("refused", 5));
     assert.match(
       message,
@@ -50,7 +49,7 @@ onNats("streams for which a server has no room", (given) => {
     await nc.close();
   });
 
-  it("leave those alone that were there, and those that are in use meanwhile", LONG, async () => {
+  it("leave those alone that were there, and those that are in use meanwhile", async () => {
     const { broker, server } = given;
     const [first, ...others] = queues("used", 5);
     await broker.ensureQueues([first!]);
@@ -76,7 +75,7 @@ onNats("streams for which a server has no room", (given) => {
     await nc.close();
   });
 
-  it("are made where an earlier process ended while it removed them", LONG, async () => {
+  it("are made where an earlier process ended while it removed them", async () => {
     const { broker, server } = given;
     const [queue] = queues("parked", 1, MIB);
     await broker.ensureQueues([queue!]);
@@ -107,7 +106,7 @@ onNats("streams that an account has no room for", (given) => {
     }
   }
 
-  it("are refused before the first is made", LONG, () =>
+  it("are refused before the first is made", () =>
     asUser("bytes", async (broker) => {
       await broker.ensureQueues(queues("there", 1));
       assert.equal(
@@ -118,7 +117,7 @@ onNats("streams that an account has no room for", (given) => {
       await broker.ensureQueues(queues("much", 3));
     }));
 
-  it("are refused when they are too many", LONG, () =>
+  it("are refused when they are too many", () =>
     asUser("count", async (broker) => {
       assert.match(
         await refusal(broker, queues("many", 4, MIB)),
@@ -129,7 +128,6 @@ onNats("streams that an account has no room for", (given) => {
 
   it(
     "are refused when one is larger than a stream may be",
-    LONG,
     () =>
       asUser("large", async (broker) => {
         const wanted = [...queues("large", 2, MIB), new Place({ maxBytes: 32 * MIB }).queue];

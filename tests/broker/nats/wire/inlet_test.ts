@@ -9,13 +9,11 @@ import { type NatsServer, startNats } from "../../../support/servers/nats_server
 import { quiet } from "../../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../../support/servers/server_binary.ts";
 
-const LONG = { timeout: 60_000 };
-
 describe("NatsInlet", { skip: serverSkip("nats-server") }, () => {
   let server: NatsServer;
   before(async () => {
     server = await startNats();
-  }, LONG);
+  });
   after(async () => {
     await server?.stop();
   });
@@ -23,7 +21,6 @@ describe("NatsInlet", { skip: serverSkip("nats-server") }, () => {
   for (const kind of ["websocket", "tcp"] as const) {
     it(
       `takes messages from what comes over a ${kind}, after a lost connection too`,
-      LONG,
       async () => {
         const dial = () => {
           const url = kind === "tcp" ? server.tcpUrl : server.wsUrl;

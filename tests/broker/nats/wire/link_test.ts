@@ -8,8 +8,6 @@ import { type NatsServer, startNats } from "../../../support/servers/nats_server
 import { quiet } from "../../../support/in_process/quiet_log.ts";
 import { serverSkip } from "../../../support/servers/server_binary.ts";
 
-const SLOW = { timeout: 20_000 };
-
 describe("NatsLink", { skip: serverSkip("nats-server") }, () => {
   let server: NatsServer;
   let other: NatsConnection;
@@ -28,7 +26,7 @@ describe("NatsLink", { skip: serverSkip("nats-server") }, () => {
     await server?.stop();
   });
 
-  it("asks again where nothing is said, as by a stream without a leader", SLOW, async () => {
+  it("asks again where nothing is said, as by a stream without a leader", async () => {
     let asked = 0;
     other.subscribe("silent.at.first", {
       callback: (_error, message) => void (++asked === 2 && message.respond("here")),
@@ -37,7 +35,7 @@ describe("NatsLink", { skip: serverSkip("nats-server") }, () => {
     assert.equal(new TextDecoder().decode(await link.call("silent.at.first", "")), "here");
   });
 
-  it("takes the answer to what it asked first, however late", SLOW, async () => {
+  it("takes the answer to what it asked first, however late", async () => {
     const asked: (() => void)[] = [];
     other.subscribe("slow", {
       callback(_error, message) {
@@ -50,7 +48,7 @@ describe("NatsLink", { skip: serverSkip("nats-server") }, () => {
     assert.equal(asked.length, 2);
   });
 
-  it("gives up in its time", SLOW, async () => {
+  it("gives up in its time", async () => {
     other.subscribe("silent", { callback: () => {} });
     await other.flush();
     await assert.rejects(link.call("silent", ""), /"silent": no answer within 4 s/);
