@@ -1,9 +1,11 @@
-import { basename } from "node:path/posix";
+import { basename, dirname } from "node:path/posix";
 import type { Source } from "./sources.ts";
 
 const MOST_LINES = 400;
 /** A contract suite is one list of cases. */
 const MOST_TEST_LINES = 600;
+/** Files of one folder of src/, rooms in it not counted. */
+const MOST_FILES = 15;
 /** Names that say nothing about what is inside. */
 const EMPTY_NAMES = /^(utils?|helpers?|types|common|misc|shared|lib)(_test)?\.ts$/;
 
@@ -43,7 +45,22 @@ const LINE_RULES: readonly LineRule[] = [
 
 /** What a reader can rely on in every file, as `path:line: problem`. */
 export function checkText(sources: readonly Source[]): string[] {
-  return sources.flatMap((source) => [...checkFile(source), ...checkLines(source)]);
+  return [
+    ...sources.flatMap((source) => [...checkFile(source), ...checkLines(source)]),
+    ...checkFolders(sources),
+  ];
+}
+
+function checkFolders(sources: readonly Source[]): string[] {
+  const inSrc = sources.map(({ path }) => dirname(path)).filter((folder) => /^src\b/.test(folder));
+  return [...new Set(inSrc)].flatMap((folder) => {
+    const files = inSrc.filter((each) => each === folder).length;
+    return files > MOST_FILES
+      ? [
+        `${folder}: ${files} files; at ${MOST_FILES} look for the second idea and give it a folder`,
+      ]
+      : [];
+  });
 }
 
 function checkFile({ path, text }: Source): string[] {

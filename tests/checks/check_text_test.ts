@@ -68,4 +68,12 @@ describe("checkText", () => {
   for (const [what, path, text] of ALLOWED) {
     it(`allows ${what}`, () => assert.equal(verdict(path, text), ""));
   }
+
+  it("refuses 16 files in one folder of src, and allows 15 with others below it", () => {
+    const files = (count: number, folder: string) =>
+      Array.from({ length: count }, (_, i) => toSource(`${folder}/f${i}.ts`, "x;\n"));
+    assert.match(checkText(files(16, "src/store")).join(), /^src\/store: 16 files; at 15/);
+    const nested = [...files(15, "src/store"), ...files(15, "src/store/s3"), ...files(16, "tests")];
+    assert.deepEqual(checkText(nested), []);
+  });
 });
