@@ -13,7 +13,12 @@ export interface Finding {
   readonly problem: string;
   /** What to do about it. */
   readonly hint?: string;
+  /** Names a finding that a program looks for. */
+  readonly code?: FindingCode;
 }
+
+/** `no-code`: a task of the user's has neither image nor module. */
+export type FindingCode = "no-code";
 
 /** `file:line:col path: problem; hint`, the one form in which mistakes are printed. */
 export function formatFinding(finding: Finding): string {

@@ -48,7 +48,6 @@ export interface HandlerSource {
   env?: Readonly<Record<string, string | undefined>>;
 }
 
-const NO_CODE = /has neither image nor module/;
 /** The file that messages name. */
 const FILE = "pipeline";
 
@@ -87,7 +86,7 @@ export async function loadHandlerParts(
   }).with({ flow: plan.flowId });
   for (const warning of loaded.warnings) {
     // Whether a task has code shows where the code is put together.
-    if (!NO_CODE.test(warning.problem)) log.warning(formatFinding(warning));
+    if (warning.code !== "no-code") log.warning(formatFinding(warning));
   }
   const { httpToken, runId: run = "default" } = settings;
   return { plan, host, log, functions, dialTcp, httpToken, run };

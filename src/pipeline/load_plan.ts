@@ -180,6 +180,8 @@ function warnWithoutCode(
     report.warning(
       task.path,
       `${task.type} task "${task.id}" has neither image nor module; add module: ./${task.id}.ts`,
+      "value",
+      "no-code",
     );
   }
 }

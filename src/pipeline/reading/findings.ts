@@ -1,4 +1,4 @@
-import type { Finding } from "../../base/errors.ts";
+import type { Finding, FindingCode } from "../../base/errors.ts";
 import { formatPath, type Path, type Places } from "./places.ts";
 
 /** Collects all mistakes of one pipeline, each at its place in the document. */
@@ -19,8 +19,17 @@ export class Report {
     this.#errors.push(this.#finding(path, text, part));
   }
 
-  warning(path: Path, text: string, part: "key" | "value" = "value"): void {
-    this.#warnings.push(this.#finding(path, text, part));
+  /** @param code Of a warning that a program looks for. */
+  warning(
+    path: Path,
+    text: string,
+    part: "key" | "value" = "value",
+    code?: FindingCode,
+  ): void {
+    this.#warnings.push({
+      ...this.#finding(path, text, part),
+      ...(code !== undefined && { code }),
+    });
   }
 
   /** A mistake outside the document: on the command line or in the environment. */
