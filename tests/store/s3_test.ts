@@ -28,7 +28,7 @@ describe("S3Store on MinIO", { skip: serverSkip("minio") }, () => {
     return new S3Store({ endpoint, user, password: new Secret(minio.password), ...options });
   }
 
-  // The server starts and ends in cases of its own: Bun gives a hook five seconds, whatever it asks for.
+  // The server starts and ends in cases of its own, so that the report names what fails then.
   it("starts with a bucket", async () => {
     minio = await startMinio();
     bucket = await makeBucket(minio);

@@ -51,3 +51,10 @@ export { after as afterAll, before as beforeAll };
 function awaited(body: HookBody): () => Promise<void> {
   return async () => void await body();
 }
+
+// Bun does not read the `timeout` of a hook, only its own default.
+if ("Bun" in globalThis) {
+  const bun: string = "bun:test";
+  const { setDefaultTimeout } = await import(bun);
+  setDefaultTimeout(TIMEOUT_MS);
+}
