@@ -44,6 +44,8 @@ export interface NodeHost extends Host {
 const MAX_LOG_WAITING = 1 << 20;
 /** After a signal, for what is on its way to a reader that is slow or does not read. */
 const LAST_TEXT_MS = 1_000;
+/** For log lines that nothing reads, at the end of a command: they must not keep a finished batch from ending. */
+const LAST_LOG_MS = 10_000;
 /** At the end of a grace, and at a second signal. */
 const LAST_LINE_MS = 100;
 
@@ -85,12 +87,13 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     process.exit(brokenStatus ?? status);
   }
 
-  /** Resolves when all of it is taken, also what the user's code has written. */
+  /** Resolves when all of it is taken, also what the user's code has written; log lines have a limit of time. */
   async function allPrinted(): Promise<void> {
-    await Promise.allSettled([stdout.drained(), stderr.drained()]);
-    for (const stream of [process.stdout, process.stderr]) {
-      await new Promise<void>((resolve) => stream.end(resolve));
-    }
+    const ended = (stream: NodeJS.WriteStream) =>
+      new Promise<void>((resolve) => stream.end(resolve));
+    const log = stderr.drained().then(() => ended(process.stderr), () => {});
+    await stdout.drained().then(() => ended(process.stdout), () => {});
+    await waitAtMost(log, LAST_LOG_MS);
   }
 
   return {

@@ -208,6 +208,34 @@ dag:
     },
   );
 
+  it("ends a batch by itself, if it is standard error", async () => {
+    await folder.write(
+      "make.ts",
+      `export default function* (ctx) {
+        for (let n = ctx.position; n < 2000; n++) {
+          ctx.log.info("${PADDING}");
+          yield { n, padding: "" };
+        }
+      }`,
+    );
+    await folder.write(
+      "batch.yaml",
+      `
+name: unread-batch
+mode: batch
+dag:
+  - {id: make, type: raw-source, module: ./make.ts, schema: '${SCHEMA}', out: [show]}
+  - {id: show, type: print}
+`,
+    );
+    const run = kflow.start(["run", folder.file("batch.yaml")], { unread: "stderr" });
+    await eventually(() => run.isExited, "end of the process", 40_000);
+    run.read("stderr");
+    const { status, stdout } = await run.end();
+    assert.equal(status, 0);
+    assert.match(stdout, /^unread-batch: finished in /m);
+  });
+
   it("says how many log lines it has dropped when standard error is read again", SLOW, async () => {
     const run = await filled("stderr", 600_000);
     // More than waits for a reader.
