@@ -41,7 +41,7 @@ class HeardTransport extends NodeTransport {
 
   override startTLS(): Promise<TLSSocket> {
     const options = { socket: this.socket, servername: this.tlsName, rejectUnauthorized: true };
-    return this.#connected((done) => connectTls(options, done));
+    return this.#connected((done) => connectTls(options, done), afterTls);
   }
 
   override setupHandlers(): void {
@@ -50,13 +50,17 @@ class HeardTransport extends NodeTransport {
     if (this.#failure !== undefined) void this.close(this.#failure);
   }
 
-  #connected<T extends Socket>(open: (done: () => void) => T): Promise<T> {
+  /** @param meant What an error of the socket means. */
+  #connected<T extends Socket>(
+    open: (done: () => void) => T,
+    meant: (error: Error) => Error = (error) => error,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const socket = open(() => {
         socket.removeAllListeners();
         resolve(socket);
       });
-      this.#hear(socket);
+      this.#hear(socket, meant);
       // A name that does not fit is an error on Deno that does not close the socket.
       socket.once("error", reject);
       socket.once("close", () => reject(this.#failure ?? new Error("connection closed")));
@@ -64,11 +68,11 @@ class HeardTransport extends NodeTransport {
   }
 
   /** Keeps one error listener on the socket, even after all listeners were removed. */
-  #hear(socket: Socket): void {
+  #hear(socket: Socket, meant: (error: Error) => Error): void {
     const hear = (error: Error) => {
       if (this.#failure !== undefined) return;
-      this.#failure = error;
-      (this.options as HeardOptions | undefined)?.heard?.(error);
+      this.#failure = meant(error);
+      (this.options as HeardOptions | undefined)?.heard?.(this.#failure);
     };
     const removeAll = socket.removeAllListeners;
     socket.on("error", hear);
@@ -78,4 +82,13 @@ class HeardTransport extends NodeTransport {
       return socket;
     };
   }
+}
+
+/** Adds what a connection that ends with the TLS handshake may mean: on a busy machine the write fails before the alert is read that says so. */
+function afterTls(error: Error): Error {
+  const isEnd = "code" in error && (error.code === "EPIPE" || error.code === "ECONNRESET");
+  if (!isEnd) return error;
+  const problem =
+    `${error.message} right after the TLS handshake: it may want a certificate of its clients`;
+  return Object.assign(new Error(problem, { cause: error }), { code: error.code });
 }
